@@ -1,0 +1,24 @@
+//! The nouns of the field as plain values, shared by every stage of a sample's way:
+//! collect -> store -> query -> rules -> notify -> present.
+//!
+//! This crate depends on `std` alone. It does no I/O, reads no clock and knows no wire format,
+//! so everything above it can be reasoned about as functions over values.
+
+mod alert;
+mod duration;
+mod family;
+mod labels;
+mod matcher;
+mod pipeline;
+mod sample;
+mod service;
+pub mod time;
+
+pub use alert::{Alert, Severity, UnknownSeverity};
+pub use duration::{DurationError, format_duration, parse_duration};
+pub use family::{Family, MetricKind, Point};
+pub use labels::{Label, Labels, LabelsError, METRIC_NAME};
+pub use matcher::{MatchOp, Matcher};
+pub use pipeline::{Pipeline, PipelineStatus, UnknownPipelineStatus};
+pub use sample::{STALE_MARKER_BITS, Sample, is_stale_marker};
+pub use service::{Service, ServiceStatus, UnknownServiceStatus};

@@ -1,0 +1,1 @@
+//! Small records that must survive a restart, in an embedded SQLite.

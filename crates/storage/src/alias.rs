@@ -1,0 +1,84 @@
+//! Alias: a pushed metric is stored once, as `service_metric{service,metric_type}`, and can be
+//! asked for by its plain name too.
+
+use std::sync::Arc;
+
+use model::{METRIC_NAME, MatchOp, Matcher};
+
+use crate::{Querier, Select, SelectError, Series, SeriesSet};
+
+/// The name under which pushed metrics are stored.
+const STORED_NAME: &str = "service_metric";
+/// The label that holds the plain name.
+const PLAIN_NAME_LABEL: &str = "metric_type";
+
+/// A querier that answers `cpu{...}` with the stored series `service_metric{metric_type="cpu",...}`
+/// as well, named `cpu`.
+pub struct AliasQuerier(Arc<dyn Querier>);
+
+impl AliasQuerier {
+    /// Aliases over another querier.
+    pub fn new(inner: Arc<dyn Querier>) -> Self {
+        Self(inner)
+    }
+}
+
+impl Querier for AliasQuerier {
+    fn select(&self, select: &Select) -> Result<SeriesSet, SelectError> {
+        let stored = self.0.select(select)?;
+        let Some((plain_name, aliased)) = aliased(select) else {
+            return Ok(stored);
+        };
+        let renamed = self.0.select(&aliased)?.map(move |series| {
+            let Series { labels, samples } = series?;
+            let labels = labels
+                .with(METRIC_NAME, &plain_name)
+                .with(PLAIN_NAME_LABEL, "");
+            Ok(Series { labels, samples })
+        });
+        let mut all: Vec<_> = stored.chain(renamed).collect::<Result<_, _>>()?;
+        all.sort_by(|a, b| a.labels.cmp(&b.labels));
+        Ok(Box::new(all.into_iter().map(Ok)))
+    }
+
+    fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
+        let mut values = self.0.label_values(name, matchers)?;
+        if name == METRIC_NAME {
+            let pushed = Matcher::equal(METRIC_NAME, STORED_NAME);
+            values.extend(self.0.label_values(PLAIN_NAME_LABEL, &[pushed])?);
+            values.sort_unstable();
+            values.dedup();
+        }
+        Ok(values)
+    }
+}
+
+/// The plain name asked for and the selection of the stored series behind it; `None` when the
+/// selection names no single metric, or the stored name itself.
+fn aliased(select: &Select) -> Option<(String, Select)> {
+    let by_name = |m: &&Matcher| m.name == METRIC_NAME && m.op == MatchOp::Equal;
+    let plain_name = select.matchers.iter().find(by_name)?.value.clone();
+    if plain_name == STORED_NAME {
+        return None;
+    }
+    let others = select
+        .matchers
+        .iter()
+        .filter(|m| m.name != METRIC_NAME)
+        .cloned();
+    let stored = [
+        Matcher::equal(METRIC_NAME, STORED_NAME),
+        Matcher::equal(PLAIN_NAME_LABEL, plain_name.as_str()),
+    ];
+    let matchers = stored.into_iter().chain(others).collect();
+    Some((
+        plain_name,
+        Select {
+            matchers,
+            ..*select
+        },
+    ))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! Appending samples: visible when the call returns, durable when its [`Commit`] resolves.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use model::{Labels, Sample};
+use tokio::sync::oneshot;
+
+/// One sample of one series, on its way in.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// The series, metric name included.
+    pub labels: Labels,
+    /// The sample.
+    pub sample: Sample,
+}
+
+/// Why rows were not taken. Nothing of the call is stored.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AppendError {
+    /// A bound is reached; the sender should come back.
+    #[error("overloaded: {reason}")]
+    Overloaded {
+        /// Which bound.
+        reason: String,
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// The engine cannot write, for instance on a full disk.
+    #[error("not accepting writes: {reason}")]
+    Unavailable {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Why rows that were taken did not become durable.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("not durable: {reason}")]
+pub struct CommitError {
+    /// What the disk said.
+    pub reason: String,
+}
+
+/// The promise that appended rows become durable: await it, or [`Commit::wait`] for it on a thread.
+/// Dropping it waits for nothing.
+#[derive(Debug)]
+pub struct Commit(Option<oneshot::Receiver<Result<(), CommitError>>>);
+
+/// The engine's end of a [`Commit`].
+pub type CommitSender = oneshot::Sender<Result<(), CommitError>>;
+
+impl Commit {
+    /// A commit that is durable already, or that an engine without a disk promises nothing about.
+    pub fn done() -> Self {
+        Self(None)
+    }
+
+    /// A commit that the sender will resolve.
+    pub fn pending() -> (CommitSender, Self) {
+        let (sender, receiver) = oneshot::channel();
+        (sender, Self(Some(receiver)))
+    }
+
+    /// Blocks the thread until the rows are durable. Not for async code.
+    ///
+    /// # Errors
+    /// The rows may be lost.
+    pub fn wait(self) -> Result<(), CommitError> {
+        match self.0 {
+            None => Ok(()),
+            Some(receiver) => receiver.blocking_recv().unwrap_or_else(|_| Err(stopped())),
+        }
+    }
+
+    /// Whether the rows are known to be durable now; `None` while that is open.
+    pub fn poll_now(&mut self) -> Option<Result<(), CommitError>> {
+        let Some(receiver) = &mut self.0 else {
+            return Some(Ok(()));
+        };
+        match receiver.try_recv() {
+            Ok(result) => Some(result),
+            Err(oneshot::error::TryRecvError::Empty) => None,
+            Err(oneshot::error::TryRecvError::Closed) => Some(Err(stopped())),
+        }
+    }
+}
+
+impl Future for Commit {
+    type Output = Result<(), CommitError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            None => Poll::Ready(Ok(())),
+            Some(receiver) => Pin::new(receiver)
+                .poll(context)
+                .map(|got| got.unwrap_or_else(|_| Err(stopped()))),
+        }
+    }
+}
+
+fn stopped() -> CommitError {
+    CommitError {
+        reason: "the store stopped before the write was durable".to_owned(),
+    }
+}
+
+/// Takes samples in.
+pub trait Appender: Send + Sync {
+    /// Appends all rows or none. They are visible to queries when the call returns.
+    ///
+    /// Two samples of one series at one time: a value beats a stale marker; otherwise the later
+    /// call wins.
+    ///
+    /// # Errors
+    /// When nothing can be taken now.
+    fn append(&self, rows: Vec<Row>) -> Result<Commit, AppendError>;
+}

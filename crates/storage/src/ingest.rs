@@ -1,0 +1,93 @@
+//! Ingest: the one path by which samples enter, whoever sent them: limits, then append.
+
+use std::sync::Arc;
+
+use stdx::Clock;
+use stdx::meter::Counter;
+
+use crate::{AppendError, Appender, Commit, LimitError, Limits, Row};
+
+/// Why rows were refused. Nothing of the call is stored.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum IngestError {
+    /// One row breaks a bound.
+    #[error("item {index}: {cause}")]
+    Row {
+        /// Which row, from 0.
+        index: usize,
+        /// Which bound.
+        cause: LimitError,
+    },
+    /// The engine takes nothing now.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
+/// What the path counts about itself.
+#[derive(Debug, Default)]
+pub struct IngestMeter {
+    /// Samples taken.
+    pub appended: Counter,
+    /// Rows refused, in the order of [`LimitError::REASONS`].
+    pub rejected: [Counter; LimitError::REASONS.len()],
+    /// Calls refused because the engine took nothing.
+    pub unavailable: Counter,
+}
+
+/// The way in.
+#[derive(Clone)]
+pub struct Ingest {
+    appender: Arc<dyn Appender>,
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+    meter: Arc<IngestMeter>,
+}
+
+impl Ingest {
+    /// The path into one engine.
+    pub fn new(appender: Arc<dyn Appender>, limits: Limits, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            appender,
+            limits,
+            clock,
+            meter: Arc::default(),
+        }
+    }
+
+    /// What the path counted so far.
+    pub fn meter(&self) -> &IngestMeter {
+        &self.meter
+    }
+
+    /// Appends all rows, or none if one of them breaks a bound.
+    ///
+    /// # Errors
+    /// The first row that breaks a bound, or the engine's own.
+    pub fn append(&self, rows: Vec<Row>) -> Result<Commit, IngestError> {
+        let now_ms = self.clock.now_ms();
+        for (index, row) in rows.iter().enumerate() {
+            if let Err(cause) = self.limits.check(row, now_ms) {
+                self.count_rejected(&cause);
+                return Err(IngestError::Row { index, cause });
+            }
+        }
+        let n_rows = rows.len() as u64;
+        match self.appender.append(rows) {
+            Ok(commit) => {
+                self.meter.appended.add(n_rows);
+                Ok(commit)
+            }
+            Err(error) => {
+                self.meter.unavailable.inc();
+                Err(error.into())
+            }
+        }
+    }
+
+    fn count_rejected(&self, cause: &LimitError) {
+        let at = LimitError::REASONS
+            .iter()
+            .position(|reason| *reason == cause.reason());
+        self.meter.rejected[at.expect("REASONS lists every reason")].inc();
+    }
+}

@@ -1,0 +1,1 @@
+//! Every format others speak, bytes <-> model, no sockets.
