@@ -54,7 +54,7 @@ impl Roots {
 /// # Errors
 /// [`CollectError::Absent`] when there is no such file, [`CollectError::Read`] otherwise.
 pub(crate) fn read(path: &Path) -> Result<String, CollectError> {
-    let read_bytes = || {
+    let read_bytes = || -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         fs::File::open(path)?
             .take(FILE_BYTES_MAX)
