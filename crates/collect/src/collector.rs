@@ -38,6 +38,14 @@ pub enum CollectError {
         /// What was wrong with it.
         reason: String,
     },
+    /// Something that should answer does not.
+    #[error("{source_name} does not work: {reason}")]
+    Broken {
+        /// The driver or service.
+        source_name: &'static str,
+        /// What happened.
+        reason: String,
+    },
 }
 
 /// Reads one subject. Keeps whatever it needs from one collection to the next in itself.

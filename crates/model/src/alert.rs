@@ -47,9 +47,7 @@ impl Severity {
             "2" | "warning" | "medium" => Ok(Self::Warning),
             "error" | "high" => Ok(Self::Error),
             "3" | "4" | "critical" => Ok(Self::Critical),
-            _ => Err(UnknownSeverity {
-                given: text.to_owned(),
-            }),
+            _ => Err(UnknownSeverity { given: text.to_owned() }),
         }
     }
 

@@ -44,11 +44,8 @@ impl std::error::Error for DurationError {}
 /// # Errors
 /// Anything else, with the place where reading stopped.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
-    let fail = |at: usize, expected: &'static str| DurationError {
-        text: text.to_owned(),
-        at,
-        expected,
-    };
+    let fail =
+        |at: usize, expected: &'static str| DurationError { text: text.to_owned(), at, expected };
     if text.is_empty() {
         return Err(fail(0, "a number"));
     }
@@ -58,23 +55,13 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let (mut at, mut total_ms, mut next_unit) = (0, 0u64, 0);
     while at < text.len() {
         let digits = text[at..].bytes().take_while(u8::is_ascii_digit).count();
-        let number: u64 = text[at..at + digits]
-            .parse()
-            .map_err(|_| fail(at, "a number"))?;
+        let number: u64 = text[at..at + digits].parse().map_err(|_| fail(at, "a number"))?;
         at += digits;
-        let letters = text[at..]
-            .bytes()
-            .take_while(u8::is_ascii_alphabetic)
-            .count();
+        let letters = text[at..].bytes().take_while(u8::is_ascii_alphabetic).count();
         let unit = &text[at..at + letters];
-        let found = UNITS[next_unit..]
-            .iter()
-            .position(|(name, _)| *name == unit);
+        let found = UNITS[next_unit..].iter().position(|(name, _)| *name == unit);
         let Some(i) = found else {
-            return Err(fail(
-                at,
-                "one of the units y w d h m s ms, from large to small",
-            ));
+            return Err(fail(at, "one of the units y w d h m s ms, from large to small"));
         };
         total_ms = number
             .checked_mul(UNITS[next_unit + i].1)
@@ -98,15 +85,16 @@ fn bare_seconds_ms(text: &str) -> Option<u64> {
     (ms < 9e15).then_some(ms as u64)
 }
 
-/// Writes a duration so that [`parse_duration`] reads the same back: `1h30m`, `250ms`, `0s`.
+/// Writes a duration so that [`parse_duration`] reads the same back: `7d`, `1h30m`, `250ms`, `0s`.
+/// Days are the largest unit, because people count retention in them.
 pub fn format_duration(duration: Duration) -> String {
     let mut rest_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     if rest_ms == 0 {
         return "0s".to_owned();
     }
     let mut text = String::new();
-    for (unit, unit_ms) in UNITS {
-        if rest_ms >= unit_ms {
+    for (unit, unit_ms) in &UNITS[2..] {
+        if rest_ms >= *unit_ms {
             text.push_str(&format!("{}{unit}", rest_ms / unit_ms));
             rest_ms %= unit_ms;
         }
@@ -148,7 +136,7 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back() {
-        for text in ["0s", "250ms", "1h30m", "1w1d", "1m1s1ms"] {
+        for text in ["0s", "250ms", "1h30m", "8d", "1m1s1ms"] {
             assert_eq!(format_duration(parse_duration(text).unwrap()), text);
         }
     }

@@ -53,12 +53,7 @@ impl Family {
         help: impl Into<Cow<'static, str>>,
         kind: MetricKind,
     ) -> Self {
-        Self {
-            name: name.into(),
-            help: help.into(),
-            kind,
-            points: Vec::new(),
-        }
+        Self { name: name.into(), help: help.into(), kind, points: Vec::new() }
     }
 
     /// A gauge family without points yet.
@@ -80,11 +75,7 @@ impl Family {
 
     /// Adds a point.
     pub fn push(&mut self, labels: Labels, value: f64) {
-        self.points.push(Point {
-            suffix: "",
-            labels,
-            value,
-        });
+        self.points.push(Point { suffix: "", labels, value });
     }
 
     /// Adds a point with these label pairs; pairs with an empty value are dropped.

@@ -57,10 +57,7 @@ impl Labels {
     {
         let mut labels: Vec<Label> = pairs
             .into_iter()
-            .map(|(name, value)| Label {
-                name: name.into(),
-                value: value.into(),
-            })
+            .map(|(name, value)| Label { name: name.into(), value: value.into() })
             .filter(|label| !label.value.is_empty())
             .collect();
         if labels.iter().any(|label| label.name.is_empty()) {
@@ -68,9 +65,7 @@ impl Labels {
         }
         labels.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         if let Some(pair) = labels.windows(2).find(|pair| pair[0].name == pair[1].name) {
-            return Err(LabelsError::Duplicate {
-                name: pair[0].name.clone(),
-            });
+            return Err(LabelsError::Duplicate { name: pair[0].name.clone() });
         }
         Ok(Self(labels))
     }
@@ -93,10 +88,7 @@ impl Labels {
 
     /// The value of a label, if it is present.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let at = self
-            .0
-            .binary_search_by(|label| label.name.as_str().cmp(name))
-            .ok()?;
+        let at = self.0.binary_search_by(|label| label.name.as_str().cmp(name)).ok()?;
         Some(&self.0[at].value)
     }
 
@@ -112,23 +104,14 @@ impl Labels {
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         assert!(!name.is_empty(), "a label name is never empty");
-        match self
-            .0
-            .binary_search_by(|label| label.name.as_str().cmp(name))
-        {
+        match self.0.binary_search_by(|label| label.name.as_str().cmp(name)) {
             Ok(at) if value.is_empty() => {
                 self.0.remove(at);
             }
             Ok(at) => value.clone_into(&mut self.0[at].value),
             Err(_) if value.is_empty() => {}
             Err(at) => {
-                self.0.insert(
-                    at,
-                    Label {
-                        name: name.to_owned(),
-                        value: value.to_owned(),
-                    },
-                );
+                self.0.insert(at, Label { name: name.to_owned(), value: value.to_owned() });
             }
         }
         self

@@ -25,20 +25,12 @@ pub struct Matcher {
 impl Matcher {
     /// `name="value"`.
     pub fn equal(name: impl Into<String>, value: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            op: MatchOp::Equal,
-            value: value.into(),
-        }
+        Self { name: name.into(), op: MatchOp::Equal, value: value.into() }
     }
 
     /// `name!="value"`.
     pub fn not_equal(name: impl Into<String>, value: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            op: MatchOp::NotEqual,
-            value: value.into(),
-        }
+        Self { name: name.into(), op: MatchOp::NotEqual, value: value.into() }
     }
 
     /// Whether the labels meet the condition.

@@ -22,11 +22,7 @@ pub struct UnknownPipelineStatus {
 
 impl fmt::Display for UnknownPipelineStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "unknown status {:?}, expected running, completed or failed",
-            self.given
-        )
+        write!(f, "unknown status {:?}, expected running, completed or failed", self.given)
     }
 }
 
@@ -42,9 +38,7 @@ impl PipelineStatus {
             "running" => Ok(Self::Running),
             "completed" => Ok(Self::Completed),
             "failed" => Ok(Self::Failed),
-            _ => Err(UnknownPipelineStatus {
-                given: text.to_owned(),
-            }),
+            _ => Err(UnknownPipelineStatus { given: text.to_owned() }),
         }
     }
 

@@ -18,11 +18,7 @@ pub struct Sample {
 impl Sample {
     /// A sample whose sender named no start time.
     pub fn new(t_ms: i64, value: f64) -> Self {
-        Self {
-            t_ms,
-            value,
-            start_ms: 0,
-        }
+        Self { t_ms, value, start_ms: 0 }
     }
 
     /// Whether the two are the same to the bit.

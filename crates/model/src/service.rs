@@ -22,11 +22,7 @@ pub struct UnknownServiceStatus {
 
 impl fmt::Display for UnknownServiceStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "unknown status {:?}, expected up, down or unknown",
-            self.given
-        )
+        write!(f, "unknown status {:?}, expected up, down or unknown", self.given)
     }
 }
 
@@ -42,9 +38,7 @@ impl ServiceStatus {
             "up" => Ok(Self::Up),
             "down" => Ok(Self::Down),
             "unknown" => Ok(Self::Unknown),
-            _ => Err(UnknownServiceStatus {
-                given: text.to_owned(),
-            }),
+            _ => Err(UnknownServiceStatus { given: text.to_owned() }),
         }
     }
 

@@ -39,9 +39,7 @@ pub fn format_rfc3339(t_ms: i64) -> String {
 /// # Errors
 /// Any other text.
 pub fn parse_time(text: &str) -> Result<i64, TimeError> {
-    let fail = || TimeError {
-        text: text.to_owned(),
-    };
+    let fail = || TimeError { text: text.to_owned() };
     match text.parse::<f64>() {
         Ok(seconds) => unix_seconds_to_ms(seconds).ok_or_else(fail),
         Err(_) => parse_rfc3339(text).ok_or_else(fail),
@@ -59,11 +57,7 @@ fn parse_rfc3339(text: &str) -> Option<i64> {
     if !text.is_ascii() || bytes.len() < 10 || bytes[4] != b'-' || bytes[7] != b'-' {
         return None;
     }
-    let (year, month, day) = (
-        number(&text[..4])?,
-        number(&text[5..7])?,
-        number(&text[8..10])?,
-    );
+    let (year, month, day) = (number(&text[..4])?, number(&text[5..7])?, number(&text[8..10])?);
     if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
         return None;
     }
@@ -142,11 +136,7 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = era * 400 + year_of_era + i64::from(month <= 2);
     (year, month, day)
 }

@@ -1,0 +1,67 @@
+# The commands a person types. `make run` and `make test` are all that is needed.
+#
+#   make run      build everything and watch this host at http://127.0.0.1:8000/monitoring
+#   make test     install what tests need, then run all of them
+#   make lint     formatting, clippy, dependency rules
+#   make bench    the figures of bench/, against the peers where one is named
+#   make soak     the long forms of the tests: hours, not minutes
+#   make dist     a stripped binary, a tar.gz and its checksum in target/dist/
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run ui build test test-tools lint bench soak dist clean
+
+CARGO ?= cargo
+PEERS := target/peers
+TOOLS := target/tools
+# Everything the pages are made of; a change rebuilds them.
+UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -type f -print 2>/dev/null)
+
+help:
+	@sed -n '3,8p' Makefile
+
+run: ui
+	$(CARGO) run --release --bin pharos
+
+ui: ui/dist/index.html
+
+ui/node_modules/.installed: ui/package.json ui/package-lock.json
+	@command -v npm >/dev/null || { echo "Node.js 20 with npm is needed to build the pages: https://nodejs.org" >&2; exit 1; }
+	cd ui && npm ci --no-audit --no-fund
+	touch $@
+
+ui/dist/index.html: ui/node_modules/.installed $(UI_SOURCES)
+	cd ui && npm run build
+	touch $@
+
+build: ui
+	$(CARGO) build --bin pharos
+
+test: test-tools build
+	tests/run.sh
+
+test-tools:
+	tests/install-tools.sh
+
+lint: ui/node_modules/.installed
+	$(CARGO) fmt --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	cd ui && npm run check
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check licenses bans sources; \
+	else echo "not run: cargo deny (cargo install cargo-deny)"; fi
+
+bench: ui test-tools
+	$(CARGO) build --release --bin pharos
+	bench/run.sh
+
+soak: test-tools build
+	tests/soak.sh
+
+dist: ui
+	$(CARGO) build --profile dist --bin pharos
+	tests/make-dist.sh
+
+clean:
+	$(CARGO) clean
+	rm -rf ui/dist ui/node_modules

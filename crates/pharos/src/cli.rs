@@ -1,0 +1,95 @@
+//! The command line: what a person types. Flags are one of three layers of settings; see `config`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::config::{LogFormat, LogLevel};
+
+/// Watches hosts and GPUs, services, pipelines and alerts.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pharos",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
+  pharos                                  watch this host, at http://127.0.0.1:8000
+  pharos --listen 127.0.0.1:9100          the same, elsewhere
+  pharos serve --config pharos.toml       with a configuration file
+  pharos check config pharos.toml         say what is wrong with it
+  kill -HUP PID                           read the configuration file again"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Collect, store and serve (what `pharos` alone does).
+    Serve(ServeArgs),
+    /// Check files without starting anything.
+    #[command(subcommand)]
+    Check(Check),
+    /// Print a completion script for a shell, for instance `pharos completion bash`.
+    Completion {
+        /// bash, zsh, fish, elvish or powershell.
+        shell: Shell,
+    },
+    /// Print the version.
+    Version,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Check {
+    /// Check a configuration file: exit 0 if it is right, 3 if not.
+    Config {
+        /// The file; pharos.toml, if absent.
+        #[arg(default_value = "pharos.toml")]
+        file: PathBuf,
+    },
+}
+
+/// Flags of `serve`. Each wins over the environment, which wins over the file.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ServeArgs {
+    /// Listen here; may repeat. Default 127.0.0.1:8000. An address that others can reach needs a
+    /// key in the configuration, or --insecure-open. [env: PHAROS_LISTEN, PORT]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Vec<SocketAddr>,
+
+    /// Keep data here. Default ./data. [env: PHAROS_DATA_DIR]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Read this configuration file. [env: PHAROS_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Keep samples this long, for instance 24h or 7d; 0 keeps everything. Default 7d.
+    /// [env: METRICS_RETENTION]
+    #[arg(long, value_name = "DURATION", value_parser = model::parse_duration)]
+    pub(crate) retention: Option<Duration>,
+
+    /// Do not read this host, and store no series of our own.
+    #[arg(long)]
+    pub(crate) no_collect: bool,
+
+    /// Serve everyone who can connect, without keys, on any address.
+    #[arg(long)]
+    pub(crate) insecure_open: bool,
+
+    /// How much to log. Default info. [env: LOG_LEVEL]
+    #[arg(long, value_name = "LEVEL", value_enum, ignore_case = true)]
+    pub(crate) log_level: Option<LogLevel>,
+
+    /// How to log. Default: human on a terminal, json otherwise.
+    #[arg(long, value_name = "FORMAT", value_enum, ignore_case = true)]
+    pub(crate) log_format: Option<LogFormat>,
+}

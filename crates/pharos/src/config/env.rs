@@ -1,0 +1,70 @@
+//! The environment layer: the variables that the families' documents name, and our own `PHAROS_*`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clap::ValueEnum as _;
+use model::parse_duration;
+
+use super::layer::Layer;
+use super::{ConfigError, LogFormat, LogLevel};
+
+/// This process' environment; the one place that reads it. Values that are no text are left out.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub(super) fn process() -> BTreeMap<String, String> {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).collect()
+}
+
+/// Reads the variables that are set and not empty.
+pub(super) fn read(environment: &BTreeMap<String, String>) -> Result<Layer, ConfigError> {
+    let variables = Variables(environment);
+    let update_interval = variables.duration("UPDATE_INTERVAL")?;
+    let collection_interval = variables.duration("METRICS_COLLECTION_INTERVAL")?;
+    let key = variables.get("PHAROS_API_KEY");
+    Ok(Layer {
+        config: variables.get("PHAROS_CONFIG").map(Into::into),
+        listen: variables.parsed("PHAROS_LISTEN", |text| {
+            text.split(',').map(|address| address.trim().parse()).collect()
+        })?,
+        port: variables.parsed("PORT", str::parse)?,
+        prometheus_port: variables.parsed("PROMETHEUS_PORT", str::parse)?,
+        data_dir: variables.get("PHAROS_DATA_DIR").map(Into::into),
+        retention: variables.duration("METRICS_RETENTION")?,
+        // The host collector's own variable wins over the wider one.
+        collect_interval: update_interval.or(collection_interval),
+        keys: key
+            .map(|key| vec![web::Key::new("PHAROS_API_KEY".into(), key, vec![web::Scope::Admin])]),
+        log_level: variables.parsed("LOG_LEVEL", |text| LogLevel::from_str(text, true))?,
+        log_format: variables.parsed("LOG_FORMAT", |text| LogFormat::from_str(text, true))?,
+        ..Layer::default()
+    })
+}
+
+struct Variables<'a>(&'a BTreeMap<String, String>);
+
+impl Variables<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    fn parsed<T, E: std::fmt::Display>(
+        &self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let fail =
+            |error: E| ConfigError::Variable { name, reason: format!("{error}, got {text:?}") };
+        parse(text).map(Some).map_err(fail)
+    }
+
+    fn duration(&self, name: &'static str) -> Result<Option<Duration>, ConfigError> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let fail =
+            |error: model::DurationError| ConfigError::Variable { name, reason: error.to_string() };
+        parse_duration(text).map(Some).map_err(fail)
+    }
+}

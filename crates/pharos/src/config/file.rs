@@ -1,0 +1,214 @@
+//! The file layer: TOML, where a mistake is shown with its line and a caret below the place.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::layer::Layer;
+use super::{ConfigError, LogFormat, LogLevel};
+
+/// The largest configuration file that is read.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    service_name: Option<String>,
+    listen: Option<Vec<SocketAddr>>,
+    port: Option<u16>,
+    prometheus_port: Option<u16>,
+    profile: Option<Profile>,
+    insecure_open: Option<bool>,
+    data_dir: Option<PathBuf>,
+    retention: Option<HumanDuration>,
+    silent_after: Option<PositiveDuration>,
+    root: Option<Root>,
+    cors_origins: Option<Vec<String>>,
+    collect: Collect,
+    log: Log,
+    keys: Option<Vec<KeyEntry>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Collect {
+    enabled: Option<bool>,
+    interval: Option<PositiveDuration>,
+    proc: Option<PathBuf>,
+    sys: Option<PathBuf>,
+    root: Option<PathBuf>,
+    nvml: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Log {
+    level: Option<LogLevel>,
+    format: Option<LogFormat>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Profile {
+    Default,
+    Compat,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Root {
+    Auto,
+    Docs,
+    Ui,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ScopeWord {
+    Ingest,
+    Scrape,
+    Read,
+    Admin,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyEntry {
+    name: String,
+    key: Secret,
+    scopes: Vec<ScopeWord>,
+}
+
+/// A secret that shows itself to nobody.
+struct Secret(String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("<secret>")
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.trim().is_empty() {
+            return Err(de::Error::custom("a key must not be empty: it would let everyone in"));
+        }
+        Ok(Self(text))
+    }
+}
+
+/// A duration as text (`"30s"`) or as a number of seconds.
+#[derive(Debug)]
+struct HumanDuration(Duration);
+
+impl<'de> Deserialize<'de> for HumanDuration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "a duration such as 30, \"30s\", \"24h\" or \"7d\"")]
+        enum TextOrSeconds {
+            Text(String),
+            Whole(u64),
+            Seconds(f64),
+        }
+        let text = match TextOrSeconds::deserialize(deserializer)? {
+            TextOrSeconds::Text(text) => text,
+            TextOrSeconds::Whole(seconds) => seconds.to_string(),
+            TextOrSeconds::Seconds(seconds) => seconds.to_string(),
+        };
+        model::parse_duration(&text).map(Self).map_err(de::Error::custom)
+    }
+}
+
+/// A duration above zero.
+#[derive(Debug)]
+struct PositiveDuration(Duration);
+
+impl<'de> Deserialize<'de> for PositiveDuration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let HumanDuration(duration) = HumanDuration::deserialize(deserializer)?;
+        if duration.is_zero() {
+            return Err(de::Error::custom("expected a duration above zero"));
+        }
+        Ok(Self(duration))
+    }
+}
+
+/// Reads a file into a layer.
+pub(super) fn read(path: &Path) -> Result<Layer, ConfigError> {
+    let text = read_text(path)
+        .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
+    parse(&text).map_err(|text| ConfigError::File { path: path.to_owned(), text })
+}
+
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let bytes = std::fs::metadata(path)?.len();
+    if bytes > FILE_BYTES_MAX {
+        let text = format!("it has {bytes} bytes, at most {FILE_BYTES_MAX} are read");
+        return Err(std::io::Error::other(text));
+    }
+    std::fs::read_to_string(path)
+}
+
+/// Reads the text of a file. The error shows the line with a caret, and never a secret's value.
+pub(super) fn parse(text: &str) -> Result<Layer, String> {
+    let file: File = toml::from_str(text).map_err(|error| without_secrets(&error.to_string()))?;
+    let roots = collect::Roots::default();
+    Ok(Layer {
+        service_name: file.service_name,
+        listen: file.listen,
+        port: file.port,
+        prometheus_port: file.prometheus_port,
+        compat: file.profile.map(|profile| matches!(profile, Profile::Compat)),
+        insecure_open: file.insecure_open,
+        data_dir: file.data_dir,
+        retention: file.retention.map(|retention| retention.0),
+        silent_after: file.silent_after.map(|after| after.0),
+        collect: file.collect.enabled,
+        collect_interval: file.collect.interval.map(|interval| interval.0),
+        roots: collect::Roots {
+            proc: file.collect.proc.unwrap_or(roots.proc),
+            sys: file.collect.sys.unwrap_or(roots.sys),
+            root: file.collect.root.unwrap_or(roots.root),
+        },
+        nvml: file.collect.nvml,
+        keys: file.keys.map(|keys| keys.into_iter().map(key).collect()),
+        cors_origins: file.cors_origins,
+        root: file.root.map(|root| match root {
+            Root::Auto => web::RootPage::Auto,
+            Root::Docs => web::RootPage::Docs,
+            Root::Ui => web::RootPage::Ui,
+        }),
+        log_level: file.log.level,
+        log_format: file.log.format,
+        config: None,
+    })
+}
+
+/// The error's text with whatever stands behind `key =` on the line that it shows starred out, one
+/// star per character, so that the caret still points at its place.
+fn without_secrets(text: &str) -> String {
+    let line = |line: &str| {
+        let value = line.split_once("key").and_then(|(_, rest)| rest.split_once('='));
+        let Some((_, secret)) = value.filter(|(name, _)| name.trim_matches(['"', ' ']).is_empty())
+        else {
+            return line.to_owned();
+        };
+        let shown = line.len() - secret.len();
+        let stars = secret.chars().map(|c| if c == ' ' { ' ' } else { '*' });
+        line[..shown].chars().chain(stars).collect()
+    };
+    text.trim_end().lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn key(entry: KeyEntry) -> web::Key {
+    let scope = |word: &ScopeWord| match word {
+        ScopeWord::Ingest => web::Scope::Ingest,
+        ScopeWord::Scrape => web::Scope::Scrape,
+        ScopeWord::Read => web::Scope::Read,
+        ScopeWord::Admin => web::Scope::Admin,
+    };
+    web::Key::new(entry.name, &entry.key.0, entry.scopes.iter().map(scope).collect())
+}

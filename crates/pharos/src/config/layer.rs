@@ -1,0 +1,77 @@
+//! Layer: settings of one origin, each of which may be silent about anything.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{LogFormat, LogLevel};
+use crate::cli::ServeArgs;
+
+/// What one origin says.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Layer {
+    pub(super) config: Option<PathBuf>,
+    pub(super) service_name: Option<String>,
+    pub(super) listen: Option<Vec<SocketAddr>>,
+    pub(super) port: Option<u16>,
+    pub(super) prometheus_port: Option<u16>,
+    pub(super) compat: Option<bool>,
+    pub(super) insecure_open: Option<bool>,
+    pub(super) data_dir: Option<PathBuf>,
+    /// Zero keeps everything.
+    pub(super) retention: Option<Duration>,
+    pub(super) silent_after: Option<Duration>,
+    pub(super) collect: Option<bool>,
+    pub(super) collect_interval: Option<Duration>,
+    pub(super) roots: collect::Roots,
+    pub(super) nvml: Option<PathBuf>,
+    pub(super) keys: Option<Vec<web::Key>>,
+    pub(super) cors_origins: Option<Vec<String>>,
+    pub(super) root: Option<web::RootPage>,
+    pub(super) log_level: Option<LogLevel>,
+    pub(super) log_format: Option<LogFormat>,
+}
+
+impl Layer {
+    pub(super) fn from_flags(flags: &ServeArgs) -> Self {
+        Self {
+            config: flags.config.clone(),
+            listen: (!flags.listen.is_empty()).then(|| flags.listen.clone()),
+            insecure_open: flags.insecure_open.then_some(true),
+            data_dir: flags.data_dir.clone(),
+            retention: flags.retention,
+            collect: flags.no_collect.then_some(false),
+            log_level: flags.log_level,
+            log_format: flags.log_format,
+            ..Self::default()
+        }
+    }
+
+    /// This layer, with `below` filling what it does not say. A layer that names a port but no
+    /// addresses still wins over addresses below it.
+    pub(super) fn or(self, below: Self) -> Self {
+        let below_listen = if self.port.is_some() { None } else { below.listen };
+        Self {
+            config: self.config.or(below.config),
+            service_name: self.service_name.or(below.service_name),
+            listen: self.listen.or(below_listen),
+            port: self.port.or(below.port),
+            prometheus_port: self.prometheus_port.or(below.prometheus_port),
+            compat: self.compat.or(below.compat),
+            insecure_open: self.insecure_open.or(below.insecure_open),
+            data_dir: self.data_dir.or(below.data_dir),
+            retention: self.retention.or(below.retention),
+            silent_after: self.silent_after.or(below.silent_after),
+            collect: self.collect.or(below.collect),
+            collect_interval: self.collect_interval.or(below.collect_interval),
+            // Only the file can name roots.
+            roots: below.roots,
+            nvml: self.nvml.or(below.nvml),
+            keys: self.keys.or(below.keys),
+            cors_origins: self.cors_origins.or(below.cors_origins),
+            root: self.root.or(below.root),
+            log_level: self.log_level.or(below.log_level),
+            log_format: self.log_format.or(below.log_format),
+        }
+    }
+}

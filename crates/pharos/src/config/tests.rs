@@ -1,0 +1,153 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+
+use super::layer::Layer;
+use super::{Config, ConfigError, env, file};
+use crate::cli::ServeArgs;
+
+/// Settings from flags, variables and the text of a file.
+fn config(
+    flags: &ServeArgs,
+    variables: &[(&str, &str)],
+    text: &str,
+) -> Result<Config, ConfigError> {
+    let pairs = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let variables = env::read(&pairs.collect::<BTreeMap<_, _>>())?;
+    let file =
+        file::parse(text).map_err(|text| ConfigError::File { path: "pharos.toml".into(), text })?;
+    Config::from_layer(Layer::from_flags(flags).or(variables).or(file))
+}
+
+fn of_file(text: &str) -> Result<Config, ConfigError> {
+    config(&ServeArgs::default(), &[], text)
+}
+
+fn check_error(text: &str, expect: Expect) {
+    expect.assert_eq(&of_file(text).unwrap_err().to_string());
+}
+
+fn addresses(config: &Config) -> Vec<String> {
+    config.listen.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn defaults_watch_this_host_on_loopback() {
+    let config = of_file("").unwrap();
+    assert_eq!(addresses(&config), ["127.0.0.1:8000"]);
+    assert_eq!(config.service_name, "monitoring");
+    assert_eq!(config.retention, Some(Duration::from_secs(7 * 86_400)));
+    assert_eq!(config.silent_after, Duration::from_secs(180));
+    assert_eq!(config.collect.unwrap().interval, Duration::from_secs(10));
+}
+
+#[test]
+fn flags_win_over_variables_and_variables_over_the_file() {
+    let flags = ServeArgs { retention: Some(Duration::from_secs(1)), ..ServeArgs::default() };
+    let variables =
+        [("METRICS_RETENTION", "2s"), ("PHAROS_DATA_DIR", "/v"), ("LOG_LEVEL", "DEBUG")];
+    let text = "retention = \"3s\"\ndata_dir = \"/f\"\nservice_name = \"f\"\nlog.level = \"error\"";
+    let config = config(&flags, &variables, text).unwrap();
+    assert_eq!(config.retention, Some(Duration::from_secs(1)));
+    assert_eq!(config.data_dir, std::path::Path::new("/v"));
+    assert_eq!(config.log_level, super::LogLevel::Debug);
+    assert_eq!(config.service_name, "f");
+}
+
+#[test]
+fn the_host_collectors_own_interval_wins() {
+    let interval = |variables: &[(&str, &str)]| {
+        let config = config(&ServeArgs::default(), variables, "").unwrap();
+        config.collect.unwrap().interval.as_secs()
+    };
+    assert_eq!(interval(&[("METRICS_COLLECTION_INTERVAL", "30")]), 30);
+    assert_eq!(interval(&[("METRICS_COLLECTION_INTERVAL", "30"), ("UPDATE_INTERVAL", "15s")]), 15);
+}
+
+#[test]
+fn ports_of_the_environment_add_up_to_listeners() {
+    let listeners = |variables: &[(&str, &str)]| {
+        let config =
+            config(&ServeArgs::default(), variables, "listen = [\"127.0.0.1:1\"]").unwrap();
+        (addresses(&config), config.metrics_listen.map(|address| address.port()))
+    };
+    assert_eq!(listeners(&[]), (vec!["127.0.0.1:1".to_owned()], None));
+    assert_eq!(listeners(&[("PORT", "8082")]).0, ["127.0.0.1:8082"]);
+    assert_eq!(listeners(&[("PROMETHEUS_PORT", "9100")]).1, Some(9100));
+    assert_eq!(listeners(&[("PROMETHEUS_PORT", "1")]).1, None);
+}
+
+#[test]
+fn the_compat_profile_adds_its_ports_once() {
+    let config = of_file("profile = \"compat\"\nport = 5000").unwrap();
+    assert_eq!(addresses(&config), ["127.0.0.1:5000", "127.0.0.1:3000", "127.0.0.1:8082"]);
+}
+
+#[test]
+fn retention_zero_keeps_everything() {
+    assert_eq!(of_file("retention = 0").unwrap().retention, None);
+}
+
+#[test]
+fn others_may_connect_only_with_a_key_or_when_told_so() {
+    check_error(
+        "listen = [\"0.0.0.0:8000\"]",
+        expect![
+            "refusing to listen on 0.0.0.0:8000, which others can reach, without any key: add a [[keys]] entry to the configuration file or set PHAROS_API_KEY; or pass --insecure-open if everyone who can connect may read and write"
+        ],
+    );
+    assert!(of_file("listen = [\"0.0.0.0:8000\"]\ninsecure_open = true").is_ok());
+    let keyed =
+        "listen = [\"0.0.0.0:8000\"]\n[[keys]]\nname = \"a\"\nkey = \"b\"\nscopes = [\"read\"]";
+    assert!(of_file(keyed).is_ok());
+    assert!(of_file("listen = [\"[::1]:8000\", \"[::ffff:127.0.0.1]:8001\"]").is_ok());
+}
+
+#[test]
+fn a_mistake_is_shown_with_its_line_and_a_caret() {
+    check_error(
+        "service_name = \"a\"\nretention = \"5x\"\n",
+        expect![[r#"
+            pharos.toml: TOML parse error at line 2, column 13
+              |
+            2 | retention = "5x"
+              |             ^^^^
+            not a duration: "5x", at character 1: expected one of the units y w d h m s ms, from large to small (examples: 30, 10ms, 30s, 5m, 24h, 7d)"#]],
+    );
+    check_error(
+        "[collect]\nintervall = 3\n",
+        expect![[r#"
+            pharos.toml: TOML parse error at line 2, column 1
+              |
+            2 | intervall = 3
+              | ^^^^^^^^^
+            unknown field `intervall`, expected one of `enabled`, `interval`, `proc`, `sys`, `root`, `nvml`"#]],
+    );
+}
+
+#[test]
+fn a_secret_is_never_shown() {
+    let text = "[[keys]]\nname = \"a\"\nkey = \"canary\" oops\n";
+    let shown = of_file(text).unwrap_err().to_string();
+    assert!(shown.contains("line 3") && !shown.contains("canary"), "{shown}");
+    let text = "[[keys]]\nname = \"a\"\nkey = \"canary\"\nscopes = [\"no\"]\n";
+    assert!(!of_file(text).unwrap_err().to_string().contains("canary"));
+    let variables = [("PHAROS_API_KEY", "canary"), ("PORT", "x")];
+    let error = config(&ServeArgs::default(), &variables, "").unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("canary"));
+}
+
+#[test]
+fn an_empty_secret_is_refused() {
+    let text = "[[keys]]\nname = \"a\"\nkey = \" \"\nscopes = [\"read\"]\n";
+    assert!(of_file(text).unwrap_err().to_string().contains("a key must not be empty"));
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let variables = [("UPDATE_INTERVAL", "soon")];
+    let error = config(&ServeArgs::default(), &variables, "").unwrap_err();
+    expect![[r#"environment variable UPDATE_INTERVAL: not a duration: "soon", at character 0: expected a number (examples: 30, 10ms, 30s, 5m, 24h, 7d)"#]]
+        .assert_eq(&error.to_string());
+}

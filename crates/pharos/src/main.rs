@@ -1,0 +1,61 @@
+//! The binary: reads flags, environment and file, wires the parts together, and runs them until it
+//! is told to stop. It alone names the engines behind `storage`, and it alone knows files of
+//! settings.
+
+mod app;
+mod cli;
+mod config;
+mod logging;
+mod own_metrics;
+mod process;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use cli::{Check, Cli, Command, ServeArgs};
+use config::Config;
+
+/// What the shell is told; see the guide.
+const FAILED: u8 = 1;
+const INVALID_CONFIG: u8 = 3;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(flags) => serve(flags),
+        Command::Check(Check::Config { file }) => match Config::check_file(&file) {
+            Ok(_) => print(&format!("{}: valid\n", file.display())),
+            Err(error) => complain(&error.to_string(), INVALID_CONFIG),
+        },
+        Command::Completion { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "pharos", &mut script);
+            print(&String::from_utf8_lossy(&script))
+        }
+        Command::Version => print(&format!("pharos {}\n", env!("CARGO_PKG_VERSION"))),
+    }
+}
+
+fn serve(flags: ServeArgs) -> ExitCode {
+    let config = match Config::load(&flags) {
+        Ok(config) => config,
+        Err(error) => return complain(&error.to_string(), INVALID_CONFIG),
+    };
+    match app::run(flags, config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&format!("{error:#}"), FAILED),
+    }
+}
+
+/// Writes data to standard output; a reader that went away is no error of ours.
+fn print(text: &str) -> ExitCode {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn complain(text: &str, code: u8) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "pharos: {text}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,88 @@
+//! Dir: the data directory, its folders and its lock.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use stdx::Disk;
+
+use crate::OpenError;
+use crate::wal::{SegmentId, parse_segment_name};
+
+/// Where things are below the data directory.
+#[derive(Debug, Clone)]
+pub(crate) struct DataDir {
+    root: PathBuf,
+}
+
+/// Keeps other processes out while it lives.
+pub(crate) type LockGuard = Box<dyn Send + Sync>;
+
+impl DataDir {
+    /// Makes the folders, durably, and takes the lock.
+    pub(crate) fn open(root: &Path, disk: &dyn Disk) -> Result<(Self, LockGuard), OpenError> {
+        let dir = Self {
+            root: root.to_owned(),
+        };
+        create_durably(disk, &dir.wal()).map_err(|cause| OpenError::Disk {
+            action: "create",
+            path: dir.wal(),
+            cause,
+        })?;
+        let path = root.join("LOCK");
+        match disk.lock(&path) {
+            Ok(guard) => Ok((dir, guard)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(OpenError::Locked { path })
+            }
+            Err(cause) => Err(OpenError::Disk {
+                action: "lock",
+                path,
+                cause,
+            }),
+        }
+    }
+
+    /// The folder itself.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of the log segments.
+    pub(crate) fn wal(&self) -> PathBuf {
+        self.root.join("wal")
+    }
+
+    /// The log segments that are there, the oldest first.
+    pub(crate) fn segments(&self, disk: &dyn Disk) -> Result<Vec<SegmentId>, OpenError> {
+        let paths = disk.list(&self.wal()).map_err(|cause| OpenError::Disk {
+            action: "list",
+            path: self.wal(),
+            cause,
+        })?;
+        let mut ids: Vec<SegmentId> = paths.iter().filter_map(|p| parse_segment_name(p)).collect();
+        ids.sort_unstable();
+        Ok(ids)
+    }
+}
+
+/// Creates a folder; the names of all that had to be made survive a power cut.
+fn create_durably(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    let is_missing = |dir: &&Path| {
+        let listed = disk.list(dir);
+        listed.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    let named = dir.ancestors().filter(|dir| !dir.as_os_str().is_empty());
+    let missing: Vec<&Path> = named.take_while(is_missing).collect();
+    disk.create_dir_all(dir)?;
+    for made in missing {
+        if let Some(parent) = made.parent() {
+            let here = Path::new(".");
+            disk.sync_dir(if parent.as_os_str().is_empty() {
+                here
+            } else {
+                parent
+            })?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! Errors: why a store cannot be opened, and why retention could not free the disk.
+
+use std::io;
+use std::path::PathBuf;
+
+use storage::CommitError;
+
+/// Why a data directory cannot be opened. Damaged data is no reason: it is counted and skipped.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it open.
+    #[error("{} is held by another process", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The disk failed.
+    #[error("cannot {action} {}: {cause}", path.display())]
+    Disk {
+        /// What was tried.
+        action: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the disk said.
+        #[source]
+        cause: io::Error,
+    },
+    /// A later version of this program wrote it.
+    #[error(
+        "{} has format version {version} with features {features:#x}, \
+         this program reads up to version {supported} without features",
+        path.display()
+    )]
+    NewerFormat {
+        /// The file.
+        path: PathBuf,
+        /// The version it has.
+        version: u32,
+        /// The features it needs.
+        features: u32,
+        /// The newest version that is understood.
+        supported: u32,
+    },
+    /// The operating system gives no thread.
+    #[error("cannot start the {name} thread: {cause}")]
+    Thread {
+        /// Which one.
+        name: &'static str,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
+}
+
+/// Why log segments could not be removed. Their samples are gone from queries already; the next
+/// attempt frees the disk.
+#[derive(Debug, thiserror::Error)]
+pub enum RetentionError {
+    /// The definitions of series that live on could not be written again.
+    #[error("cannot carry series definitions forward: {0}")]
+    Carry(#[source] CommitError),
+    /// The list of live files could not be replaced.
+    #[error("cannot write {}: {cause}", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What the disk said.
+        #[source]
+        cause: io::Error,
+    },
+}

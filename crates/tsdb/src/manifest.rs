@@ -1,0 +1,132 @@
+//! Manifest: which files are live, so that one whose removal was interrupted does not come back.
+//!
+//! It is replaced as a whole. Segments numbered from `next_segment` on are newer than the
+//! manifest and live too; so a new segment needs no new manifest.
+
+use std::io;
+use std::path::PathBuf;
+
+use stdx::Disk;
+
+use crate::dir::DataDir;
+use crate::wal::SegmentId;
+
+const MANIFEST_MAGIC: [u8; 8] = *b"PHAROSMF";
+const MANIFEST_VERSION: u32 = 1;
+const FIXED_BYTES: usize = 36;
+const CHECKSUM_BYTES: usize = 4;
+
+/// See the head of this file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Manifest {
+    /// No reference of a later generation was handed out when this was written.
+    pub(crate) generation: u32,
+    /// Segments below this number are live only if they are listed.
+    pub(crate) next_segment: SegmentId,
+    /// The live ones, rising.
+    pub(crate) segments: Vec<SegmentId>,
+}
+
+/// Why there is no manifest to use.
+#[derive(Debug)]
+pub(crate) enum ManifestError {
+    /// There is none.
+    Absent,
+    /// It is not what was written.
+    Damaged,
+    /// A later program wrote it.
+    Newer {
+        /// The version it wrote.
+        version: u32,
+        /// The features it used.
+        features: u32,
+    },
+    /// The disk's own.
+    Disk(io::Error),
+}
+
+/// The newest version that is understood.
+pub(crate) const MANIFEST_VERSION_MAX: u32 = MANIFEST_VERSION;
+
+/// Where the manifest is.
+pub(crate) fn path(dir: &DataDir) -> PathBuf {
+    dir.root().join("MANIFEST")
+}
+
+impl Manifest {
+    /// Whether a segment's file is to be read.
+    pub(crate) fn is_live(&self, id: SegmentId) -> bool {
+        id >= self.next_segment || self.segments.binary_search(&id).is_ok()
+    }
+
+    /// Reads the manifest of a data directory.
+    pub(crate) fn read(dir: &DataDir, disk: &dyn Disk) -> Result<Self, ManifestError> {
+        match disk.read(&path(dir)) {
+            Ok(bytes) => Self::decode(&bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ManifestError::Absent),
+            Err(error) => Err(ManifestError::Disk(error)),
+        }
+    }
+
+    /// Replaces the manifest of a data directory, durably: there is always a whole one.
+    pub(crate) fn write(&self, dir: &DataDir, disk: &dyn Disk) -> io::Result<()> {
+        let tmp = dir.root().join("MANIFEST.tmp");
+        // Left by a crash; if it cannot be removed, creating it says so.
+        let _absent = disk.remove(&tmp);
+        let mut file = disk.create(&tmp)?;
+        file.append(&self.encode())?;
+        file.sync_data()?;
+        disk.rename(&tmp, &path(dir))?;
+        disk.sync_dir(dir.root())
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bytes.extend_from_slice(&MANIFEST_MAGIC);
+        bytes.extend_from_slice(&MANIFEST_VERSION.to_le_bytes());
+        // Features, tenant.
+        bytes.extend_from_slice(&[0; 8]);
+        bytes.extend_from_slice(&self.generation.to_le_bytes());
+        bytes.extend_from_slice(&self.next_segment.to_le_bytes());
+        bytes.extend_from_slice(&(self.segments.len() as u32).to_le_bytes());
+        for id in &self.segments {
+            bytes.extend_from_slice(&id.to_le_bytes());
+        }
+        let sum = crc32fast::hash(&bytes);
+        bytes.extend_from_slice(&sum.to_le_bytes());
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, ManifestError> {
+        let (content, sum) = bytes
+            .split_last_chunk::<CHECKSUM_BYTES>()
+            .filter(|(content, _)| content.len() >= FIXED_BYTES)
+            .ok_or(ManifestError::Damaged)?;
+        let whole = content.starts_with(&MANIFEST_MAGIC)
+            && u32::from_le_bytes(*sum) == crc32fast::hash(content);
+        if !whole {
+            return Err(ManifestError::Damaged);
+        }
+        let (version, features) = (le_u32(content, 8), le_u32(content, 12));
+        if version > MANIFEST_VERSION || features != 0 {
+            return Err(ManifestError::Newer { version, features });
+        }
+        let (ids, rest) = content[FIXED_BYTES..].as_chunks::<8>();
+        if !rest.is_empty() || ids.len() != le_u32(content, 32) as usize {
+            return Err(ManifestError::Damaged);
+        }
+        Ok(Self {
+            generation: le_u32(content, 20),
+            next_segment: u64::from(le_u32(content, 24)) | u64::from(le_u32(content, 28)) << 32,
+            segments: ids.iter().map(|id| u64::from_le_bytes(*id)).collect(),
+        })
+    }
+}
+
+fn le_u32(bytes: &[u8], at: usize) -> u32 {
+    let word = bytes[at..].first_chunk::<4>();
+    u32::from_le_bytes(*word.expect("the fixed part is that long"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! Meter: what the store counts about itself. The binary gives the names.
+
+use stdx::meter::{Counter, Gauge, Histogram};
+
+/// Counters only grow while the process lives; those of recovery are complete when the store is
+/// open.
+#[derive(Debug)]
+pub struct Meter {
+    /// Samples taken.
+    pub appended_samples: Counter,
+    /// Samples taken and dropped at once, because they were older than retention.
+    pub expired_samples: Counter,
+    /// Samples taken that were not newer than all before them in their series.
+    pub out_of_order_samples: Counter,
+    /// Appends refused because a bound was reached.
+    pub overloaded_appends: Counter,
+    /// Appends refused because the disk took nothing.
+    pub unavailable_appends: Counter,
+    /// Bytes of log made durable.
+    pub wal_bytes: Counter,
+    /// Syncs of log segments, failed ones included.
+    pub fsyncs: Counter,
+    /// How long they took, seconds.
+    pub fsync_seconds: Histogram,
+    /// Bytes that became durable together.
+    pub batch_bytes: Histogram,
+    /// Syncs that failed.
+    pub sync_failures: Counter,
+    /// Segments whose writing failed, by a failed sync or otherwise. Each is given up.
+    pub write_failures: Counter,
+    /// Times the store stopped taking writes.
+    pub stalls: Counter,
+    /// Passes of retention that could not free the disk.
+    pub retention_failures: Counter,
+    /// Log bytes that are not durable yet.
+    pub pending_bytes: Gauge,
+    /// Log segments on disk.
+    pub segments: Gauge,
+    /// Series in the head.
+    pub series: Gauge,
+    /// Chunks in the head.
+    pub chunks: Gauge,
+    /// Memory of the head, bytes, as it is bounded by [`crate::Config::head_bytes_max`].
+    pub head_bytes: Gauge,
+    /// What recovery found.
+    pub recovery: RecoveryMeter,
+}
+
+/// What was found when the store was opened.
+#[derive(Debug, Default)]
+pub struct RecoveryMeter {
+    /// Samples put into the head.
+    pub samples: Counter,
+    /// Samples left out because they were older than retention.
+    pub expired_samples: Counter,
+    /// Samples of a series whose definition is not there.
+    pub orphan_samples: Counter,
+    /// Series defined.
+    pub series: Counter,
+    /// Frames of a kind that this version does not know.
+    pub unknown_frames: Counter,
+    /// Frames that a later segment says again.
+    pub superseded_frames: Counter,
+    /// Places in the log that were damaged after they had been written.
+    pub corrupt_frames: Counter,
+    /// Frames that had been durable at the end of a segment and are not there.
+    pub missing_frames: Counter,
+    /// Segments that end in an unfinished frame, as a crash leaves them.
+    pub torn_tails: Counter,
+    /// Segments whose first bytes are damaged.
+    pub damaged_headers: Counter,
+    /// Segments that the manifest lists and that are not there.
+    pub missing_segments: Counter,
+    /// 1 when the manifest was lost or damaged and made anew from the files.
+    pub manifests_rebuilt: Counter,
+    /// How long recovery took, milliseconds.
+    pub duration_ms: Gauge,
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        const SECONDS: &[f64] = &[
+            0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
+            2.5,
+        ];
+        const BYTES: &[f64] = &[
+            256.0,
+            1024.0,
+            4096.0,
+            16_384.0,
+            65_536.0,
+            262_144.0,
+            1_048_576.0,
+            4_194_304.0,
+            16_777_216.0,
+        ];
+        Self {
+            appended_samples: Counter::default(),
+            expired_samples: Counter::default(),
+            out_of_order_samples: Counter::default(),
+            overloaded_appends: Counter::default(),
+            unavailable_appends: Counter::default(),
+            wal_bytes: Counter::default(),
+            fsyncs: Counter::default(),
+            fsync_seconds: Histogram::new(SECONDS),
+            batch_bytes: Histogram::new(BYTES),
+            sync_failures: Counter::default(),
+            write_failures: Counter::default(),
+            stalls: Counter::default(),
+            retention_failures: Counter::default(),
+            pending_bytes: Gauge::default(),
+            segments: Gauge::default(),
+            series: Gauge::default(),
+            chunks: Gauge::default(),
+            head_bytes: Gauge::default(),
+            recovery: RecoveryMeter::default(),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Retention: what is older than its time leaves queries at once, memory by chunk, and the disk by
+//! segment.
+//!
+//! A segment may hold the only definition of a series that lives on in later segments. So the
+//! definition is logged again and made durable before the manifest forgets the segment, and the
+//! manifest is durable before the file goes.
+
+use std::sync::atomic::Ordering;
+
+
+use crate::RetentionError;
+#[cfg(feature = "planted-bugs")]
+use crate::config::PlantedBug;
+use crate::db::Core;
+use crate::manifest::{self, Manifest};
+use crate::wal::{SegmentId, SegmentInfo, segment_path};
+
+impl Core {
+    /// See [`crate::Db::enforce_retention`].
+    pub(crate) fn enforce_retention(&self, now_ms: i64) -> Result<(), RetentionError> {
+        if self.config.retention.is_none() {
+            return Ok(());
+        }
+        let _one_at_a_time = self.retention.lock();
+        let floor_ms = self.config.floor_ms(now_ms);
+        let before = self.floor_ms.fetch_max(floor_ms, Ordering::AcqRel);
+        self.drop_from_head(before.max(floor_ms));
+        let freed = self.drop_segments(before.max(floor_ms));
+        freed.inspect_err(|_| self.meter.retention_failures.inc())
+    }
+
+    fn drop_from_head(&self, floor_ms: i64) {
+        let all = self.head.all();
+        for series in &all {
+            series.drop_before(floor_ms);
+        }
+        // Exclusively: no append has found a series that is about to go, or it has filled it.
+        let gate = self.gate.write();
+        let dead: Vec<_> = all.into_iter().filter(|series| series.is_empty()).collect();
+        self.head.index().write().remove(&dead);
+        self.measure_head();
+        drop(gate);
+    }
+
+    fn drop_segments(&self, floor_ms: i64) -> Result<(), RetentionError> {
+        let closed = self.writer.lock().closed().to_vec();
+        let is_dead = |info: &&SegmentInfo| info.newest_ms < floor_ms;
+        let dead: Vec<SegmentInfo> = closed.iter().filter(is_dead).copied().collect();
+        let Some(last_lsn) = dead.iter().map(|info| info.last_lsn).max() else {
+            return Ok(());
+        };
+        self.carry_definitions(last_lsn)?;
+        let dead: Vec<SegmentId> = dead.iter().map(|info| info.id).collect();
+        self.forget_segments(&dead)?;
+        for id in &dead {
+            // A file that stays is not listed any more; the next start removes it.
+            let _stays = self.env.disk.remove(&segment_path(&self.dir.wal(), *id));
+        }
+        Ok(())
+    }
+
+    /// Makes every definition up to this place durable once more, behind it.
+    fn carry_definitions(&self, last_lsn: u64) -> Result<(), RetentionError> {
+        #[cfg(feature = "planted-bugs")]
+        if self.config.planted_bug == Some(PlantedBug::ForgetDefinitions) {
+            return Ok(());
+        }
+        let n_carried = self.define_again(|series| series.defined_at() <= last_lsn);
+        if n_carried > 0 {
+            self.commit().map_err(RetentionError::Carry)?;
+        }
+        Ok(())
+    }
+
+    fn forget_segments(&self, dead: &[SegmentId]) -> Result<(), RetentionError> {
+        let (mut segments, next_segment) = self.writer.lock().live();
+        segments.retain(|id| !dead.contains(id));
+        segments.sort_unstable();
+        let manifest = Manifest {
+            generation: self.head.index().read().generation(),
+            next_segment,
+            segments,
+        };
+        let written = manifest.write(&self.dir, self.env.disk.as_ref());
+        written.map_err(|cause| RetentionError::Manifest {
+            path: manifest::path(&self.dir),
+            cause,
+        })?;
+        self.writer.lock().forget(dead);
+        Ok(())
+    }
+}

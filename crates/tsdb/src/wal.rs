@@ -1,0 +1,31 @@
+//! The write-ahead log: what makes an acknowledged sample survive.
+//!
+//! One log, cut into segment files. A series is defined by a frame that stands before every
+//! sample that uses it, so one sync covers both and a prefix of the log is always complete.
+//! `frame` and `record` know the bytes (drawn in `docs/formats/wal.md`), `segment` the files,
+//! `pending` what is on its way, `writer` how it becomes durable, `reader` how it comes back.
+
+mod frame;
+mod pending;
+mod reader;
+mod record;
+mod segment;
+mod series_ref;
+mod varint;
+mod writer;
+
+pub(crate) use frame::FRAME_PAYLOAD_BYTES_MAX;
+pub(crate) use pending::{Due, Pending};
+pub(crate) use reader::{Damage, SegmentError, SegmentReader};
+pub(crate) use record::{
+    Before, Definition, FrameKind, Samples, decode_series, definition_bytes, encode_definition,
+    encode_sample,
+};
+pub(crate) use segment::{
+    SEGMENT_VERSION, SegmentId, SegmentInfo, parse_segment_name, segment_path,
+};
+pub(crate) use series_ref::{RefMap, SeriesRef};
+pub(crate) use writer::{Writer, WriterStart};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+//! Writer: makes pending frames durable, and knows every segment there is.
+//!
+//! A write or a sync that fails is never repeated on the same file: after a failed sync the kernel
+//! may have dropped the pages and report success the next time. The bytes are still here, so they
+//! go, under the same places in the log, into a new segment; recovery takes the later copy.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use stdx::Env;
+use storage::CommitError;
+
+use super::pending::{Batch, Pending};
+use super::segment::{OpenSegment, SegmentId, SegmentInfo, segment_path};
+use crate::Meter;
+#[cfg(feature = "planted-bugs")]
+use crate::config::PlantedBug;
+
+/// Why frames are not durable. They are kept for the next step.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write log segment {}: {cause}", path.display())]
+pub(crate) struct StepError {
+    path: PathBuf,
+    #[source]
+    cause: io::Error,
+}
+
+/// Where the log stands when a writer begins.
+pub(crate) struct WriterStart {
+    /// The folder of the segments.
+    pub(crate) wal_dir: PathBuf,
+    /// See [`crate::Config::segment_bytes_max`].
+    pub(crate) segment_bytes_max: u64,
+    /// The segments that are there.
+    pub(crate) closed: Vec<SegmentInfo>,
+    /// The number of the next one.
+    pub(crate) next_segment: SegmentId,
+    /// Definitions up to here are durable; what is not is the first that will be pending.
+    pub(crate) durable_lsn: u64,
+    /// The place of the newest frame that was recovered.
+    pub(crate) last_lsn: u64,
+    /// The defect to run with.
+    #[cfg(feature = "planted-bugs")]
+    pub(crate) planted_bug: Option<PlantedBug>,
+}
+
+/// See the head of this file. One step at a time, under one mutex.
+pub(crate) struct Writer {
+    env: Env,
+    meter: Arc<Meter>,
+    start: WriterStart,
+    current: Option<OpenSegment>,
+    /// Taken from pending and not durable yet.
+    kept: Batch,
+}
+
+impl Writer {
+    /// A writer that begins its first segment with its first batch.
+    pub(crate) fn new(start: WriterStart, env: &Env, meter: Arc<Meter>) -> Self {
+        let kept = Batch::empty(start.last_lsn);
+        Self {
+            env: env.clone(),
+            meter,
+            start,
+            current: None,
+            kept,
+        }
+    }
+
+    /// Takes over everything that is pending and says whether there is anything to write.
+    pub(crate) fn take(&mut self, pending: &Mutex<Pending>) -> bool {
+        self.kept.absorb(pending.lock().take());
+        !self.kept.frames.is_empty()
+    }
+
+    /// Writes and syncs what was taken: in the current segment, else in a new one. With nothing
+    /// taken it proves that the disk takes writes.
+    pub(crate) fn make_durable(&mut self) -> Result<(), StepError> {
+        self.close_full_segment();
+        if let Some(mut segment) = self.current.take() {
+            let written = self.write(&mut segment);
+            if written.is_ok() {
+                self.current = Some(segment);
+                return written;
+            }
+            // What was durable in it before stays; the new segment repeats the rest.
+            self.start.closed.push(segment.info());
+        }
+        self.write_new_segment()
+    }
+
+    /// Tells who waits, and forgets the frames if they are durable.
+    pub(crate) fn settle(
+        &mut self,
+        result: &Result<(), CommitError>,
+        pending: &Mutex<Pending>,
+    ) {
+        if result.is_ok() {
+            pending.lock().settled();
+        }
+        self.kept.resolve(result);
+    }
+
+    /// The segments that are not written any more, the oldest first.
+    pub(crate) fn closed(&self) -> &[SegmentInfo] {
+        &self.start.closed
+    }
+
+    /// Every segment that must be kept, and the number of the next one.
+    pub(crate) fn live(&self) -> (Vec<SegmentId>, SegmentId) {
+        let current = self.current.as_ref().map(OpenSegment::info);
+        let live = self.start.closed.iter().chain(&current);
+        (live.map(|info| info.id).collect(), self.start.next_segment)
+    }
+
+    /// Forgets segments whose files are about to be removed.
+    pub(crate) fn forget(&mut self, dead: &[SegmentId]) {
+        self.start.closed.retain(|info| !dead.contains(&info.id));
+        self.count_segments();
+    }
+
+    fn close_full_segment(&mut self) {
+        let max = self.start.segment_bytes_max;
+        if let Some(full) = self.current.take_if(|segment| segment.bytes() >= max) {
+            self.start.closed.push(full.info());
+        }
+    }
+
+    fn write_new_segment(&mut self) -> Result<(), StepError> {
+        let id = self.start.next_segment;
+        // The number is spent even if this fails: a file of that name may be there now.
+        self.start.next_segment += 1;
+        let path = segment_path(&self.start.wal_dir, id);
+        let disk = Arc::clone(&self.env.disk);
+        let created =
+            OpenSegment::create(disk.as_ref(), &self.start.wal_dir, id, self.start.durable_lsn);
+        let written = created
+            .map_err(|cause| self.failed(id, cause))
+            .and_then(|mut segment| self.write(&mut segment).map(|()| segment));
+        match written {
+            Ok(segment) => {
+                self.current = Some(segment);
+                self.count_segments();
+                Ok(())
+            }
+            Err(error) => {
+                // A full disk must not also run out of names. If the file stays, recovery
+                // finds nothing in it that the segment after it does not say again.
+                let _stays = disk.remove(&path);
+                Err(error)
+            }
+        }
+    }
+
+    fn write(&mut self, segment: &mut OpenSegment) -> Result<(), StepError> {
+        let frames = &mut self.kept.frames;
+        let n_bytes = frames.len();
+        let written = segment
+            .append(frames)
+            .and_then(|()| self.sync(segment))
+            .map_err(|cause| self.failed(segment.info().id, cause));
+        if written.is_ok() {
+            segment.grew(n_bytes, self.kept.last_lsn, self.kept.newest_ms);
+            self.start.durable_lsn = self.kept.last_lsn;
+            self.kept.frames.clear();
+            self.kept.newest_ms = i64::MIN;
+            self.meter.wal_bytes.add(n_bytes as u64);
+            self.meter.batch_bytes.observe(n_bytes as f64);
+        }
+        written
+    }
+
+    fn failed(&self, id: SegmentId, cause: io::Error) -> StepError {
+        self.meter.write_failures.inc();
+        let path = segment_path(&self.start.wal_dir, id);
+        StepError { path, cause }
+    }
+
+    fn sync(&mut self, segment: &mut OpenSegment) -> io::Result<()> {
+        #[cfg(feature = "planted-bugs")]
+        if self.start.planted_bug == Some(PlantedBug::AckBeforeSync) {
+            self.kept.resolve(&Ok(()));
+        }
+        let began = self.env.clock.monotonic();
+        #[cfg_attr(not(feature = "planted-bugs"), expect(unused_mut, reason = "a planted bug repeats it"))]
+        let mut synced = segment.sync();
+        #[cfg(feature = "planted-bugs")]
+        if self.start.planted_bug == Some(PlantedBug::RepeatFailedSync) && synced.is_err() {
+            synced = segment.sync();
+        }
+        self.meter.fsyncs.inc();
+        let took: Duration = self.env.clock.monotonic().saturating_sub(began);
+        self.meter.fsync_seconds.observe(took.as_secs_f64());
+        synced.inspect_err(|_| self.meter.sync_failures.inc())
+    }
+
+    fn count_segments(&self) {
+        let n_segments = self.start.closed.len() + usize::from(self.current.is_some());
+        self.meter.segments.set(n_segments as i64);
+    }
+}

@@ -1,0 +1,76 @@
+//! The routes, and the OpenAPI document that is generated from their handlers.
+
+use axum::Router;
+use axum::routing::get;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::push::{alerts, metrics, pipelines, services};
+use crate::state::Shared;
+use crate::{exposition, health, host_json, monitoring, pages};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Pharos",
+        description = "Watches hosts and GPUs, services, pipelines and alerts. Every path is also \
+                       served with a trailing slash.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    tags(
+        (name = "push", description = "Sending and listing metrics, states and alerts"),
+        (name = "metrics", description = "This host's own readings"),
+        (name = "monitoring", description = "What the user interface asks for"),
+        (name = "system", description = "The server itself"),
+    ),
+)]
+struct Document;
+
+/// All routes, and the document as JSON.
+pub(crate) fn all() -> (Router<Shared>, String) {
+    let (documented, mut document) = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(services::list_services, services::post_service))
+        .routes(routes!(exposition::get_metrics, metrics::post_metric))
+        .routes(routes!(metrics::post_batch))
+        .routes(routes!(pipelines::list_pipelines, pipelines::post_pipeline))
+        .routes(routes!(alerts::list_alerts, alerts::post_alert))
+        .routes(routes!(alerts::acknowledge))
+        .routes(routes!(host_json::all))
+        .routes(routes!(host_json::one))
+        .routes(routes!(monitoring::names))
+        .routes(routes!(monitoring::range::range))
+        .routes(routes!(monitoring::live::live))
+        .routes(routes!(health::health))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::healthy))
+        .routes(routes!(health::ready))
+        .routes(routes!(pages::root))
+        .routes(routes!(pages::swagger))
+        .routes(routes!(pages::redoc))
+        .routes(routes!(pages::openapi))
+        .split_for_parts();
+    let components = document.components.get_or_insert_default();
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    components.security_schemes.insert("key".to_owned(), bearer.into());
+    // Empty stands for a server without keys.
+    let key = SecurityRequirement::new("key", Vec::<String>::new());
+    document.security = Some(vec![SecurityRequirement::default(), key]);
+    let json = document.to_json().expect("a document made of plain values is JSON");
+    (with_pages(documented), json)
+}
+
+/// Routes that are no API.
+fn with_pages(router: Router<Shared>) -> Router<Shared> {
+    router
+        .route("/monitoring", get(pages::user_interface))
+        .route("/monitoring/{*view}", get(pages::user_interface))
+        .route("/dashboard", get(pages::dashboard))
+        .route("/assets/{*path}", get(pages::asset))
+}
+
+/// The one route of a listener for scrapers.
+pub(crate) fn metrics_only() -> Router<Shared> {
+    Router::new().route("/metrics", get(exposition::get_metrics))
+}

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Installs what the tests need and the machine lacks: a browser, the peers to compare with, and a
+# tool that tries the API. Peers are unpacked below target/, so that no service is started and the
+# system does not change; the browser alone is installed, because it needs its libraries.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+peers=target/peers
+tools=target/tools
+mkdir -p "$peers" "$tools"
+
+updated=
+apt_update() {
+    [ -n "$updated" ] || { apt-get update -qq; updated=yes; }
+}
+
+# Unpacks a Debian package and keeps its version beside it.
+peer() {
+    local name=$1
+    [ ! -e "$peers/$name/.unpacked" ] || return 0
+    apt_update
+    echo "unpacking peer $name"
+    rm -rf "${peers:?}/$name" "$peers/download-$name"
+    mkdir -p "$peers/download-$name"
+    (cd "$peers/download-$name" && apt-get download -qq "$name")
+    dpkg -x "$peers/download-$name"/*.deb "$peers/$name"
+    dpkg-deb -f "$peers/download-$name"/*.deb Version >"$peers/$name/.unpacked"
+    rm -r "$peers/download-$name"
+}
+
+if ! command -v apt-get >/dev/null; then
+    echo "tests compare with Debian's packages: apt-get is needed" >&2
+    exit 1
+fi
+for name in prometheus prometheus-node-exporter prometheus-alertmanager; do
+    peer "$name"
+done
+
+if ! command -v chromium >/dev/null; then
+    apt_update
+    echo "installing chromium"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >"$tools/chromium.log" 2>&1 \
+        || { tail -n 20 "$tools/chromium.log" >&2; exit 1; }
+fi
+
+if [ ! -x "$tools/schemathesis/bin/schemathesis" ]; then
+    echo "installing schemathesis"
+    python3 -m venv "$tools/schemathesis"
+    "$tools/schemathesis/bin/pip" install --quiet --disable-pip-version-check 'schemathesis>=4,<5'
+fi
