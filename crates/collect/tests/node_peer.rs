@@ -4,6 +4,8 @@
 //! `apt-get download prometheus-node-exporter && dpkg -x prometheus-node-exporter_*.deb
 //! prometheus-node-exporter`.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

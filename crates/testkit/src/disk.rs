@@ -229,48 +229,37 @@ impl State {
     }
 
     fn append(&mut self, id: FileId, bytes: &[u8]) -> io::Result<()> {
-        let was_on = !self.is_power_off();
+        self.need_power()?;
         let mut result = self.change(self.faults.append);
         let mut n_written = bytes.len();
         if result.is_err() {
-            // The power may fail in the middle of it, too.
-            n_written = if was_on {
-                self.rng.index(bytes.len() + 1)
-            } else {
-                0
-            };
-        }
-        if let Some(free) = self.free_bytes
-            && free < n_written as u64
-        {
-            n_written = free as usize;
-            result = Err(io::Error::from(io::ErrorKind::StorageFull));
+            n_written = self.rng.index(bytes.len() + 1);
         }
         if let Some(free) = &mut self.free_bytes {
+            if *free < n_written as u64 {
+                n_written = *free as usize;
+                result = Err(io::Error::from(io::ErrorKind::StorageFull));
+            }
             *free -= n_written as u64;
         }
-        if let Some(file) = self.files.get_mut(&id) {
-            file.seen.extend_from_slice(&bytes[..n_written]);
-        }
+        let file = self.files.get_mut(&id).ok_or_else(not_found)?;
+        file.seen.extend_from_slice(&bytes[..n_written]);
         result
     }
 
     fn sync(&mut self, id: FileId) -> io::Result<()> {
-        let was_on = !self.is_power_off();
+        self.need_power()?;
         let result = self.change(self.faults.sync);
-        let power_failed = was_on && self.is_power_off();
-        let Some(file) = self.files.get_mut(&id) else {
-            return Err(not_found());
-        };
-        if result.is_err() && !was_on {
+        if self.is_power_off() {
+            // It failed right now: the crash decides what has reached the disk.
             return result;
         }
-        if power_failed {
-            // Some of it may have reached the disk: the crash decides.
-            return result;
-        }
+        let file = self.files.get_mut(&id).ok_or_else(not_found)?;
         if result.is_err() {
-            file.forgotten.push(file.n_durable..file.seen.len());
+            let n_unsynced = file.seen.len() - file.n_durable;
+            let n_saved = self.rng.index(n_unsynced + 1) * self.rng.index(2);
+            let lost = file.n_durable + n_saved..file.seen.len();
+            file.forgotten.push(lost);
         }
         file.n_durable = file.seen.len();
         result

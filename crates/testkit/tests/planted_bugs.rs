@@ -1,1 +1,31 @@
+//! The simulator finds the defects that are planted for it; else its silence would mean nothing.
 
+use testkit::simulator::{Options, run};
+use tsdb::{Config, PlantedBug};
+
+/// Seeds within which each must be found.
+const SEEDS_MAX: u64 = 100;
+
+fn check_is_found(adjust: fn(&mut Config)) {
+    let options = Options {
+        adjust,
+        ..Options::default()
+    };
+    let found = (0..SEEDS_MAX).find_map(|seed| run(seed, &options).err());
+    println!("{}", found.expect("the planted bug is found"));
+}
+
+#[test]
+fn finds_an_acknowledgement_before_the_sync() {
+    check_is_found(|config| config.planted_bug = Some(PlantedBug::AckBeforeSync));
+}
+
+#[test]
+fn finds_a_repeated_sync() {
+    check_is_found(|config| config.planted_bug = Some(PlantedBug::RepeatFailedSync));
+}
+
+#[test]
+fn finds_forgotten_definitions() {
+    check_is_found(|config| config.planted_bug = Some(PlantedBug::ForgetDefinitions));
+}

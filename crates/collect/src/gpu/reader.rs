@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -60,7 +60,10 @@ impl Reader {
                 return Ok(late);
             }
         }
-        self.requests.send(()).map_err(|_| NoAnswer::Died)?;
+        self.requests.try_send(()).map_err(|error| match error {
+            TrySendError::Full(()) => NoAnswer::Overdue,
+            TrySendError::Disconnected(()) => NoAnswer::Died,
+        })?;
         self.busy = true;
         self.answer_within(deadline)
     }

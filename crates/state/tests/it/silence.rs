@@ -311,3 +311,23 @@ fn more_silent_services_than_a_turn_takes_are_all_silenced() {
     assert_eq!(world.state.meter().silences.get(), 4_500);
     assert!(world.services().iter().all(|service| service.status == Unknown));
 }
+
+#[test]
+fn chores_that_fail_are_not_tried_again_at_once() {
+    let mut world = World::new();
+    let unit = (0..2_500).map(|idx| service(&format!("s{idx}"), Up, T0));
+    world.try_write(unit.collect()).unwrap();
+    let other = rusqlite::Connection::open(world.place.path()).unwrap();
+    for action in ["ABORT", "ROLLBACK"] {
+        other
+            .execute_batch(&format!(
+                "CREATE TRIGGER no BEFORE UPDATE ON services BEGIN SELECT RAISE({action}, 'no'); END"
+            ))
+            .unwrap();
+        world.pass(4 * MINUTE);
+        assert!(world.writer.step(), "{action}");
+        assert!(!world.writer.step(), "{action}");
+        other.execute_batch("DROP TRIGGER no").unwrap();
+    }
+    assert_eq!(world.state.meter().silences.get(), 0);
+}

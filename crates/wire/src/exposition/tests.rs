@@ -225,6 +225,18 @@ fn the_infinite_bucket_is_the_count() {
 }
 
 #[test]
+fn a_histogram_stays_cumulative_when_its_count_lags_behind() {
+    let points = [("_bucket", "le=1", 5.0), ("_count", "", 4.0)];
+    let want = expect![[r#"
+        # TYPE h histogram
+        h_bucket{le="1"} 5
+        h_bucket{le="+Inf"} 5
+        h_count 5
+    "#]];
+    check(&[family("h", MetricKind::Histogram, &points)], TEXT, &want);
+}
+
+#[test]
 fn a_summary_has_what_its_sender_gave() {
     let summary = family(
         "s",
@@ -272,6 +284,9 @@ fn labels_that_escaping_makes_one_lose_their_point() {
         a{l_x="1",l_y="2"} 2
     "#]];
     assert_eq!(check(&families, TEXT, &want), points(1));
+    let mut lost = Family::gauge("lost", "Not even a header.");
+    lost.push_with([("l.x", "1"), ("l_x", "2")], 1.0);
+    assert_eq!(page(&[lost], TEXT), (String::new(), points(1)));
     let mut merged = Family::gauge("a", "");
     merged.push_with([("l.x", "1")], 1.0);
     merged.push_with([("l_x", "1")], 2.0);
@@ -316,6 +331,14 @@ fn unusual_names_are_written_in_the_scheme_that_was_asked_for() {
         U__plain_2e_ 1
     "#]];
     check(&families, format(Syntax::Text, Escaping::Values), &want);
+}
+
+#[test]
+fn dots_double_the_underscores_of_plain_labels_too() {
+    let mut family = Family::gauge("a", "");
+    family.push_with([("l_y", "1")], 1.0);
+    let (page, _) = page(&[family], format(Syntax::Text, Escaping::Dots));
+    assert_eq!(page, "# TYPE a gauge\na{l__y=\"1\"} 1\n");
 }
 
 #[test]

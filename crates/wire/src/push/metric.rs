@@ -16,7 +16,7 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
 use super::PushError;
-use super::json::{KeySeed, Node, NodeSeed, check_depth, read};
+use super::json::{KeySeed, Node, NodeSeed, read};
 use super::record::{Field, NAME_BYTES_MAX, RecordSeed, required_text, skip_array};
 
 /// Items of one batch.
@@ -327,7 +327,6 @@ impl<'de> Visitor<'de> for BatchSeed {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Batch<'de>, A::Error> {
-        check_depth::<A::Error>(self.depth)?;
         let (mut metrics, mut n_samples) = (Vec::new(), 0);
         loop {
             let seed = RecordSeed { fields: &FIELDS, depth: self.depth + 1 };

@@ -77,6 +77,9 @@ fn a_new_interval_counts_from_the_last_stored_sample() {
     assert_eq!(schedule.due(false), ms(12_000));
     assert!(schedule.begin(ms(12_000)));
     assert_eq!(schedule.due(false), ms(14_000));
-    schedule.set_interval(ms(2_000));
-    assert_eq!(schedule.due(false), ms(14_000), "the same interval changes nothing");
+    schedule.set_interval(ms(5_000));
+    assert!(schedule.begin(ms(17_000)));
+    assert_eq!(schedule.due(false), ms(22_000), "the grid moved along");
+    schedule.set_interval(ms(5_000));
+    assert_eq!(schedule.due(false), ms(22_000), "the same interval changes nothing");
 }

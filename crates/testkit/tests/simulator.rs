@@ -1,0 +1,55 @@
+//! The sample store against crashes, faults and time, by seed. `SIM_SEEDS=n` runs more of them,
+//! `SIM_SEED=n` replays one.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test takes its size from the environment"
+)]
+
+use std::env;
+
+use testkit::simulator::{Options, Report, run};
+
+fn seed_count() -> u64 {
+    let seeds = env::var("SIM_SEEDS").ok();
+    seeds.map_or(200, |n| n.parse().expect("SIM_SEEDS is a number"))
+}
+
+fn run_or_panic(seed: u64) -> Report {
+    run(seed, &Options::default()).unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+#[test]
+fn nothing_acknowledged_is_lost() {
+    if let Ok(seed) = env::var("SIM_SEED") {
+        let report = run_or_panic(seed.parse().expect("SIM_SEED is a number"));
+        println!("{report:?}");
+        return;
+    }
+    let mut total = Report::default();
+    for seed in 0..seed_count() {
+        let report = run_or_panic(seed);
+        total.n_acknowledged += report.n_acknowledged;
+        total.n_failed_commits += report.n_failed_commits;
+        total.n_refused += report.n_refused;
+        total.n_power_cuts += report.n_power_cuts;
+        total.n_kills += report.n_kills;
+        total.n_selects += report.n_selects;
+        total.n_retentions += report.n_retentions;
+    }
+    println!("{total:?}");
+    // A simulator that does nothing finds nothing.
+    assert!(total.n_acknowledged > 10_000, "{total:?}");
+    assert!(total.n_failed_commits > 100, "{total:?}");
+    assert!(total.n_refused > 100, "{total:?}");
+    assert!(total.n_power_cuts > 200, "{total:?}");
+    assert!(total.n_kills > 200, "{total:?}");
+}
+
+#[test]
+fn a_seed_replays() {
+    for seed in 0..5 {
+        assert_eq!(run_or_panic(seed), run_or_panic(seed), "seed {seed}");
+    }
+    assert_ne!(run_or_panic(1).trace_hash, run_or_panic(2).trace_hash);
+}
