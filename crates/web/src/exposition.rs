@@ -48,9 +48,8 @@ fn page(shared: &Shared, format: wire::exposition::Format) -> Response {
     let snapshot = shared.host.as_ref().and_then(collect::Handle::latest);
     let own = (shared.own_families)();
     let of_host = snapshot.iter().flat_map(|snapshot| snapshot.families.iter());
-    let families: Vec<_> = of_host.cloned().chain(own).collect();
     let mut bytes = Vec::with_capacity(128 << 10);
-    let left_out = wire::exposition::write(&families, format, &mut bytes);
+    let left_out = wire::exposition::write(of_host.chain(&own), format, &mut bytes);
     shared.meter.exposition_left_out.add((left_out.families + left_out.points) as u64);
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(format.content_type())),

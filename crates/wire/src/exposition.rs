@@ -1,6 +1,6 @@
 //! Exposition: families of points as the page that a scraper reads.
 //!
-//! [`negotiate`] picks a [`Format`] from the request's `Accept`, [`write`] appends the page to a
+//! [`negotiate`] picks a [`Format`] from the request's `Accept`, [`write()`] appends the page to a
 //! buffer that the caller reuses. Before anything is written, `plan` decides for all families
 //! together under which name and type each appears, because one clash voids a whole scrape.
 
@@ -93,7 +93,11 @@ pub struct LeftOut {
 
 /// Appends the families as one page, in the order given. Families without points are not shown.
 #[must_use = "what was left out is to be counted"]
-pub fn write(families: &[Family], format: Format, out: &mut Vec<u8>) -> LeftOut {
+pub fn write<'a>(
+    families: impl IntoIterator<Item = &'a Family>,
+    format: Format,
+    out: &mut Vec<u8>,
+) -> LeftOut {
     let plan = plan::plan(families, format);
     let text = |dialect, out| text::write(&plan.entries, dialect, format.escaping, out);
     let n_points = match format.syntax {

@@ -232,7 +232,7 @@ impl Braces {
     }
 }
 
-/// Writes a text with `\\`, line ends and, where they would end it, quotes escaped.
+/// Writes a text with backslashes, line ends and, where they would end it, quotes escaped.
 fn write_escaped(out: &mut Vec<u8>, text: &str, quotes: bool) {
     let bytes = text.as_bytes();
     let mut written = 0;
