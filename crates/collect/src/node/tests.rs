@@ -197,12 +197,12 @@ fn damaged(path: &str, content: &str) -> Vec<Vec<u8>> {
     let bytes = content.as_bytes();
     let n = bytes.len();
     let digits_as = |text: &str| content.replace(|c: char| c.is_ascii_digit(), text).into_bytes();
-    let mut damaged =
-        vec![Vec::new(), noise(n.max(64)), digits_as("99999999999999999999"), digits_as("-")];
+    let mut damaged = vec![Vec::new(), noise(n.max(64)), digits_as("99999999999999999999")];
     // Tables have more places to break than an attribute.
     if path.starts_with("proc/") || content.lines().count() > 1 {
         let cuts = [1, n / 3, n / 2, n - n / 4, n.saturating_sub(2)];
         damaged.extend(cuts.map(|cut| bytes[..cut.min(n)].to_vec()));
+        damaged.push(digits_as("-"));
         damaged.push(content.replace([' ', '\t'], "").into());
         damaged.push(content.replace('\n', " ").into());
         damaged.push([bytes, b"\n", bytes].concat());

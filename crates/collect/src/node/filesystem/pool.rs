@@ -119,11 +119,6 @@ impl StatPool {
         answers.into_iter().map(or_stuck).collect()
     }
 
-    #[cfg(test)]
-    pub(super) fn n_threads(&self) -> usize {
-        self.shared.state.lock().n_threads
-    }
-
     /// Threads that are still asking when a round begins are stuck and do not count.
     fn start_threads(&self, state: &mut State) {
         let n_stuck = state.asking.len();
@@ -174,8 +169,29 @@ impl Shared {
             {
                 *slot = Some(room.map_or(Answer::Failed, Answer::Room));
                 state.n_unanswered -= 1;
-                self.done.notify_one();
             }
+            self.done.notify_one();
         }
+    }
+}
+
+/// What tests ask about the threads.
+#[cfg(test)]
+impl StatPool {
+    pub(super) fn set_deadline(&mut self, deadline: Duration) {
+        self.deadline = deadline;
+    }
+
+    pub(super) fn n_threads(&self) -> usize {
+        self.shared.state.lock().n_threads
+    }
+
+    pub(super) fn n_asking(&self) -> usize {
+        self.shared.state.lock().asking.len()
+    }
+
+    pub(super) fn wait_until_idle(&self) {
+        let mut state = self.shared.state.lock();
+        self.shared.done.wait_while(&mut state, |state| !state.asking.is_empty());
     }
 }
