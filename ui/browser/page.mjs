@@ -27,7 +27,11 @@ export function launch() {
  * Opens `path` on a fresh mock server. `faults` collects console errors, exceptions, policy
  * violations and requests to other machines; `close` ends page and server.
  */
-export async function open(browser, path, { mock: settings = {}, viewport = WIDE, theme = 'light' } = {}) {
+export async function open(
+  browser,
+  path,
+  { mock: settings = {}, viewport = WIDE, theme = 'light' } = {},
+) {
   const mock = await startMock(settings);
   const context = await browser.newContext({
     viewport,

@@ -34,7 +34,9 @@ function compress(path) {
 /** The scripts and styles that index.html names, and what those scripts import at once. */
 function firstLoad(sizes) {
   const html = readFileSync(join(dist, 'index.html'), 'utf8');
-  const wanted = [...html.matchAll(/(?:src|href)="\/(assets\/[^"]+\.(?:js|css))"/g)].map((m) => m[1]);
+  const wanted = [...html.matchAll(/(?:src|href)="\/(assets\/[^"]+\.(?:js|css))"/g)].map(
+    (m) => m[1],
+  );
   const found = new Set();
   while (wanted.length > 0) {
     const name = wanted.pop();

@@ -38,7 +38,9 @@ const rates = {
 
 /** All values of the host at `t_s`; `options` says how many cores and GPUs it has. */
 export function hostAt(t_s, { cores, gpus, trouble }) {
-  const perCpu = Array.from({ length: cores }, (_, n) => (trouble ? 97 + 3 * noise(t_s, n) : core(t_s, n)));
+  const perCpu = Array.from({ length: cores }, (_, n) =>
+    trouble ? 97 + 3 * noise(t_s, n) : core(t_s, n),
+  );
   const available = MEMORY_TOTAL * (0.58 + 0.08 * drift(t_s, 400, 1));
   const load = (cores * average(perCpu)) / 100;
   return {
@@ -58,7 +60,11 @@ export function hostAt(t_s, { cores, gpus, trouble }) {
     disk_written_bytes_per_second: rates.written(t_s),
     filesystems: [
       { mountpoint: '/', size_bytes: 440 * GIB, avail_bytes: 256 * GIB },
-      { mountpoint: '/var/lib/data', size_bytes: 1800 * GIB, avail_bytes: (trouble ? 40 : 198) * GIB },
+      {
+        mountpoint: '/var/lib/data',
+        size_bytes: 1800 * GIB,
+        avail_bytes: (trouble ? 40 : 198) * GIB,
+      },
       { mountpoint: '/boot/efi', size_bytes: 0.5 * GIB, avail_bytes: 0.47 * GIB },
     ],
     gpus: Array.from({ length: gpus }, (_, n) => gpuAt(t_s, n)),
@@ -77,7 +83,7 @@ function gpuAt(t_s, n) {
     gpu_id: String(n),
     name: 'NVIDIA A100-SXM4-80GB',
     utilization_percent: utilization,
-    memory_used_bytes: GPU_MEMORY_TOTAL * (0.62 + 0.1 * n),
+    memory_used_bytes: GPU_MEMORY_TOTAL * (0.92 - 0.07 * n),
     memory_total_bytes: GPU_MEMORY_TOTAL,
     power_watts: 90 + 3.1 * utilization,
     temperature_celsius: 38 + utilization * 0.32 + 4 * drift(t_s, 120, 300 + n),
@@ -193,9 +199,33 @@ export function services() {
 
 export function pipelines(status) {
   const rows = [
-    ['training', 'climate-ingest', 'running', 5_400, null, null, { epoch: 5, loss: 0.234, accuracy: 0.945, progress: 45 }],
-    ['data_ingestion', 'climate-ingest', 'failed', 9_000, 8_400, 'connection reset by peer while reading era5-2026-11.nc', { step: 'download', progress: 71 }],
-    ['preprocessing', 'feature-store', 'completed', 14_000, 12_100, null, { step: 'tiles', rows: 1_204_221 }],
+    [
+      'training',
+      'climate-ingest',
+      'running',
+      5_400,
+      null,
+      null,
+      { epoch: 5, loss: 0.234, accuracy: 0.945, progress: 45 },
+    ],
+    [
+      'data_ingestion',
+      'climate-ingest',
+      'failed',
+      9_000,
+      8_400,
+      'connection reset by peer while reading era5-2026-11.nc',
+      { step: 'download', progress: 71 },
+    ],
+    [
+      'preprocessing',
+      'feature-store',
+      'completed',
+      14_000,
+      12_100,
+      null,
+      { step: 'tiles', rows: 1_204_221 },
+    ],
     ['evaluation', null, 'completed', 90_000, 88_300, null, null],
   ];
   return rows
@@ -214,8 +244,22 @@ export function pipelines(status) {
 
 export function alerts() {
   const rows = [
-    [3, 'Critical', 'Service climate-ingest is down', 'No answer from http://10.0.3.14:9000 for 5 minutes.', 'climate-ingest', 320],
-    [2, 'Warning', 'Disk fills up', '/var/lib/data will be full in 9 days at the present rate.', null, 7_400],
+    [
+      3,
+      'Critical',
+      'Service climate-ingest is down',
+      'No answer from http://10.0.3.14:9000 for 5 minutes.',
+      'climate-ingest',
+      320,
+    ],
+    [
+      2,
+      'Warning',
+      'Disk fills up',
+      '/var/lib/data will be full in 9 days at the present rate.',
+      null,
+      7_400,
+    ],
     [1, 'Info', 'New version deployed', 'api-gateway 2.14.0 is live.', 'api-gateway', 93_500],
   ];
   return rows.map(([severity, severity_name, title, message, service, since], n) => ({
@@ -239,7 +283,8 @@ export const OPENAPI = {
   info: {
     title: 'Pharos',
     version: '0.1.0',
-    description: 'Watches **hosts**, services and pipelines.\n\n| code | meaning |\n|---|---|\n| 401 | a key is needed |\n\nMore in the [guide](https://example.org).',
+    description:
+      'Watches **hosts**, services and pipelines.\n\n| code | meaning |\n|---|---|\n| 401 | a key is needed |\n\nMore in the [guide](https://example.org).',
   },
   tags: [{ name: 'services', description: 'What *runs*.' }],
   paths: {
@@ -271,7 +316,12 @@ export const OPENAPI = {
       get: {
         summary: 'All alerts',
         parameters: [
-          { name: 'acknowledged', in: 'query', schema: { type: 'boolean' }, description: 'Only *open* ones: `false`' },
+          {
+            name: 'acknowledged',
+            in: 'query',
+            schema: { type: 'boolean' },
+            description: 'Only *open* ones: `false`',
+          },
           { name: 'severity', in: 'query', schema: { type: 'integer', enum: [1, 2, 3] } },
         ],
         responses: { 200: { description: 'The list' } },

@@ -65,7 +65,8 @@ function handle(state, request, response) {
   const path = url.pathname.slice(base.length);
   state.requests.push(`${request.method} ${path}`);
   if (path === '/') return redirect(response, `${base}/monitoring`);
-  if (path === '/monitoring' || path.startsWith('/monitoring/')) return page(state, response, 'index.html');
+  if (path === '/monitoring' || path.startsWith('/monitoring/'))
+    return page(state, response, 'index.html');
   if (path === '/api/docs') return page(state, response, 'docs/swagger.html');
   if (path === '/api/redoc') return page(state, response, 'docs/redoc.html', REDOC_POLICY);
   if (path.startsWith('/assets/')) return asset(response, path);
@@ -95,7 +96,10 @@ function api(state, request, response, path, params) {
       return json(response, settings.empty ? [] : pipelines(params.get('status')));
     case '/alerts/': {
       const wanted = params.get('acknowledged') === 'true';
-      return json(response, settings.empty ? [] : state.alerts.filter((one) => one.acknowledged === wanted));
+      return json(
+        response,
+        settings.empty ? [] : state.alerts.filter((one) => one.acknowledged === wanted),
+      );
     }
     case '/health':
       return json(response, { status: 'healthy' });
@@ -135,7 +139,10 @@ function acknowledgeAlert(state, request, response, id) {
 
 function page(state, response, name, policy = STRICT_POLICY) {
   // The only absolute addresses of the build are those of index.html.
-  const html = readFileSync(join(dist, name), 'utf8').replaceAll('"/assets/', `"${state.settings.base}/assets/`);
+  const html = readFileSync(join(dist, name), 'utf8').replaceAll(
+    '"/assets/',
+    `"${state.settings.base}/assets/`,
+  );
   response.writeHead(200, {
     'Content-Type': TYPES['.html'],
     'Content-Security-Policy': policy,

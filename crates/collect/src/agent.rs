@@ -26,6 +26,9 @@ pub const INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// How long [`Handle::stop`] waits for a collection under way.
 const STOP_WAIT: Duration = Duration::from_secs(1);
 
+/// The first collection comes this long after the start: long enough for a first busy share.
+const FIRST_AFTER: Duration = Duration::from_millis(300);
+
 /// What the agent reads, and how often.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -112,16 +115,16 @@ pub fn spawn(
     store: impl FnMut(&Snapshot) + Send + 'static,
 ) -> io::Result<Handle> {
     let host = Host::new(config, env);
-    spawn_with(host, config.interval, env.clock.clone(), store)
+    let schedule = Schedule::new(env.clock.monotonic() + FIRST_AFTER, config.interval);
+    spawn_with(host, schedule, env.clock.clone(), store)
 }
 
 fn spawn_with(
     mut host: Host,
-    interval: Duration,
+    schedule: Schedule,
     clock: Arc<dyn Clock>,
     mut store: impl FnMut(&Snapshot) + Send + 'static,
 ) -> io::Result<Handle> {
-    let schedule = Schedule::new(clock.monotonic(), interval);
     let shared = Arc::new(Shared {
         clock,
         plan: Mutex::new(Plan { schedule, watchers: 0, stopping: false, ended: false }),
@@ -197,6 +200,11 @@ impl Handle {
     /// The newest snapshot; `None` until the first collection is over.
     pub fn latest(&self) -> Option<Arc<Snapshot>> {
         self.latest.borrow().clone()
+    }
+
+    /// Waits for the first snapshot; `None` when the agent has stopped.
+    pub async fn first(&self) -> Option<Arc<Snapshot>> {
+        self.latest.clone().wait_for(Option::is_some).await.ok()?.clone()
     }
 
     /// Opens a live view: while it exists, a snapshot is taken every second.

@@ -6,6 +6,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use collect::Snapshot;
@@ -23,6 +24,9 @@ use crate::own_metrics::{ReloadMeter, Sources};
 
 /// The job label of what this process stores about its host and itself.
 const OWN_JOB: &str = "pharos";
+
+/// How long the start waits for the first reading of this host.
+const FIRST_READING_MAX: Duration = Duration::from_secs(2);
 
 /// Runs until a signal asks to stop.
 ///
@@ -145,6 +149,10 @@ impl App {
 
     async fn run(mut self, flags: &ServeArgs, signals: &mut Signals) -> anyhow::Result<()> {
         let listeners = std::mem::take(&mut self.listeners);
+        if let Some(host) = &self.host {
+            // So that whoever looks finds this host; a host that cannot be read is no reason to wait.
+            let _ = tokio::time::timeout(FIRST_READING_MAX, host.first()).await;
+        }
         say_where_to_look(&self.config, &listeners)?;
         let server = self.server.clone();
         let serving = tokio::spawn(async move { server.serve(listeners).await });
@@ -289,7 +297,7 @@ impl OwnFamilies {
 struct Health {
     service: String,
     env: Env,
-    started: std::time::Duration,
+    started: Duration,
     ingest: Ingest,
     samples: Arc<tsdb::Db>,
     records: Arc<state::State>,
@@ -322,7 +330,7 @@ impl Health {
     }
 
     fn check_records(&self) -> HealthCheck {
-        let (status, message) = match Ok::<(), String>(()) {
+        let (status, message) = match self.records.health() {
             Ok(()) => (HealthStatus::Healthy, "writable".to_owned()),
             Err(reason) => (HealthStatus::Unhealthy, reason),
         };

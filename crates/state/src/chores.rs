@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use crate::Config;
 use crate::apply;
 use crate::prune::{ALERTS, Bounded, PIPELINES};
+use crate::schema;
 use crate::shared::Shared;
 use crate::signs::{Heard, Moment, Sign};
 
@@ -74,7 +75,10 @@ impl Schedule {
         moment: Moment,
     ) -> Chores {
         let now = moment.monotonic;
+        // Asked before the sweep, which puts the next one off.
+        let probe = now >= self.next_sweep && shared.failing.lock().is_some();
         Chores {
+            probe,
             revived: shared.signs.take_revived(),
             unwritten: self.signs_due(shared, now),
             quiet: self.quiet_due(shared, now),
@@ -125,6 +129,8 @@ impl Schedule {
 /// What one turn does besides the units.
 #[derive(Default)]
 pub(crate) struct Chores {
+    /// After a failure: try the disk, so that the health does not stay bad until somebody writes.
+    probe: bool,
     /// Silent services that showed life.
     revived: Vec<Arc<Sign>>,
     /// Services whose last sign is to be written.
@@ -163,7 +169,8 @@ impl Chores {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.revived.is_empty()
+        !self.probe
+            && self.revived.is_empty()
             && self.unwritten.is_empty()
             && self.quiet.is_empty()
             && self.expired_before_ms.is_none()
@@ -178,6 +185,9 @@ impl Chores {
     ) -> rusqlite::Result<Done> {
         let now_ms = moment.wall_ms;
         let mut done = Done { carried_out: true, ..Done::default() };
+        if self.probe {
+            schema::touch(connection)?;
+        }
         for sign in self.revived.iter().chain(&self.unwritten) {
             let seen_ms = sign.seen_ms(now_ms);
             apply::touch(connection, sign.id, seen_ms)?;

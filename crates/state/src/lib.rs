@@ -126,6 +126,7 @@ impl State {
             signs: Signs::new(config.services_max, config.queue_writes_max),
             clock: Arc::clone(&env.clock),
             meter: Meter::new(),
+            failing: Mutex::default(),
             config,
         });
         shared.meter.quarantined.add(u64::from(opened.quarantined.is_some()));
@@ -146,6 +147,14 @@ impl State {
     /// The counts this component keeps about itself.
     pub fn meter(&self) -> &Meter {
         &self.shared.meter
+    }
+
+    /// Whether writes succeed, as far as the last one told.
+    ///
+    /// # Errors
+    /// Why the last transaction failed.
+    pub fn health(&self) -> Result<(), String> {
+        self.shared.failing.lock().clone().map_or(Ok(()), Err)
     }
 
     /// Writes what waits and what is only in memory, and ends the thread. Blocks until that is

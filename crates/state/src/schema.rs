@@ -156,5 +156,11 @@ fn begin(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     )
 }
 
+/// Writes a page without changing anything, which shows whether the disk takes writes.
+pub(crate) fn touch(connection: &Connection) -> rusqlite::Result<()> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    connection.pragma_update(None, "user_version", version)
+}
+
 #[cfg(test)]
 mod tests;

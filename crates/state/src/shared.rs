@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use stdx::Clock;
 
 use crate::queue::Queue;
@@ -14,6 +15,8 @@ pub(crate) struct Shared {
     pub(crate) queue: Queue,
     pub(crate) signs: Signs,
     pub(crate) meter: Meter,
+    /// Why the last transaction failed; `None` after one that succeeded.
+    pub(crate) failing: Mutex<Option<String>>,
 }
 
 impl Shared {

@@ -143,6 +143,8 @@ impl Writer {
         for heard in turn.effects.heard {
             shared.signs.confirm(heard, moment.monotonic);
         }
+        let reason = || "signs of life and retention cannot be written".to_owned();
+        *shared.failing.lock() = (!turn.done.carried_out).then(reason);
         let meter = &shared.meter;
         meter.transactions.inc();
         meter.services.set(self.counts.n_services as i64);
@@ -154,6 +156,7 @@ impl Writer {
 
     fn failed(&self, works: Vec<Work>, chores: &Chores, error: &rusqlite::Error) {
         self.shared.meter.transactions_failed.inc();
+        *self.shared.failing.lock() = Some(error.to_string());
         chores.give_back(&self.shared);
         for work in works {
             answer(&self.shared, work, Err(apply::failed(error)));

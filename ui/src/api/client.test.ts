@@ -87,7 +87,10 @@ test('the live stream hands out snapshots, with the key, until it is stopped', a
   const fetched = vi.fn((_: string, init: RequestInit) =>
     Promise.resolve(
       new Response(
-        openBody(['event: snapshot\ndata: {"t":1}\n\nevent: other\ndata: {}\n', '\nevent: snap'], init),
+        openBody(
+          ['event: snapshot\ndata: {"t":1}\n\nevent: other\ndata: {}\n', '\nevent: snap'],
+          init,
+        ),
       ),
     ),
   );

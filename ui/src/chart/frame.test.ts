@@ -15,8 +15,20 @@ function draw(frame: Frame): string[] {
 
 test('lines on the same grid keep their rows', () => {
   const frame = Frame.align([
-    { name: 'a', points: [[1, 10], [2, null]] },
-    { name: 'b', points: [[1, 30], [2, 40]] },
+    {
+      name: 'a',
+      points: [
+        [1, 10],
+        [2, null],
+      ],
+    },
+    {
+      name: 'b',
+      points: [
+        [1, 30],
+        [2, 40],
+      ],
+    },
   ]);
   expect(frame.names).toEqual(['a', 'b']);
   expect(draw(frame)).toEqual(['1: 10 30', '2: gap 40']);
@@ -24,16 +36,41 @@ test('lines on the same grid keep their rows', () => {
 
 test('lines on different grids share one axis, and a missing point is no gap', () => {
   const frame = Frame.align([
-    { name: 'a', points: [[1, 10], [3, 30]] },
-    { name: 'b', points: [[2, 20], [3, null], [4, 40]] },
+    {
+      name: 'a',
+      points: [
+        [1, 10],
+        [3, 30],
+      ],
+    },
+    {
+      name: 'b',
+      points: [
+        [2, 20],
+        [3, null],
+        [4, 40],
+      ],
+    },
   ]);
   expect(draw(frame)).toEqual(['1: 10 .', '2: . 20', '3: 30 gap', '4: . 40']);
 });
 
 test('lines of the same length on shifted grids are still told apart', () => {
   const frame = Frame.align([
-    { name: 'a', points: [[1, 10], [2, 20]] },
-    { name: 'b', points: [[1, 10], [3, 30]] },
+    {
+      name: 'a',
+      points: [
+        [1, 10],
+        [2, 20],
+      ],
+    },
+    {
+      name: 'b',
+      points: [
+        [1, 10],
+        [3, 30],
+      ],
+    },
   ]);
   expect(draw(frame)).toEqual(['1: 10 10', '2: 20 .', '3: . 30']);
 });
@@ -52,7 +89,17 @@ test('nothing stays nothing', () => {
 });
 
 test('the empty end of history is cut off at its last value', () => {
-  const frame = Frame.align([{ name: 'a', points: [[1, 10], [2, 20], [3, null], [4, null]] }]);
+  const frame = Frame.align([
+    {
+      name: 'a',
+      points: [
+        [1, 10],
+        [2, 20],
+        [3, null],
+        [4, null],
+      ],
+    },
+  ]);
   frame.cutAfter(frame.lastValue_ms());
   expect(draw(frame)).toEqual(['1: 10', '2: 20']);
 });

@@ -60,7 +60,8 @@ export class PanelData {
     this.frame = Frame.align(this.spec.derive?.(lines) ?? lines);
     this.#range = range;
     if (range.kind === 'live') {
-      this.frame.cutAfter(this.frame.lastValue_ms());
+      // A bucket may be stamped with its end: live points must not wait until that is over.
+      this.frame.cutAfter(Math.min(this.frame.lastValue_ms(), live.now_ms()));
       for (const snapshot of live.recent) this.#append(snapshot, range.span_ms);
     }
     this.loaded = true;

@@ -4,8 +4,22 @@ import { Frame } from './frame';
 import { stats, summarise, tableRows } from './summary';
 
 const frame = Frame.align([
-  { name: 'read', points: [[1_000, 10], [2_000, null], [3_000, 30], [4_000, 99]] },
-  { name: 'silent', points: [[1_000, null], [4_000, 7]] },
+  {
+    name: 'read',
+    points: [
+      [1_000, 10],
+      [2_000, null],
+      [3_000, 30],
+      [4_000, 99],
+    ],
+  },
+  {
+    name: 'silent',
+    points: [
+      [1_000, null],
+      [4_000, 7],
+    ],
+  },
 ]);
 
 test('only what lies in the window counts, and a gap is no zero', () => {

@@ -1,6 +1,14 @@
 // Figures and axis labels, case by case.
 import { expect, test } from 'vitest';
-import { figure, format, formatDuration, formatTicks, isCounter, unitOfMetric, type Unit } from './number';
+import {
+  figure,
+  format,
+  formatDuration,
+  formatTicks,
+  isCounter,
+  unitOfMetric,
+  type Unit,
+} from './number';
 
 const plain = (text: string): string => text.replaceAll('\u00a0', ' ');
 

@@ -72,7 +72,10 @@ export function figure(value: number | null | undefined, unit: Unit): Figure {
   }
   switch (unit) {
     case 'percent':
-      return { value: value >= 9.95 || value === 0 ? value.toFixed(0) : value.toFixed(1), unit: '%' };
+      return {
+        value: value >= 9.95 || value === 0 ? value.toFixed(0) : value.toFixed(1),
+        unit: '%',
+      };
     case 'bytes':
       return scaled(value, 1024, BINARY_STEPS);
     case 'bytes_per_second':
@@ -112,7 +115,11 @@ export function formatTicks(ticks: readonly number[], unit: Unit): string[] {
   const rest = ticks.map((tick) => tick / divisor);
   const decimals = [0, 1, 2].find((n) => rest.every((r) => isWhole(r * 10 ** n))) ?? 3;
   const sign = steps[step] ?? '';
-  return rest.map((r) => (r === 0 || sign === '' ? r.toFixed(r === 0 ? 0 : decimals) : `${r.toFixed(decimals)}${NBSP}${sign}`));
+  return rest.map((r) =>
+    r === 0 || sign === ''
+      ? r.toFixed(r === 0 ? 0 : decimals)
+      : `${r.toFixed(decimals)}${NBSP}${sign}`,
+  );
 }
 
 function isWhole(value: number): boolean {

@@ -57,6 +57,8 @@ test.each([
 });
 
 test('a series is named by its labels, or by what stands for all', () => {
-  expect(seriesName({ __name__: 'x', device: 'eth0', mode: 'rx' }, 'x')).toBe('device=eth0, mode=rx');
+  expect(seriesName({ __name__: 'x', device: 'eth0', mode: 'rx' }, 'x')).toBe(
+    'device=eth0, mode=rx',
+  );
   expect(seriesName({ __name__: 'x' }, 'sum')).toBe('sum');
 });

@@ -18,7 +18,8 @@ export interface Screen {
 }
 
 type Loaded = { default: Component };
-const part = (load: () => Promise<Loaded>) => async (): Promise<Component> => (await load()).default;
+const part = (load: () => Promise<Loaded>) => async (): Promise<Component> =>
+  (await load()).default;
 
 // The overview comes with the page, the others when they are first opened.
 export const SCREENS: readonly Screen[] = [

@@ -55,11 +55,7 @@ test.each([
 
 test.each<[string, string, Range | string]>([
   ['now-3h', 'now', { kind: 'live', span_ms: 3 * HOUR_MS }],
-  [
-    'now-3h',
-    'now-1h',
-    { kind: 'fixed', from_ms: NOW_MS - 3 * HOUR_MS, to_ms: NOW_MS - HOUR_MS },
-  ],
+  ['now-3h', 'now-1h', { kind: 'fixed', from_ms: NOW_MS - 3 * HOUR_MS, to_ms: NOW_MS - HOUR_MS }],
   ['soon', 'now', 'not a time: “soon”'],
   ['now-1h', 'later', 'not a time: “later”'],
   ['now', 'now-1h', 'the end must come after the start'],

@@ -3,8 +3,7 @@
 
 /** Either a window that follows the present, or one that stands still. */
 export type Range =
-  | { kind: 'live'; span_ms: number }
-  | { kind: 'fixed'; from_ms: number; to_ms: number };
+  { kind: 'live'; span_ms: number } | { kind: 'fixed'; from_ms: number; to_ms: number };
 
 /** A window with both ends settled. */
 export interface Span {

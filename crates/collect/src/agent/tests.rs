@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use model::Family;
 
-use super::{Config, Handle, Host, spawn, spawn_with};
+use stdx::Clock as _;
+
+use super::{Config, Handle, Host, Schedule, spawn, spawn_with};
 use crate::fixture::{HandClock, roots};
 use crate::{CollectError, Collector, Moment, Snapshot};
 
@@ -48,7 +50,8 @@ impl Bench {
             seconds.send(snapshot.value("beat").unwrap()).unwrap();
             also(snapshot);
         };
-        let handle = spawn_with(host, Duration::from_secs(10), clock.clone(), store).unwrap();
+        let schedule = Schedule::new(clock.monotonic(), Duration::from_secs(10));
+        let handle = spawn_with(host, schedule, clock.clone(), store).unwrap();
         Self { clock, handle, stored }
     }
 
@@ -172,7 +175,7 @@ fn stopping_leaves_a_hung_collection_behind() {
 
 #[test]
 fn the_real_host_runs_on_a_fixture_tree() {
-    let env = stdx::Env { clock: Arc::new(HandClock::default()), ..stdx::Env::system() };
+    let env = stdx::Env::system();
     let config = Config { roots: roots("guardian/server"), ..Config::default() };
     let (send, stored) = sync_channel(1);
     let store = move |snapshot: &Snapshot| send.send(snapshot.clone()).unwrap();

@@ -31,8 +31,8 @@ pub(super) struct CpuCollector {
 impl CpuCollector {
     pub(super) fn new(roots: Roots, clock: Arc<dyn Clock>) -> Self {
         Self {
+            shares: Shares::begin(&roots, clock.monotonic()),
             roots,
-            shares: Shares::default(),
             cpuinfo: CpuInfo::default(),
             cpuinfo_pace: Pace::new(clock.clone(), CPUINFO_SPACING),
             frequency: None,
@@ -85,6 +85,12 @@ struct Shares {
 }
 
 impl Shares {
+    /// Reads the ticks that the first collection counts from.
+    fn begin(roots: &Roots, now: Duration) -> Self {
+        let stat = roots.read_proc("stat").and_then(|text| Stat::parse(&text));
+        Self { since: stat.ok().map(|stat| (now, stat)), ..Self::default() }
+    }
+
     fn update(&mut self, now: Duration, stat: &Stat) {
         let Some((since, earlier)) = &self.since else {
             self.since = Some((now, stat.clone()));
@@ -107,13 +113,13 @@ impl Shares {
     fn push(&self, stat: &Stat, out: &mut Vec<Family>) {
         let total = Family::gauge(
             "cpu_percent_total",
-            "Busy share of all CPUs since the last collection, percent; 0 in the first. A gauge \
+            "Busy share of all CPUs since the last collection, percent. A gauge \
              despite its name.",
         );
         out.push(total.with_value(self.total_percent));
         let mut per_core = Family::gauge(
             "cpu_percent_per_cpu",
-            "Busy share of one logical CPU since the last collection, percent; 0 in the first.",
+            "Busy share of one logical CPU since the last collection, percent.",
         );
         for (core, _) in &stat.cores {
             let known = self.core_percents.iter().find(|(known, _)| known == core);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use storage::RecordsCommit;
 
-use super::{Queue, Unit, Work};
+use super::{Queue, Refusal, Unit, Work};
 
 fn work() -> Work {
     let (answer, _commit) = RecordsCommit::pending();
@@ -45,4 +45,16 @@ fn the_end_comes_after_the_last_unit() {
     assert!(!queue.is_finished());
     assert_eq!(queue.take(100).len(), 1);
     assert!(queue.is_finished());
+}
+
+#[test]
+fn what_stays_still_takes_room() {
+    let queue = Queue::new(3);
+    for _ in 0..3 {
+        assert_eq!(queue.push(work()), Ok(()));
+    }
+    assert_eq!(queue.take(1).len(), 1);
+    assert_eq!(queue.n_writes(), 2);
+    assert_eq!(queue.push(work()), Ok(()));
+    assert_eq!(queue.push(work()), Err(Refusal::Full));
 }

@@ -102,3 +102,27 @@ fn without_a_retention_everything_is_kept() {
     world.live(Duration::from_secs(70));
     assert_eq!(world.pipelines().len(), 1);
 }
+
+#[test]
+fn the_alert_that_was_acknowledged_first_goes_first() {
+    let mut world = World::with(|config| config.rows_max = 2);
+    let late = world.write_id(alert(Severity::Info, None, T0));
+    let early = world.write_id(alert(Severity::Info, None, T0));
+    world.write(acknowledge(early, "ada", T0 + 1));
+    world.write(acknowledge(late, "ada", T0 + 2));
+    let newest = world.write_id(alert(Severity::Info, None, T0));
+    let ids: Vec<i64> = world.alerts().into_iter().map(|alert| alert.id).collect();
+    assert_eq!(ids, [newest, late]);
+}
+
+#[test]
+fn the_id_of_a_row_that_went_is_not_given_again() {
+    let mut world = World::with(|config| config.retention = Some(Duration::from_secs(60)));
+    let run = world.write_id(pipeline("a", Completed, T0));
+    let seen = world.write_id(alert(Severity::Info, None, T0));
+    world.write(acknowledge(seen, "ada", T0));
+    world.live(Duration::from_secs(130));
+    assert_eq!((world.pipelines().len(), world.alerts().len()), (0, 0));
+    assert!(world.write_id(pipeline("a", Running, T0)) > run);
+    assert!(world.write_id(alert(Severity::Info, None, T0)) > seen);
+}

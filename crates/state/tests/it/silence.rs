@@ -331,3 +331,65 @@ fn chores_that_fail_are_not_tried_again_at_once() {
     }
     assert_eq!(world.state.meter().silences.get(), 0);
 }
+
+#[test]
+fn a_sign_that_came_with_a_record_is_not_written_again() {
+    let mut world = World::new();
+    world.write(service("a", Up, T0));
+    world.pass(SECOND);
+    world.write(service("a", Up, world.now_ms()));
+    let before = world.n_transactions();
+    world.live(MINUTE);
+    assert_eq!(world.n_transactions(), before);
+}
+
+#[test]
+fn a_service_that_reported_after_a_silence_can_fall_silent_again() {
+    let mut world = World::new();
+    world.write(service("a", Up, T0));
+    for _ in 0..2 {
+        world.live(4 * MINUTE);
+        assert_eq!(world.service("a").status, Unknown);
+        world.write(service("a", Up, world.now_ms()));
+        assert_eq!(world.service("a").status, Up);
+    }
+}
+
+#[test]
+fn a_sign_still_to_be_written_does_not_undo_the_silence_after_it() {
+    // Silence comes sooner here than the signs are written, and both need two turns.
+    let mut world = World::with(|config| config.silent_after = 5 * SECOND);
+    let names: Vec<String> = (0..2_500).map(|idx| format!("s{idx}")).collect();
+    let unit = names.iter().map(|name| service(name, Up, T0));
+    world.try_write(unit.collect()).unwrap();
+    world.pass(SECOND);
+    for name in &names {
+        world.saw(name);
+    }
+    world.pass(10 * SECOND);
+    while world.writer.step() {}
+    assert!(world.services().iter().all(|service| service.status == Unknown));
+    assert!(world.services().iter().all(|service| service.last_check_ms == T0 + 1_000));
+}
+
+#[test]
+fn a_revival_that_could_not_be_written_comes_with_the_next_sign() {
+    let mut world = World::new();
+    world.write(service("a", Up, T0));
+    world.live(4 * MINUTE);
+    let other = rusqlite::Connection::open(world.place.path()).unwrap();
+    for action in ["ABORT", "ROLLBACK"] {
+        other
+            .execute_batch(&format!(
+                "CREATE TRIGGER no BEFORE UPDATE ON services BEGIN SELECT RAISE({action}, 'no'); END"
+            ))
+            .unwrap();
+        world.saw("a");
+        world.writer.step();
+        other.execute_batch("DROP TRIGGER no").unwrap();
+        assert_eq!(world.service("a").status, Unknown, "{action}");
+    }
+    world.saw("a");
+    world.writer.step();
+    assert_eq!(world.service("a").status, Up);
+}

@@ -138,10 +138,25 @@ fn a_database_locked_by_somebody_else_fails_the_turn_and_the_next_works() {
     }
     assert_eq!(world.state.meter().transactions_failed.get(), 1);
     assert_eq!(world.n_transactions(), 0);
+    assert!(world.state.health().unwrap_err().contains("locked"));
     other.execute_batch("ROLLBACK").unwrap();
     let again = world.saw("a").expect("a stranger that failed is not taken for known");
     world.writer.step();
     assert!(again.wait().is_ok());
+}
+
+#[test]
+fn health_recovers_without_a_write_of_somebody() {
+    let mut world = World::new();
+    let other = rusqlite::Connection::open(world.place.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let unit = world.send(vec![service("b", ServiceStatus::Up, T0)]);
+    world.writer.step();
+    assert!(unit.wait().is_err() && world.state.health().is_err());
+    other.execute_batch("ROLLBACK").unwrap();
+    world.live(std::time::Duration::from_secs(4));
+    assert_eq!(world.state.health(), Ok(()));
+    assert_eq!(world.n_transactions(), 1, "one try, then quiet");
 }
 
 #[test]
@@ -173,4 +188,26 @@ fn a_transaction_that_the_database_gives_up_as_a_whole_fails_every_unit_in_it() 
     assert_eq!(world.state.meter().transactions_failed.get(), 1);
     world.write(alert(Severity::Info, None, T0));
     assert_eq!(world.alerts().len(), 1);
+}
+
+#[test]
+fn bounds_and_acquaintances_hold_across_the_units_of_a_turn() {
+    let mut world = World::with(|config| {
+        config.rows_max = 2;
+        config.services_max = 2;
+    });
+    let send = |name: &str| world.send(vec![alert(Severity::Info, Some(name), T0)]);
+    let commits = ["a", "b", "c", "a", "b"].map(send);
+    world.writer.step();
+    let taken = commits.map(|commit| commit.wait().is_ok());
+    assert_eq!(taken, [true, true, false, true, true], "there is no room for a third service");
+    assert_eq!(world.alerts().len(), 2);
+    assert_eq!(world.state.meter().rows_pruned.get(), 2);
+    assert_eq!(world.state.meter().services.get(), 2);
+    assert!(world.saw("a").is_none());
+    assert!(world.saw("b").is_none());
+    // The counts are right for the next turn as well.
+    world.write(alert(Severity::Info, Some("a"), T0));
+    assert_eq!(world.alerts().len(), 2);
+    assert_eq!(world.state.meter().rows_pruned.get(), 3);
 }

@@ -121,7 +121,10 @@ function hostParts(values: HostValues): Part[] {
 
   const load = loadPerCore(values);
   if (judge('load_per_core', load) !== 'ok') {
-    add(`load ${format(values.load1, 'none')} on ${cores(values)} cores`, judge('load_per_core', load));
+    add(
+      `load ${format(values.load1, 'none')} on ${cores(values)} cores`,
+      judge('load_per_core', load),
+    );
   }
 
   const disk = fullest(values);

@@ -74,12 +74,32 @@ test('a host without a sensor gives no number', () => {
 
 test('used memory is what is not available, point by point', () => {
   const lines = usedFromAvailable([
-    { name: 'total', points: [[1, 100], [2, 100], [3, null]] },
-    { name: 'available', points: [[1, 60], [2, null], [3, 50], [4, 40]] },
+    {
+      name: 'total',
+      points: [
+        [1, 100],
+        [2, 100],
+        [3, null],
+      ],
+    },
+    {
+      name: 'available',
+      points: [
+        [1, 60],
+        [2, null],
+        [3, 50],
+        [4, 40],
+      ],
+    },
     { name: 'swap used', points: [[1, 7]] },
   ]);
   expect(lines.map(({ name }) => name)).toEqual(['used', 'available', 'swap used']);
-  expect(lines[0]?.points).toEqual([[1, 40], [2, null], [3, null], [4, null]]);
+  expect(lines[0]?.points).toEqual([
+    [1, 40],
+    [2, null],
+    [3, null],
+    [4, null],
+  ]);
 });
 
 test('without a total the rest is still shown', () => {

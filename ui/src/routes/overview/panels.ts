@@ -33,7 +33,8 @@ export const CPU_PER_CORE: PanelSpec = {
       name: (labels) => coreName(labels['core'] ?? labels['cpu'] ?? ''),
     },
   ],
-  derive: (lines) => [...lines].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true })),
+  derive: (lines) =>
+    [...lines].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true })),
   live: (values) =>
     Object.fromEntries(
       (values.cpu_percent_per_cpu ?? []).map((value, core) => [coreName(String(core)), value]),

@@ -5,7 +5,10 @@ import { tiles } from './tiles';
 
 function check(values: HostValues | undefined): string[] {
   return tiles(values).map(({ id, figure, detail, share, judgement }) =>
-    `${id}: ${figure.value} ${figure.unit} | ${detail} | ${share} | ${judgement}`.replaceAll('\u00a0', ' '),
+    `${id}: ${figure.value} ${figure.unit} | ${detail} | ${share} | ${judgement}`.replaceAll(
+      '\u00a0',
+      ' ',
+    ),
   );
 }
 
