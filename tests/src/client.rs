@@ -208,6 +208,22 @@ impl Answer {
         self
     }
 
+    /// The body of a refusal: JSON with a word in `error` and a sentence in `detail`.
+    ///
+    /// # Panics
+    /// When it has another status or another body.
+    #[track_caller]
+    pub fn refused(self, status: u16) -> Value {
+        let answer = self.expect(status);
+        let body = answer.json();
+        assert_eq!(answer.header("content-type"), Some("application/json"), "{body}");
+        for field in ["error", "detail"] {
+            let text = body[field].as_str().unwrap_or_default();
+            assert!(!text.is_empty(), "{}: no {field:?} in {body}", answer.request);
+        }
+        body
+    }
+
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));

@@ -1,6 +1,13 @@
 //! Command: `pharos` run to its end, as a person at a shell runs it.
 
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Whoever has not ended by then is a server that should not have started.
+const DEADLINE: Duration = Duration::from_secs(15);
 
 /// What a command left.
 #[derive(Debug)]
@@ -13,18 +20,30 @@ pub struct Finished {
     pub stderr: String,
 }
 
-/// Runs `pharos` with these arguments and nothing but these variables in its environment.
+/// Runs `pharos` in the repository with these arguments, and nothing but these variables in its
+/// environment. One that does not end by itself is killed after a while.
 ///
 /// # Panics
 /// When the binary cannot be run.
 pub fn pharos(arguments: &[&str], variables: &[(&str, &str)]) -> Finished {
-    let output = Command::new(crate::binary())
+    let process = Command::new(crate::binary())
         .args(arguments)
         .env_clear()
         .envs(variables.iter().copied())
+        .current_dir(crate::root())
         .stdin(Stdio::null())
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .expect("the binary runs");
+    let pid = Pid::from_child(&process);
+    let (sender, finished) = mpsc::sync_channel(1);
+    std::thread::spawn(move || sender.send(process.wait_with_output()));
+    let output = finished.recv_timeout(DEADLINE).unwrap_or_else(|_| {
+        let _ = kill_process(pid, Signal::KILL);
+        finished.recv().expect("a killed process ends")
+    });
+    let output = output.expect("its output can be read");
     Finished {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -2,16 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Labels of one series; those with an empty value count as absent.
-pub type Labels = BTreeMap<String, String>;
-
 /// One line with a value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     /// The name on the line, suffix included.
     pub name: String,
-    /// Its labels.
-    pub labels: Labels,
+    /// Its labels; those with an empty value count as absent.
+    pub labels: BTreeMap<String, String>,
     /// Its value.
     pub value: f64,
 }
@@ -64,7 +61,7 @@ impl Page {
     }
 
     /// All series of this very name.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Series> {
+    pub fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a Series> + use<'a, 'n> {
         self.series.iter().filter(move |series| series.name == name)
     }
 
@@ -93,7 +90,7 @@ impl Page {
 fn read_series(line: &str) -> Option<Series> {
     let name_end = line.find(['{', ' '])?;
     let (name, mut rest) = line.split_at(name_end);
-    let mut labels = Labels::new();
+    let mut labels = BTreeMap::new();
     if let Some(inside) = rest.strip_prefix('{') {
         rest = read_labels(inside, &mut labels)?;
     }
@@ -102,7 +99,7 @@ fn read_series(line: &str) -> Option<Series> {
 }
 
 /// `a="b",c="d"}` with `\\`, `\"` and `\n` in the values; what follows the brace.
-fn read_labels<'a>(mut rest: &'a str, labels: &mut Labels) -> Option<&'a str> {
+fn read_labels<'a>(mut rest: &'a str, labels: &mut BTreeMap<String, String>) -> Option<&'a str> {
     loop {
         rest = rest.trim_start_matches(',');
         if let Some(after) = rest.strip_prefix('}') {

@@ -26,13 +26,15 @@ fn found(path: PathBuf, how: &str) -> Option<PathBuf> {
     None
 }
 
-/// Compiles a C file into a shared library. `None` says why and counts as skipped.
+/// Compiles a C file into a shared library, with macros such as `NAME="value"`. `None` says why and
+/// counts as skipped.
 ///
 /// # Panics
 /// When the compiler is there and refuses the file.
-pub fn compile_c(source: &Path, library: &Path) -> Option<()> {
+pub fn compile_c(source: &Path, library: &Path, macros: &[&str]) -> Option<()> {
     let mut compiler = Command::new("cc");
     compiler.args(["-shared", "-fPIC", "-o"]).arg(library).arg(source);
+    compiler.args(macros.iter().map(|text| format!("-D{text}")));
     let Ok(output) = compiler.output() else {
         println!("skipped: there is no C compiler for {}", source.display());
         return None;

@@ -178,8 +178,7 @@ impl Server {
 
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.process.id() as i32).expect("a process has an id");
-        kill_process(pid, signal).expect("our own server takes signals");
+        kill_process(Pid::from_child(&self.process), signal).expect("our own server takes signals");
     }
 
     /// Asks it to stop and waits for its end.

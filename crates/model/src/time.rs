@@ -46,10 +46,13 @@ pub fn parse_time(text: &str) -> Result<i64, TimeError> {
     }
 }
 
-/// Unix seconds as milliseconds, if they are finite and between the years -9999 and 9999.
+/// Unix seconds as milliseconds, if they lie in the years 1 to 9999, which are all that RFC 3339
+/// can write.
 pub fn unix_seconds_to_ms(seconds: f64) -> Option<i64> {
+    const FIRST_MS: f64 = -62_135_596_800_000.0;
+    const LAST_MS: f64 = 253_402_300_799_999.0;
     let ms = (seconds * 1000.0).round();
-    (ms.is_finite() && ms.abs() < 2.5e14).then_some(ms as i64)
+    (FIRST_MS..=LAST_MS).contains(&ms).then_some(ms as i64)
 }
 
 fn parse_rfc3339(text: &str) -> Option<i64> {
@@ -157,6 +160,13 @@ mod tests {
             assert_eq!(format_rfc3339(t_ms), text);
             assert_eq!(parse_time(text), Ok(t_ms));
         }
+    }
+
+    #[test]
+    fn the_first_and_the_last_second_of_the_calendar_are_times() {
+        assert_eq!(format_rfc3339(parse_time("253402300799").unwrap()), "9999-12-31T23:59:59.000Z");
+        assert_eq!(format_rfc3339(parse_time("-62135596800").unwrap()), "0001-01-01T00:00:00.000Z");
+        assert!(parse_time("253402300800").is_err());
     }
 
     #[test]

@@ -21,8 +21,8 @@ pub(super) fn process() -> BTreeMap<String, String> {
 /// Reads the variables that are set and not empty.
 pub(super) fn read(environment: &BTreeMap<String, String>) -> Result<Layer, ConfigError> {
     let variables = Variables(environment);
-    let update_interval = variables.duration("UPDATE_INTERVAL")?;
-    let collection_interval = variables.duration("METRICS_COLLECTION_INTERVAL")?;
+    let update_interval = variables.interval("UPDATE_INTERVAL")?;
+    let collection_interval = variables.interval("METRICS_COLLECTION_INTERVAL")?;
     let key = variables.get("PHAROS_API_KEY");
     Ok(Layer {
         config: variables.get("PHAROS_CONFIG").map(Into::into),
@@ -59,6 +59,17 @@ impl Variables<'_> {
         let fail =
             |error: E| ConfigError::Variable { name, reason: format!("{error}, got {text:?}") };
         parse(text).map(Some).map_err(fail)
+    }
+
+    /// A duration above zero.
+    fn interval(&self, name: &'static str) -> Result<Option<Duration>, ConfigError> {
+        match self.duration(name)? {
+            Some(Duration::ZERO) => {
+                let reason = "expected a duration above zero".to_owned();
+                Err(ConfigError::Variable { name, reason })
+            }
+            interval => Ok(interval),
+        }
     }
 
     fn duration(&self, name: &'static str) -> Result<Option<Duration>, ConfigError> {

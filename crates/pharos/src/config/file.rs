@@ -25,7 +25,7 @@ struct File {
     retention: Option<HumanDuration>,
     silent_after: Option<PositiveDuration>,
     root: Option<Root>,
-    cors_origins: Option<Vec<String>>,
+    cors_origins: Option<Vec<Origin>>,
     collect: Collect,
     log: Log,
     keys: Option<Vec<KeyEntry>>,
@@ -100,6 +100,21 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
+/// A web origin, or `*` for all.
+#[derive(Debug)]
+struct Origin(String);
+
+impl<'de> Deserialize<'de> for Origin {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text != "*" && !text.contains("://") {
+            let expected = "expected an origin such as \"https://grafana.example\", or \"*\"";
+            return Err(de::Error::custom(expected));
+        }
+        Ok(Self(text))
+    }
+}
+
 /// A duration as text (`"30s"`) or as a number of seconds.
 #[derive(Debug)]
 struct HumanDuration(Duration);
@@ -154,7 +169,7 @@ fn read_text(path: &Path) -> std::io::Result<String> {
 
 /// Reads the text of a file. The error shows the line with a caret, and never a secret's value.
 pub(super) fn parse(text: &str) -> Result<Layer, String> {
-    let file: File = toml::from_str(text).map_err(|error| without_secrets(&error.to_string()))?;
+    let file: File = toml::from_str(text).map_err(|error| without_secrets(text, &error))?;
     let roots = collect::Roots::default();
     Ok(Layer {
         service_name: file.service_name,
@@ -175,7 +190,7 @@ pub(super) fn parse(text: &str) -> Result<Layer, String> {
         },
         nvml: file.collect.nvml,
         keys: file.keys.map(|keys| keys.into_iter().map(key).collect()),
-        cors_origins: file.cors_origins,
+        cors_origins: file.cors_origins.map(|all| all.into_iter().map(|one| one.0).collect()),
         root: file.root.map(|root| match root {
             Root::Auto => web::RootPage::Auto,
             Root::Docs => web::RootPage::Docs,
@@ -187,20 +202,46 @@ pub(super) fn parse(text: &str) -> Result<Layer, String> {
     })
 }
 
-/// The error's text with whatever stands behind `key =` on the line that it shows starred out, one
-/// star per character, so that the caret still points at its place.
-fn without_secrets(text: &str) -> String {
-    let line = |line: &str| {
-        let value = line.split_once("key").and_then(|(_, rest)| rest.split_once('='));
-        let Some((_, secret)) = value.filter(|(name, _)| name.trim_matches(['"', ' ']).is_empty())
-        else {
-            return line.to_owned();
-        };
-        let shown = line.len() - secret.len();
-        let stars = secret.chars().map(|c| if c == ' ' { ' ' } else { '*' });
-        line[..shown].chars().chain(stars).collect()
+/// The error's text. Where it speaks of the keys, every quoted string in it is starred out, one star
+/// per character, so that the caret still points at its place.
+fn without_secrets(text: &str, error: &toml::de::Error) -> String {
+    let shown = error.to_string();
+    let place = error.span().map_or(0, |span| span.start.min(text.len()));
+    match speaks_of_keys(text, place) {
+        true => star_out_strings(shown.trim_end()),
+        false => shown.trim_end().to_owned(),
+    }
+}
+
+/// Whether a byte of the file stands in the keys: the nearest table header or assignment of keys
+/// at or before its line is one of theirs. Says yes too often rather than once too little.
+fn speaks_of_keys(text: &str, place: usize) -> bool {
+    let line_end = text[place..].find('\n').map_or(text.len(), |at| place + at);
+    let is_heading = |line: &&str| line.starts_with('[') || line.starts_with("keys");
+    let heading = text[..line_end].lines().rev().map(str::trim_start).find(is_heading);
+    heading.is_some_and(|heading| heading.trim_start_matches('[').trim_start().starts_with("keys"))
+}
+
+/// Everything between quotes as stars. A string whose end is missing is starred to the line's end.
+fn star_out_strings(text: &str) -> String {
+    let mut quote = None;
+    let star = |c: char| match (c, quote) {
+        ('\n', _) => {
+            quote = None;
+            c
+        }
+        ('"' | '\'', None) => {
+            quote = Some(c);
+            c
+        }
+        (c, Some(open)) if c == open => {
+            quote = None;
+            c
+        }
+        (_, Some(_)) => '*',
+        _ => c,
     };
-    text.trim_end().lines().map(line).collect::<Vec<_>>().join("\n")
+    text.chars().map(star).collect()
 }
 
 fn key(entry: KeyEntry) -> web::Key {

@@ -111,22 +111,19 @@ impl Config {
     /// # Errors
     /// The first thing that is wrong.
     pub(crate) fn check_file(path: &Path) -> Result<Self, ConfigError> {
-        Self::from_layer(file::read(path)?)
+        Self::from_layer(file::read(path)?).map_err(|error| match error {
+            ConfigError::Conflict(text) => ConfigError::File { path: path.to_owned(), text },
+            other => other,
+        })
     }
 
     fn from_layer(layer: Layer) -> Result<Self, ConfigError> {
         let listen = listen_addresses(&layer);
         let metrics_listen = metrics_address(&layer, &listen);
         refuse_open_listeners(&layer, listen.iter().chain(&metrics_listen))?;
-        let cors_origins = layer.cors_origins.unwrap_or_default();
-        if cors_origins.iter().any(|origin| origin != "*" && !origin.contains("://")) {
-            let text =
-                "cors_origins: expected origins such as \"https://grafana.example\", or \"*\"";
-            return Err(ConfigError::Conflict(text.to_owned()));
-        }
         let web = web::Settings {
             keys: layer.keys.unwrap_or_default(),
-            cors_origins,
+            cors_origins: layer.cors_origins.unwrap_or_default(),
             root: layer.root.unwrap_or(web::RootPage::Auto),
         };
         let retention = layer.retention.unwrap_or(RETENTION_DEFAULT);

@@ -133,6 +133,15 @@ fn a_secret_is_never_shown() {
     assert!(shown.contains("line 3") && !shown.contains("canary"), "{shown}");
     let text = "[[keys]]\nname = \"a\"\nkey = \"canary\"\nscopes = [\"no\"]\n";
     assert!(!of_file(text).unwrap_err().to_string().contains("canary"));
+    for text in [
+        "keys = [{ name = \"a\", key = \"canary\", scopes = [\"no\"] }]",
+        "[[keys]]\nname = \"a\"\nsecret = \"canary\"",
+        "keys = \"canary\"",
+        "[[keys]]\nkey = 'canary",
+    ] {
+        let shown = of_file(text).unwrap_err().to_string();
+        assert!(!shown.contains("canary"), "{shown}");
+    }
     let variables = [("PHAROS_API_KEY", "canary"), ("PORT", "x")];
     let error = config(&ServeArgs::default(), &variables, "").unwrap_err();
     assert!(!format!("{error} {error:?}").contains("canary"));

@@ -119,7 +119,8 @@ fn read_question(query: Option<&str>, now_ms: i64) -> Result<Question, ApiError>
 
 fn read_condition(text: &str) -> Result<Matcher, ApiError> {
     let fail = || {
-        let detail = format!("expected name=value or name!=value, got {text:?}");
+        let detail =
+            format!("parameter \"label\": expected name=value or name!=value, got {text:?}");
         ApiError::unprocessable("label", detail)
     };
     let (name, value) = text.split_once('=').ok_or_else(fail)?;
