@@ -359,7 +359,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), RecordsError> {
     if name.is_empty() || n_bytes > SERVICE_NAME_BYTES_MAX {
         let reason =
             format!("a service name of {n_bytes} bytes, must be 1 to {SERVICE_NAME_BYTES_MAX}");
-        return Err(RecordsError::Failed { reason });
+        return Err(RecordsError::Refused { reason });
     }
     Ok(())
 }

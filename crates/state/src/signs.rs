@@ -297,7 +297,7 @@ fn answer_all(answers: Vec<Answer>, outcome: &Result<Vec<RecordOutcome>, Records
 
 /// The refusal of one service too many.
 pub(crate) fn too_many_services(n_services_max: usize) -> RecordsError {
-    RecordsError::Failed {
+    RecordsError::Refused {
         reason: format!("{n_services_max} services are known, which is the limit"),
     }
 }

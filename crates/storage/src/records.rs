@@ -97,6 +97,12 @@ pub enum RecordsError {
         /// The queue's bound.
         n_writes_max: usize,
     },
+    /// The write breaks a bound; it will never be taken as it is.
+    #[error("refused: {reason}")]
+    Refused {
+        /// Which bound.
+        reason: String,
+    },
     /// The database failed.
     #[error("the record database failed: {reason}")]
     Failed {

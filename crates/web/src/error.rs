@@ -134,6 +134,7 @@ impl From<RecordsError> for ApiError {
             RecordsError::Overloaded { .. } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, error.to_string()).retry_after(1)
             }
+            RecordsError::Refused { .. } => Self::unprocessable("service", error.to_string()),
             RecordsError::Failed { .. } => unavailable(error.to_string()),
         }
     }

@@ -107,7 +107,7 @@ fn a_service_too_many_is_refused_and_the_known_go_on() {
     let error = world.try_write(vec![service("c", ServiceStatus::Up, T0)]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the record database failed: 2 services are known, which is the limit"
+        "refused: 2 services are known, which is the limit"
     );
     assert!(world.state.saw_service("c", T0).is_err());
     assert_eq!(world.state.meter().refused.get(), 1);
