@@ -1,0 +1,85 @@
+//! HTTP: one keep-alive connection that does as little as a client can: it sends bytes that were
+//! rendered before, and looks at nothing but the status and the length of the answer.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+/// Longer without an answer, and the server counts as dead.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A connection and what was read from it beyond the last answer's head.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) fn open(address: SocketAddr) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE)
+            .with_context(|| format!("cannot connect to {address}"))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self { stream, buffer: vec![0; 64 << 10] })
+    }
+
+    /// Sends a whole request and reads its whole answer.
+    ///
+    /// # Errors
+    /// Any status but 200, with the start of the answer.
+    pub(crate) fn exchange(&mut self, request: &[u8]) -> anyhow::Result<()> {
+        self.stream.write_all(request).context("cannot send")?;
+        let mut filled = 0;
+        let head_bytes = loop {
+            filled += self.read_more(filled)?;
+            if let Some(at) = find(&self.buffer[..filled], b"\r\n\r\n") {
+                break at + 4;
+            }
+        };
+        let head =
+            std::str::from_utf8(&self.buffer[..head_bytes]).context("the head is no text")?;
+        if !head.starts_with("HTTP/1.1 200 ") {
+            bail!("answered {}", String::from_utf8_lossy(&self.buffer[..filled]));
+        }
+        let mut left = (head_bytes + content_length(head)?).saturating_sub(filled);
+        while left > 0 {
+            let n_read = self.read_more(0)?;
+            left = left.checked_sub(n_read).context("the answer is longer than it said")?;
+        }
+        Ok(())
+    }
+
+    fn read_more(&mut self, filled: usize) -> anyhow::Result<usize> {
+        match self.stream.read(&mut self.buffer[filled..]).context("cannot read the answer")? {
+            0 => bail!("the connection ended before the answer did"),
+            n_read => Ok(n_read),
+        }
+    }
+}
+
+/// A request without a body.
+pub(crate) fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").into_bytes()
+}
+
+/// The head of a request with a JSON body.
+pub(crate) fn post_head(path: &str, body_bytes: usize) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
+         Content-Length: {body_bytes}\r\n\r\n"
+    )
+}
+
+fn content_length(head: &str) -> anyhow::Result<usize> {
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+    });
+    length.context("the answer does not say how long it is")
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
+}
