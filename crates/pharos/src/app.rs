@@ -32,7 +32,7 @@ const FIRST_READING_MAX: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// When a part cannot start: a taken port, a locked or unreadable data directory.
-pub(crate) fn run(flags: ServeArgs, config: Config) -> anyhow::Result<()> {
+pub(crate) fn run(flags: &ServeArgs, config: Config) -> anyhow::Result<()> {
     logging::start(config.log_level, config.log_format);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -41,7 +41,7 @@ pub(crate) fn run(flags: ServeArgs, config: Config) -> anyhow::Result<()> {
     runtime.block_on(async {
         let mut signals = Signals::new()?;
         let app = App::start(config).await?;
-        app.run(&flags, &mut signals).await
+        app.run(flags, &mut signals).await
     })
 }
 

@@ -24,7 +24,7 @@ const INVALID_CONFIG: u8 = 3;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
-        Command::Serve(flags) => serve(flags),
+        Command::Serve(flags) => serve(&flags),
         Command::Check(Check::Config { file }) => match Config::check_file(&file) {
             Ok(_) => print(&format!("{}: valid\n", file.display())),
             Err(error) => complain(&error.to_string(), INVALID_CONFIG),
@@ -38,8 +38,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(flags: ServeArgs) -> ExitCode {
-    let config = match Config::load(&flags) {
+fn serve(flags: &ServeArgs) -> ExitCode {
+    let config = match Config::load(flags) {
         Ok(config) => config,
         Err(error) => return complain(&error.to_string(), INVALID_CONFIG),
     };

@@ -99,20 +99,13 @@ impl DiskFile for LocalFile {
 
 impl Disk for LocalDisk {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(dir)
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let mut options = OpenOptions::new();
-        let file = options
-            .append(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)?;
+        let file = options.append(true).create_new(true).mode(0o600).open(path)?;
         Ok(Box::new(LocalFile(file)))
     }
 
@@ -165,12 +158,7 @@ impl Disk for LocalDisk {
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
         let mut options = OpenOptions::new();
-        let file = options
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)?;
+        let file = options.write(true).create(true).truncate(false).mode(0o600).open(path)?;
         rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
         Ok(Box::new(file))
     }

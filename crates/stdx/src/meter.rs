@@ -60,16 +60,9 @@ pub struct Histogram {
 impl Histogram {
     /// A histogram with these upper bounds, rising.
     pub fn new(bounds: &'static [f64]) -> Self {
-        assert!(
-            bounds.windows(2).all(|pair| pair[0] < pair[1]),
-            "bounds rise"
-        );
+        assert!(bounds.windows(2).all(|pair| pair[0] < pair[1]), "bounds rise");
         let counts = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
-        Self {
-            bounds,
-            counts,
-            sum_bits: AtomicU64::new(0),
-        }
+        Self { bounds, counts, sum_bits: AtomicU64::new(0) }
     }
 
     /// Counts one observation.
@@ -77,9 +70,7 @@ impl Histogram {
         let bucket = self.bounds.partition_point(|bound| *bound < value);
         self.counts[bucket].fetch_add(1, Ordering::Relaxed);
         let add = |bits| Some((f64::from_bits(bits) + value).to_bits());
-        let updated = self
-            .sum_bits
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        let updated = self.sum_bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         debug_assert!(updated.is_ok(), "the closure never declines");
     }
 
@@ -112,10 +103,7 @@ mod tests {
         for value in [0.5, 1.0, 1.5, 9.0] {
             histogram.observe(value);
         }
-        assert_eq!(
-            histogram.cumulative(),
-            [(1.0, 2), (2.0, 3), (f64::INFINITY, 4)]
-        );
+        assert_eq!(histogram.cumulative(), [(1.0, 2), (2.0, 3), (f64::INFINITY, 4)]);
         assert_eq!(histogram.sum(), 12.0);
     }
 }

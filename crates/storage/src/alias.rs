@@ -31,9 +31,7 @@ impl Querier for AliasQuerier {
         };
         let renamed = self.0.select(&aliased)?.map(move |series| {
             let Series { labels, samples } = series?;
-            let labels = labels
-                .with(METRIC_NAME, &plain_name)
-                .with(PLAIN_NAME_LABEL, "");
+            let labels = labels.with(METRIC_NAME, &plain_name).with(PLAIN_NAME_LABEL, "");
             Ok(Series { labels, samples })
         });
         let mut all: Vec<_> = stored.chain(renamed).collect::<Result<_, _>>()?;
@@ -61,23 +59,13 @@ fn aliased(select: &Select) -> Option<(String, Select)> {
     if plain_name == STORED_NAME {
         return None;
     }
-    let others = select
-        .matchers
-        .iter()
-        .filter(|m| m.name != METRIC_NAME)
-        .cloned();
+    let others = select.matchers.iter().filter(|m| m.name != METRIC_NAME).cloned();
     let stored = [
         Matcher::equal(METRIC_NAME, STORED_NAME),
         Matcher::equal(PLAIN_NAME_LABEL, plain_name.as_str()),
     ];
     let matchers = stored.into_iter().chain(others).collect();
-    Some((
-        plain_name,
-        Select {
-            matchers,
-            ..*select
-        },
-    ))
+    Some((plain_name, Select { matchers, ..*select }))
 }
 
 #[cfg(test)]

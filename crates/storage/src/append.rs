@@ -94,17 +94,15 @@ impl Future for Commit {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             None => Poll::Ready(Ok(())),
-            Some(receiver) => Pin::new(receiver)
-                .poll(context)
-                .map(|got| got.unwrap_or_else(|_| Err(stopped()))),
+            Some(receiver) => {
+                Pin::new(receiver).poll(context).map(|got| got.unwrap_or_else(|_| Err(stopped())))
+            }
         }
     }
 }
 
 fn stopped() -> CommitError {
-    CommitError {
-        reason: "the store stopped before the write was durable".to_owned(),
-    }
+    CommitError { reason: "the store stopped before the write was durable".to_owned() }
 }
 
 /// Takes samples in.

@@ -46,12 +46,7 @@ pub struct Ingest {
 impl Ingest {
     /// The path into one engine.
     pub fn new(appender: Arc<dyn Appender>, limits: Limits, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            appender,
-            limits,
-            clock,
-            meter: Arc::default(),
-        }
+        Self { appender, limits, clock, meter: Arc::default() }
     }
 
     /// What the path counted so far.
@@ -85,9 +80,7 @@ impl Ingest {
     }
 
     fn count_rejected(&self, cause: &LimitError) {
-        let at = LimitError::REASONS
-            .iter()
-            .position(|reason| *reason == cause.reason());
+        let at = LimitError::REASONS.iter().position(|reason| *reason == cause.reason());
         self.meter.rejected[at.expect("REASONS lists every reason")].inc();
     }
 }

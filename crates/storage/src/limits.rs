@@ -127,10 +127,9 @@ impl Limits {
             return Err(LimitError::TooFarAhead { ahead_ms });
         }
         match self.age_ms_max {
-            Some(max_ms) if ahead_ms.saturating_neg() > max_ms => Err(LimitError::TooOld {
-                age_ms: ahead_ms.saturating_neg(),
-                max_ms,
-            }),
+            Some(max_ms) if ahead_ms.saturating_neg() > max_ms => {
+                Err(LimitError::TooOld { age_ms: ahead_ms.saturating_neg(), max_ms })
+            }
             _ => Ok(()),
         }
     }
@@ -140,10 +139,7 @@ impl Limits {
             return Err(LimitError::NoMetricName);
         }
         if labels.len() > self.labels_max {
-            return Err(LimitError::LabelCount {
-                given: labels.len(),
-                max: self.labels_max,
-            });
+            return Err(LimitError::LabelCount { given: labels.len(), max: self.labels_max });
         }
         for label in labels {
             let (given, max) = (label.name.len(), self.label_name_bytes_max);
@@ -153,16 +149,10 @@ impl Limits {
             }
             let (given, max) = (label.value.len(), self.label_value_bytes_max);
             if given > max {
-                return Err(LimitError::LabelValueLength {
-                    name: label.name.clone(),
-                    given,
-                    max,
-                });
+                return Err(LimitError::LabelValueLength { name: label.name.clone(), given, max });
             }
             if label.name.contains('\0') || label.value.contains('\0') {
-                return Err(LimitError::Nul {
-                    name: label.name.replace('\0', "\\0"),
-                });
+                return Err(LimitError::Nul { name: label.name.replace('\0', "\\0") });
             }
         }
         Ok(())

@@ -29,9 +29,8 @@ impl Appender for MemoryStore {
         let mut series = self.series.lock();
         for Row { labels, sample } in rows {
             let samples = series.entry(labels).or_default();
-            let value_is_there = samples
-                .get(&sample.t_ms)
-                .is_some_and(|old| !is_stale_marker(old.value));
+            let value_is_there =
+                samples.get(&sample.t_ms).is_some_and(|old| !is_stale_marker(old.value));
             if !(is_stale_marker(sample.value) && value_is_there) {
                 samples.insert(sample.t_ms, sample);
             }
@@ -48,10 +47,7 @@ impl Querier for MemoryStore {
                 let in_range = samples.range(select.start_ms..=select.end_ms);
                 let samples: Vec<Sample> = in_range.map(|(_, sample)| *sample).collect();
                 if !samples.is_empty() && select.matchers.iter().all(|m| m.matches(labels)) {
-                    found.push(Ok(Series {
-                        labels: labels.clone(),
-                        samples,
-                    }));
+                    found.push(Ok(Series { labels: labels.clone(), samples }));
                 }
             }
         }
@@ -60,9 +56,7 @@ impl Querier for MemoryStore {
 
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
         let series = self.series.lock();
-        let matching = series
-            .keys()
-            .filter(|labels| matchers.iter().all(|m| m.matches(labels)));
+        let matching = series.keys().filter(|labels| matchers.iter().all(|m| m.matches(labels)));
         let values: BTreeSet<&str> = matching.filter_map(|labels| labels.get(name)).collect();
         Ok(values.into_iter().map(str::to_owned).collect())
     }

@@ -117,10 +117,7 @@ pub struct RecordsCommit(oneshot::Receiver<Result<Vec<RecordOutcome>, RecordsErr
 
 impl RecordsCommit {
     /// A commit and the engine's end of it.
-    pub fn pending() -> (
-        oneshot::Sender<Result<Vec<RecordOutcome>, RecordsError>>,
-        Self,
-    ) {
+    pub fn pending() -> (oneshot::Sender<Result<Vec<RecordOutcome>, RecordsError>>, Self) {
         let (sender, receiver) = oneshot::channel();
         (sender, Self(receiver))
     }
@@ -138,16 +135,12 @@ impl Future for RecordsCommit {
     type Output = Result<Vec<RecordOutcome>, RecordsError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0)
-            .poll(context)
-            .map(|got| got.unwrap_or_else(|_| Err(stopped())))
+        Pin::new(&mut self.0).poll(context).map(|got| got.unwrap_or_else(|_| Err(stopped())))
     }
 }
 
 fn stopped() -> RecordsError {
-    RecordsError::Failed {
-        reason: "it stopped before the write was durable".to_owned(),
-    }
+    RecordsError::Failed { reason: "it stopped before the write was durable".to_owned() }
 }
 
 /// Which services to list.

@@ -15,10 +15,7 @@ pub struct SimClock {
 impl SimClock {
     /// A clock at this moment, Unix milliseconds.
     pub fn new(now_ms: i64) -> Self {
-        Self {
-            now_ms: AtomicI64::new(now_ms),
-            monotonic_ns: AtomicU64::new(0),
-        }
+        Self { now_ms: AtomicI64::new(now_ms), monotonic_ns: AtomicU64::new(0) }
     }
 
     /// Lets time pass, on both clocks.

@@ -41,11 +41,12 @@ struct State {
     dirs: BTreeMap<PathBuf, Dir>,
     locks: BTreeSet<PathBuf>,
     next_file: FileId,
-    /// Counts crashes: what was open before is dead after.
+    /// Counts starts: what was open before is dead after.
     boot: u64,
     faults: Faults,
     n_writes: u64,
-    power_fails_at: Option<u64>,
+    stops_at: Option<u64>,
+    n_failing_syncs: u32,
     free_bytes: Option<u64>,
 }
 
@@ -87,7 +88,8 @@ impl SimDisk {
             boot: 0,
             faults: Faults::default(),
             n_writes: 0,
-            power_fails_at: None,
+            stops_at: None,
+            n_failing_syncs: 0,
             free_bytes: None,
         })))
     }
@@ -102,16 +104,27 @@ impl SimDisk {
         self.0.lock().free_bytes = free_bytes;
     }
 
-    /// Lets the power fail after this many further changes; then everything fails until
-    /// [`SimDisk::crash`].
-    pub fn fail_power_after(&self, n_writes: u64) {
-        let mut state = self.0.lock();
-        state.power_fails_at = Some(state.n_writes + n_writes);
+    /// Lets the next syncs of files fail, then no more than [`Faults`] says.
+    pub fn fail_next_syncs(&self, n_syncs: u32) {
+        self.0.lock().n_failing_syncs = n_syncs;
     }
 
-    /// Whether the power has failed.
-    pub fn is_power_off(&self) -> bool {
-        self.0.lock().is_power_off()
+    /// Stops the process after this many further changes: everything fails until
+    /// [`SimDisk::crash`] or [`SimDisk::restart`] says what stopped it.
+    pub fn stop_after(&self, n_writes: u64) {
+        let mut state = self.0.lock();
+        state.stops_at = Some(state.n_writes + n_writes);
+    }
+
+    /// Whether the process was stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.0.lock().is_stopped()
+    }
+
+    /// Only the process died: everything it wrote is still seen, though no more durable than it
+    /// was. Files that were open are dead.
+    pub fn restart(&self) {
+        self.0.lock().restart();
     }
 
     /// Cuts the power, loses what was not durable as the seed says, and starts again without
@@ -124,11 +137,7 @@ impl SimDisk {
     pub fn put(&self, path: &Path, bytes: &[u8]) {
         let mut state = self.0.lock();
         let id = state.new_file_id();
-        let file = SimFile {
-            seen: bytes.to_vec(),
-            n_durable: bytes.len(),
-            forgotten: Vec::new(),
-        };
+        let file = SimFile { seen: bytes.to_vec(), n_durable: bytes.len(), forgotten: Vec::new() };
         state.files.insert(id, file);
         let dir = state.dirs.entry(parent(path)).or_default();
         dir.seen.insert(path.to_owned(), id);
@@ -194,23 +203,22 @@ impl State {
         self.next_file
     }
 
-    fn is_power_off(&self) -> bool {
-        self.power_fails_at.is_some_and(|at| self.n_writes >= at)
+    fn is_stopped(&self) -> bool {
+        self.stops_at.is_some_and(|at| self.n_writes >= at)
     }
 
-    fn need_power(&self) -> io::Result<()> {
-        if self.is_power_off() {
-            return Err(io::Error::other("the simulated power is off"));
+    fn need_process(&self) -> io::Result<()> {
+        if self.is_stopped() {
+            return Err(io::Error::other("the simulated process is stopped"));
         }
         Ok(())
     }
 
-    /// Counts a change; it fails when the power does, or by chance.
+    /// Counts a change; it fails when the process is stopped at it, or by chance.
     fn change(&mut self, fails_per_mille: u32) -> io::Result<()> {
-        self.need_power()?;
+        self.need_process()?;
         self.n_writes += 1;
-        // The change at which the power fails may or may not have been made: not.
-        self.need_power()?;
+        self.need_process()?;
         if self.rng.per_mille(fails_per_mille) {
             return Err(input_output_error());
         }
@@ -222,14 +230,14 @@ impl State {
     }
 
     fn file_at(&self, path: &Path) -> io::Result<&SimFile> {
-        self.need_power()?;
+        self.need_process()?;
         let dir = self.dirs.get(&parent(path)).ok_or_else(not_found)?;
         let id = dir.seen.get(path).ok_or_else(not_found)?;
         Ok(&self.files[id])
     }
 
     fn append(&mut self, id: FileId, bytes: &[u8]) -> io::Result<()> {
-        self.need_power()?;
+        self.need_process()?;
         let mut result = self.change(self.faults.append);
         let mut n_written = bytes.len();
         if result.is_err() {
@@ -248,11 +256,15 @@ impl State {
     }
 
     fn sync(&mut self, id: FileId) -> io::Result<()> {
-        self.need_power()?;
-        let result = self.change(self.faults.sync);
-        if self.is_power_off() {
-            // It failed right now: the crash decides what has reached the disk.
+        self.need_process()?;
+        let mut result = self.change(self.faults.sync);
+        if self.is_stopped() {
+            // Stopped in the middle of it: a crash decides what has reached the disk.
             return result;
+        }
+        if self.n_failing_syncs > 0 {
+            self.n_failing_syncs -= 1;
+            result = Err(input_output_error());
         }
         let file = self.files.get_mut(&id).ok_or_else(not_found)?;
         if result.is_err() {
@@ -265,11 +277,16 @@ impl State {
         result
     }
 
-    fn crash(&mut self) {
+    fn restart(&mut self) {
         self.boot += 1;
         self.locks.clear();
+        self.stops_at = None;
+    }
+
+    fn crash(&mut self) {
+        self.restart();
         self.faults = Faults::default();
-        self.power_fails_at = None;
+        self.n_failing_syncs = 0;
         self.free_bytes = None;
         for file in self.files.values_mut() {
             file.crash(&mut self.rng);
@@ -374,7 +391,7 @@ impl DiskFile for OpenFile {
     }
 }
 
-/// Holds a lock file until it is dropped or the machine crashes.
+/// Holds a lock file until it is dropped or the process dies.
 struct LockGuard {
     state: Arc<Mutex<State>>,
     path: PathBuf,
@@ -394,7 +411,7 @@ impl Drop for LockGuard {
 impl Disk for SimDisk {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.0.lock();
-        state.need_power()?;
+        state.need_process()?;
         for dir in dir.ancestors() {
             state.dirs.entry(dir.to_owned()).or_default();
         }
@@ -412,11 +429,7 @@ impl Disk for SimDisk {
         }
         dir.change(NameChange::Add(path.to_owned(), id));
         state.files.insert(id, SimFile::default());
-        Ok(Box::new(OpenFile {
-            state: Arc::clone(&self.0),
-            id,
-            boot: state.boot,
-        }))
+        Ok(Box::new(OpenFile { state: Arc::clone(&self.0), id, boot: state.boot }))
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
@@ -435,7 +448,7 @@ impl Disk for SimDisk {
 
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
         let state = self.0.lock();
-        state.need_power()?;
+        state.need_process()?;
         let dir = state.dirs.get(dir).ok_or_else(not_found)?;
         Ok(dir.seen.keys().cloned().collect())
     }
@@ -475,7 +488,7 @@ impl Disk for SimDisk {
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
         let mut state = self.0.lock();
-        state.need_power()?;
+        state.need_process()?;
         if !state.locks.insert(path.to_owned()) {
             return Err(io::Error::from(io::ErrorKind::WouldBlock));
         }

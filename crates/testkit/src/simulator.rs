@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::Sample;
+use stdx::Clock as _;
 use storage::memory::MemoryStore;
 use storage::{Appender, Commit, Querier, Row, Select, Series};
-use stdx::Clock as _;
 use tsdb::{Config, Db, Driver, Health};
 
 use crate::disk::Fnv;
@@ -34,10 +34,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            n_steps: 300,
-            adjust: |_| {},
-        }
+        Self { n_steps: 300, adjust: |_| {} }
     }
 }
 
@@ -58,7 +55,7 @@ pub struct Report {
     pub n_kills: usize,
     /// Selections compared.
     pub n_selects: usize,
-    /// Segments and series that retention dropped came back never; passes of it.
+    /// Passes of retention.
     pub n_retentions: usize,
 }
 
@@ -90,18 +87,14 @@ pub fn run(seed: u64, options: &Options) -> Result<Report, Failure> {
         let failure = |what| Failure { seed, step, what };
         simulator.step().map_err(failure)?;
     }
-    let failure = |what| Failure {
-        seed,
-        step: options.n_steps,
-        what,
-    };
+    let failure = |what| Failure { seed, step: options.n_steps, what };
     simulator.cut_power().map_err(failure)?;
     simulator.report.trace_hash = simulator.trace.finish();
     Ok(simulator.report)
 }
 
 /// Retention of the simulated store.
-const RETENTION: Duration = Duration::from_secs(3600);
+const RETENTION: Duration = Duration::from_secs(1800);
 /// Failures of a store that cannot be opened, before the simulator gives in and mends the disk.
 const OPENS_MAX: usize = 5;
 
@@ -160,13 +153,17 @@ impl Simulator {
             80..84 => self.enforce_retention(),
             84..87 => self.break_disk(),
             87..91 => self.mend_disk()?,
-            91..94 => self.plan_power_failure(),
+            91..94 => self.plan_stop(),
             94..97 => self.kill()?,
             _ => self.cut_power()?,
         }
         self.poll_commits()?;
-        if self.world.disk.is_power_off() {
-            self.cut_power()?;
+        if self.world.disk.is_stopped() {
+            if self.rng.per_mille(500) {
+                self.kill()?;
+            } else {
+                self.cut_power()?;
+            }
         }
         self.trace.write(&self.world.disk.fingerprint().to_le_bytes());
         Ok(())
@@ -246,9 +243,7 @@ impl Simulator {
         if found == expected {
             return Ok(());
         }
-        Err(format!(
-            "values of {name} under {matchers:?}: {found:?} instead of {expected:?}"
-        ))
+        Err(format!("values of {name} under {matchers:?}: {found:?} instead of {expected:?}"))
     }
 
     fn pass_time(&mut self) {
@@ -278,11 +273,7 @@ impl Simulator {
             self.world.disk.set_free_bytes(Some(free_bytes));
         } else {
             let mut often = || [0, 50, 500, 1000][self.rng.index(4)];
-            self.world.disk.set_faults(Faults {
-                append: often(),
-                sync: often(),
-                names: often(),
-            });
+            self.world.disk.set_faults(Faults { append: often(), sync: often(), names: often() });
         }
     }
 
@@ -291,15 +282,16 @@ impl Simulator {
         self.world.disk.set_free_bytes(None);
         self.world.disk.set_faults(Faults::default());
         let health = self.db().commit_once();
-        if health == Health::Writable || self.world.disk.is_power_off() {
+        if health == Health::Writable || self.world.disk.is_stopped() {
             return Ok(());
         }
         Err(format!("the disk works again and the store is {health:?}"))
     }
 
-    fn plan_power_failure(&mut self) {
+    /// The process will be stopped in the middle of something.
+    fn plan_stop(&mut self) {
         let n_writes = self.rng.below(30) + 1;
-        self.world.disk.fail_power_after(n_writes);
+        self.world.disk.stop_after(n_writes);
     }
 
     fn cut_power(&mut self) -> Outcome {
@@ -316,6 +308,7 @@ impl Simulator {
     fn kill(&mut self) -> Outcome {
         self.report.n_kills += 1;
         self.abandon()?;
+        self.world.disk.restart();
         self.reopen()
     }
 
@@ -331,18 +324,17 @@ impl Simulator {
     fn reopen(&mut self) -> Outcome {
         let db = self.open()?;
         self.raise_floor();
-        let lost = db.meter().recovery.missing_frames.get();
-        if lost > 0 {
-            return Err(format!("{lost} frames that were durable are missing"));
+        let recovery = &db.meter().recovery;
+        let missing = (recovery.missing_frames.get(), recovery.missing_segments.get());
+        if missing != (0, 0) {
+            return Err(format!("(frames, segments) {missing:?} that were durable are missing"));
         }
         let found = everything(db.as_ref())?;
-        self.history.judge(&found)?;
+        let judged = self.history.judge(&found);
+        judged.map_err(|what| format!("{what}\nrecovered: {recovery:?}"))?;
         self.reference = MemoryStore::default();
         for series in &found {
-            let row = |sample: &Sample| Row {
-                labels: series.labels.clone(),
-                sample: *sample,
-            };
+            let row = |sample: &Sample| Row { labels: series.labels.clone(), sample: *sample };
             let rows = series.samples.iter().map(row).collect();
             let appended = self.reference.append(rows);
             appended.map(drop).map_err(|error| error.to_string())?;
@@ -352,12 +344,12 @@ impl Simulator {
         Ok(())
     }
 
-    /// Opening may be hit by a power failure too; then the machine starts once more.
+    /// Opening may be stopped in the middle too; then the power was cut.
     fn open(&mut self) -> Result<Arc<Db>, String> {
         for _ in 0..OPENS_MAX {
             match Db::open(self.config.clone(), &self.world.env) {
                 Ok(db) => return Ok(db),
-                Err(error) if self.world.disk.is_power_off() => {
+                Err(error) if self.world.disk.is_stopped() => {
                     self.note(&error.to_string());
                     self.report.n_power_cuts += 1;
                     self.world.disk.crash();
@@ -384,11 +376,7 @@ fn read(querier: &dyn Querier, select: &Select) -> Result<Vec<Series>, String> {
 }
 
 fn everything(querier: &dyn Querier) -> Result<Vec<Series>, String> {
-    let all = Select {
-        matchers: Vec::new(),
-        start_ms: i64::MIN,
-        end_ms: i64::MAX,
-    };
+    let all = Select { matchers: Vec::new(), start_ms: i64::MIN, end_ms: i64::MAX };
     read(querier, &all)
 }
 

@@ -7,12 +7,11 @@ use tsdb::{Config, PlantedBug};
 const SEEDS_MAX: u64 = 100;
 
 fn check_is_found(adjust: fn(&mut Config)) {
-    let options = Options {
-        adjust,
-        ..Options::default()
-    };
+    let options = Options { adjust, ..Options::default() };
     let found = (0..SEEDS_MAX).find_map(|seed| run(seed, &options).err());
-    println!("{}", found.expect("the planted bug is found"));
+    let failure = found.expect("the planted bug is found");
+    let replay = format!("replay with SIM_SEED={}", failure.seed);
+    assert!(failure.to_string().ends_with(&replay), "{failure}");
 }
 
 #[test]

@@ -1,10 +1,7 @@
 //! The sample store against crashes, faults and time, by seed. `SIM_SEEDS=n` runs more of them,
 //! `SIM_SEED=n` replays one.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a test takes its size from the environment"
-)]
+#![expect(clippy::disallowed_methods, reason = "a test takes its size from the environment")]
 
 use std::env;
 

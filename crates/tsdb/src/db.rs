@@ -112,10 +112,7 @@ impl Db {
             Driver::Thread => threads::start(&core)?,
             Driver::Manual => Vec::new(),
         };
-        Ok(Arc::new(Self {
-            core,
-            threads: Mutex::new(threads),
-        }))
+        Ok(Arc::new(Self { core, threads: Mutex::new(threads) }))
     }
 
     /// Refuses further appends, makes durable what was appended, ends the threads and gives the
@@ -172,13 +169,9 @@ impl Drop for Db {
     }
 }
 
-/// Writes the manifest of what was recovered and says whether the disk took it.
-fn write_first_manifest(
-    recovered: &Recovered,
-    dir: &DataDir,
-    env: &Env,
-    meter: &Meter,
-) -> Health {
+/// Writes the manifest of what was recovered and says whether the disk took it. Then what it does
+/// not list may go.
+fn write_first_manifest(recovered: &Recovered, dir: &DataDir, env: &Env, meter: &Meter) -> Health {
     let manifest = Manifest {
         generation: recovered.index.generation(),
         next_segment: recovered.next_segment,
@@ -186,7 +179,10 @@ fn write_first_manifest(
     };
     meter.segments.set(recovered.closed.len() as i64);
     match manifest.write(dir, env.disk.as_ref()) {
-        Ok(()) => Health::Writable,
+        Ok(()) => {
+            dir.remove_segments(&recovered.dead_segments, env.disk.as_ref());
+            Health::Writable
+        }
         Err(error) => {
             meter.stalls.inc();
             let reason = format!("cannot write the manifest: {error}");
@@ -254,15 +250,11 @@ impl Core {
             return Ok(());
         }
         let written = writer.make_durable();
-        let result = written.map_err(|error| CommitError {
-            reason: error.to_string(),
-        });
+        let result = written.map_err(|error| CommitError { reason: error.to_string() });
         // Before anybody hears of it, so that who hears of a failure sees the reason.
         *self.health.write() = match &result {
             Ok(()) => Health::Writable,
-            Err(CommitError { reason }) => Health::Stalled {
-                reason: reason.clone(),
-            },
+            Err(CommitError { reason }) => Health::Stalled { reason: reason.clone() },
         };
         self.meter.stalls.add(u64::from(result.is_err() && !was_stalled));
         writer.settle(&result, &self.pending);
@@ -279,10 +271,7 @@ impl Core {
         };
         let overloaded = |reason: String, retry_after| {
             self.meter.overloaded_appends.inc();
-            Err(AppendError::Overloaded {
-                reason,
-                retry_after,
-            })
+            Err(AppendError::Overloaded { reason, retry_after })
         };
         if self.stopped.load(Ordering::Acquire) {
             return unavailable("the store is closed".to_owned());
@@ -332,9 +321,7 @@ impl Core {
         pending.saw_sample_at(newest_ms.unwrap_or(i64::MIN));
         self.put_into_head(series, rows);
         pending.add_waiter(sender);
-        self.meter
-            .pending_bytes
-            .set(pending.undurable_bytes() as i64);
+        self.meter.pending_bytes.set(pending.undurable_bytes() as i64);
         drop(pending);
         self.wake.notify_all();
         commit
@@ -409,12 +396,11 @@ impl Core {
         }
     }
 
-    /// Logs the definitions of those series once more, and says how many there were.
-    pub(crate) fn define_again(&self, which: impl Fn(&Series) -> bool) -> usize {
+    /// Logs the definitions of those series once more. They are durable after the next commit.
+    pub(crate) fn define_again(&self, which: impl Fn(&Series) -> bool) {
         let mut series = self.head.all();
         series.retain(|series| which(series));
         self.define(&mut self.pending.lock(), &series);
-        series.len()
     }
 
     /// Measures series, chunks and memory from scratch.

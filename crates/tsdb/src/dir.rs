@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use stdx::Disk;
 
 use crate::OpenError;
-use crate::wal::{SegmentId, parse_segment_name};
+use crate::wal::{SegmentId, parse_segment_name, segment_path};
 
 /// Where things are below the data directory.
 #[derive(Debug, Clone)]
@@ -20,9 +20,7 @@ pub(crate) type LockGuard = Box<dyn Send + Sync>;
 impl DataDir {
     /// Makes the folders, durably, and takes the lock.
     pub(crate) fn open(root: &Path, disk: &dyn Disk) -> Result<(Self, LockGuard), OpenError> {
-        let dir = Self {
-            root: root.to_owned(),
-        };
+        let dir = Self { root: root.to_owned() };
         create_durably(disk, &dir.wal()).map_err(|cause| OpenError::Disk {
             action: "create",
             path: dir.wal(),
@@ -34,11 +32,7 @@ impl DataDir {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 Err(OpenError::Locked { path })
             }
-            Err(cause) => Err(OpenError::Disk {
-                action: "lock",
-                path,
-                cause,
-            }),
+            Err(cause) => Err(OpenError::Disk { action: "lock", path, cause }),
         }
     }
 
@@ -63,6 +57,14 @@ impl DataDir {
         ids.sort_unstable();
         Ok(ids)
     }
+
+    /// Removes log segments that the manifest does not list.
+    pub(crate) fn remove_segments(&self, dead: &[SegmentId], disk: &dyn Disk) {
+        for id in dead {
+            // A file that stays is still not listed; the next start tries again.
+            let _stays = disk.remove(&segment_path(&self.wal(), *id));
+        }
+    }
 }
 
 /// Creates a folder; the names of all that had to be made survive a power cut.
@@ -77,11 +79,7 @@ fn create_durably(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     for made in missing {
         if let Some(parent) = made.parent() {
             let here = Path::new(".");
-            disk.sync_dir(if parent.as_os_str().is_empty() {
-                here
-            } else {
-                parent
-            })?;
+            disk.sync_dir(if parent.as_os_str().is_empty() { here } else { parent })?;
         }
     }
     Ok(())

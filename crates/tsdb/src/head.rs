@@ -54,10 +54,8 @@ impl Head {
         }
         let found = index.matching(matchers);
         drop(index);
-        let mut values: Vec<&str> = found
-            .iter()
-            .filter_map(|series| series.labels().get(name))
-            .collect();
+        let mut values: Vec<&str> =
+            found.iter().filter_map(|series| series.labels().get(name)).collect();
         values.sort_unstable();
         values.dedup();
         values.into_iter().map(str::to_owned).collect()

@@ -70,6 +70,9 @@ impl Manifest {
 
     /// Replaces the manifest of a data directory, durably: there is always a whole one.
     pub(crate) fn write(&self, dir: &DataDir, disk: &dyn Disk) -> io::Result<()> {
+        // A killed process may have left a segment whose name is not durable: it is before it is
+        // listed.
+        disk.sync_dir(&dir.wal())?;
         let tmp = dir.root().join("MANIFEST.tmp");
         // Left by a crash; if it cannot be removed, creating it says so.
         let _absent = disk.remove(&tmp);

@@ -25,6 +25,9 @@ pub(crate) struct Recovered {
     pub(crate) index: Index,
     /// The segments that were read.
     pub(crate) closed: Vec<SegmentInfo>,
+    /// The segments that no manifest names. They may go once a new manifest is durable: the one
+    /// that was read may not be.
+    pub(crate) dead_segments: Vec<SegmentId>,
     /// The number of the next segment; no file ever had it.
     pub(crate) next_segment: SegmentId,
     /// Every definition up to here is durable. Later ones were read, perhaps from memory that the
@@ -72,19 +75,14 @@ pub(crate) fn recover(
     floor_ms: i64,
     meter: &Meter,
 ) -> Result<Recovered, OpenError> {
-    let recovery = Recovery {
-        dir,
-        disk,
-        floor_ms,
-        meter,
-    };
+    let recovery = Recovery { dir, disk, floor_ms, meter };
     recovery.run()
 }
 
 impl Recovery<'_> {
     fn run(&self) -> Result<Recovered, OpenError> {
         let manifest = self.read_manifest()?;
-        let live = self.live_segments(manifest.as_ref())?;
+        let (live, dead_segments) = self.segments(manifest.as_ref())?;
         let scan = self.scan(&live)?;
         self.count_missing_frames(&scan.segments);
         let mut index = Index::default();
@@ -103,6 +101,7 @@ impl Recovery<'_> {
         Ok(Recovered {
             index,
             closed: replayed.segments,
+            dead_segments,
             next_segment: manifest.map_or(1, |m| m.next_segment).max(newest_file),
             durable_lsn: durable_lsn.max().unwrap_or(0),
             last_lsn: last_lsn.max().unwrap_or(0),
@@ -129,32 +128,26 @@ impl Recovery<'_> {
                 features,
                 supported: MANIFEST_VERSION_MAX,
             }),
-            Err(ManifestError::Disk(cause)) => Err(OpenError::Disk {
-                action: "read",
-                path,
-                cause,
-            }),
+            Err(ManifestError::Disk(cause)) => Err(OpenError::Disk { action: "read", path, cause }),
         }
     }
 
-    /// The segments to read. Those that retention meant to remove are removed now.
-    fn live_segments(&self, manifest: Option<&Manifest>) -> Result<Vec<SegmentId>, OpenError> {
+    /// The segments to read, and those that retention meant to remove.
+    fn segments(
+        &self,
+        manifest: Option<&Manifest>,
+    ) -> Result<(Vec<SegmentId>, Vec<SegmentId>), OpenError> {
         let found = self.dir.segments(self.disk)?;
         let Some(manifest) = manifest else {
             if !found.is_empty() && self.counts().manifests_rebuilt.get() == 0 {
                 self.counts().manifests_rebuilt.inc();
             }
-            return Ok(found);
+            return Ok((found, Vec::new()));
         };
-        let (live, dead): (Vec<_>, Vec<_>) = found.iter().partition(|id| manifest.is_live(**id));
-        for id in dead {
-            // If it stays, it is still not listed and the next start tries again.
-            let _stays = self.disk.remove(&segment_path(&self.dir.wal(), id));
-        }
-        let present: HashSet<SegmentId> = live.iter().copied().collect();
+        let present: HashSet<SegmentId> = found.iter().copied().collect();
         let missing = manifest.segments.iter().filter(|id| !present.contains(id));
         self.counts().missing_segments.add(missing.count() as u64);
-        Ok(live)
+        Ok(found.into_iter().partition(|id| manifest.is_live(*id)))
     }
 
     fn scan(&self, live: &[SegmentId]) -> Result<Scan, OpenError> {
@@ -196,11 +189,7 @@ impl Recovery<'_> {
     }
 
     fn unreadable(&self, id: SegmentId, cause: std::io::Error) -> OpenError {
-        OpenError::Disk {
-            action: "read",
-            path: segment_path(&self.dir.wal(), id),
-            cause,
-        }
+        OpenError::Disk { action: "read", path: segment_path(&self.dir.wal(), id), cause }
     }
 
     fn collect(&self, scan: &mut Scan, lsn: u64, payload: &[u8]) {
@@ -219,15 +208,22 @@ impl Recovery<'_> {
         counts.torn_tails.add(u64::from(damage.torn_tail));
     }
 
-    /// A segment says what was durable when it was begun: the one before must reach as far.
+    /// A segment says what was durable when it was begun: those before it must reach as far. That
+    /// can be told only where none of them was removed.
     fn count_missing_frames(&self, segments: &[Scanned]) {
-        let mut newest = 0;
-        for pair in segments.windows(2) {
-            newest = pair[0].last_lsn.max(pair[0].durable_lsn).max(newest);
-            if pair[1].id == pair[0].id + 1 {
-                let missing = pair[1].durable_lsn.saturating_sub(newest);
-                self.counts().missing_frames.add(missing);
+        let mut reach = None;
+        let mut next_id = None;
+        for segment in segments {
+            if next_id != Some(segment.id) {
+                reach = None;
             }
+            if let Some(reach) = reach {
+                self.counts().missing_frames.add(segment.durable_lsn.saturating_sub(reach));
+            }
+            // Zero: nothing in the file can be read.
+            let own = segment.last_lsn.max(segment.durable_lsn);
+            reach = reach.max((own > 0).then_some(own));
+            next_id = Some(segment.id + 1);
         }
     }
 
@@ -242,11 +238,8 @@ impl Recovery<'_> {
             // the order of the log even where the failed attempt has holes.
             let later = segments[at + 1..].iter().filter_map(|s| s.first_lsn);
             let end_lsn = later.min().unwrap_or(u64::MAX);
-            let mut info = SegmentInfo {
-                id: scanned.id,
-                last_lsn: scanned.last_lsn,
-                newest_ms: i64::MIN,
-            };
+            let mut info =
+                SegmentInfo { id: scanned.id, last_lsn: scanned.last_lsn, newest_ms: i64::MIN };
             let mut reader = self.open_segment(scanned.id)?;
             while let Some(frame) = reader.next_frame().map_err(|e| self.unreadable(info.id, e))? {
                 let kind = FrameKind::from_number(frame.kind).filter(|_| frame.flags == 0);

@@ -3,17 +3,16 @@
 //!
 //! A segment may hold the only definition of a series that lives on in later segments. So the
 //! definition is logged again and made durable before the manifest forgets the segment, and the
-//! manifest is durable before the file goes.
+//! manifest is durable before the file goes. Segments go in the order in which they were written.
 
 use std::sync::atomic::Ordering;
-
 
 use crate::RetentionError;
 #[cfg(feature = "planted-bugs")]
 use crate::config::PlantedBug;
 use crate::db::Core;
 use crate::manifest::{self, Manifest};
-use crate::wal::{SegmentId, SegmentInfo, segment_path};
+use crate::wal::{SegmentId, SegmentInfo};
 
 impl Core {
     /// See [`crate::Db::enforce_retention`].
@@ -44,18 +43,17 @@ impl Core {
 
     fn drop_segments(&self, floor_ms: i64) -> Result<(), RetentionError> {
         let closed = self.writer.lock().closed().to_vec();
+        // Only from the oldest on: what a later segment supersedes in an earlier one would come
+        // back if the later one went first.
         let is_dead = |info: &&SegmentInfo| info.newest_ms < floor_ms;
-        let dead: Vec<SegmentInfo> = closed.iter().filter(is_dead).copied().collect();
+        let dead: Vec<SegmentInfo> = closed.iter().take_while(is_dead).copied().collect();
         let Some(last_lsn) = dead.iter().map(|info| info.last_lsn).max() else {
             return Ok(());
         };
         self.carry_definitions(last_lsn)?;
         let dead: Vec<SegmentId> = dead.iter().map(|info| info.id).collect();
         self.forget_segments(&dead)?;
-        for id in &dead {
-            // A file that stays is not listed any more; the next start removes it.
-            let _stays = self.env.disk.remove(&segment_path(&self.dir.wal(), *id));
-        }
+        self.dir.remove_segments(&dead, self.env.disk.as_ref());
         Ok(())
     }
 
@@ -65,27 +63,20 @@ impl Core {
         if self.config.planted_bug == Some(PlantedBug::ForgetDefinitions) {
             return Ok(());
         }
-        let n_carried = self.define_again(|series| series.defined_at() <= last_lsn);
-        if n_carried > 0 {
-            self.commit().map_err(RetentionError::Carry)?;
-        }
-        Ok(())
+        self.define_again(|series| series.defined_at() <= last_lsn);
+        // Even if there was nothing to say: an earlier pass may have said it and failed here.
+        self.commit().map_err(RetentionError::Carry)
     }
 
     fn forget_segments(&self, dead: &[SegmentId]) -> Result<(), RetentionError> {
         let (mut segments, next_segment) = self.writer.lock().live();
         segments.retain(|id| !dead.contains(id));
         segments.sort_unstable();
-        let manifest = Manifest {
-            generation: self.head.index().read().generation(),
-            next_segment,
-            segments,
-        };
+        let manifest =
+            Manifest { generation: self.head.index().read().generation(), next_segment, segments };
         let written = manifest.write(&self.dir, self.env.disk.as_ref());
-        written.map_err(|cause| RetentionError::Manifest {
-            path: manifest::path(&self.dir),
-            cause,
-        })?;
+        written
+            .map_err(|cause| RetentionError::Manifest { path: manifest::path(&self.dir), cause })?;
         self.writer.lock().forget(dead);
         Ok(())
     }

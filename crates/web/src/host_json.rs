@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 use crate::error::{ApiError, ErrorBody};
 use crate::state::Shared;
 
-const COLLECTORS: [(&str, fn(&Snapshot) -> Value); 3] =
-    [("cpu", cpu), ("memory", memory), ("gpu", gpu)];
+/// Makes one collector's readings JSON.
+type Read = fn(&Snapshot) -> Value;
+
+const COLLECTORS: [(&str, Read); 3] = [("cpu", cpu), ("memory", memory), ("gpu", gpu)];
 
 /// CPU, memory and GPU readings.
 #[utoipa::path(

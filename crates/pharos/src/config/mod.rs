@@ -137,7 +137,6 @@ impl Config {
                 interval: layer.collect_interval.unwrap_or(collect::Config::default().interval),
                 roots: layer.roots,
                 nvml_path: layer.nvml,
-                ..collect::Config::default()
             }),
             silent_after: layer.silent_after.unwrap_or(SILENT_AFTER_DEFAULT),
             web,

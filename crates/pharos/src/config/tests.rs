@@ -24,7 +24,7 @@ fn of_file(text: &str) -> Result<Config, ConfigError> {
     config(&ServeArgs::default(), &[], text)
 }
 
-fn check_error(text: &str, expect: Expect) {
+fn check_error(text: &str, expect: &Expect) {
     expect.assert_eq(&of_file(text).unwrap_err().to_string());
 }
 
@@ -93,7 +93,7 @@ fn retention_zero_keeps_everything() {
 fn others_may_connect_only_with_a_key_or_when_told_so() {
     check_error(
         "listen = [\"0.0.0.0:8000\"]",
-        expect![
+        &expect![
             "refusing to listen on 0.0.0.0:8000, which others can reach, without any key: add a [[keys]] entry to the configuration file or set PHAROS_API_KEY; or pass --insecure-open if everyone who can connect may read and write"
         ],
     );
@@ -108,7 +108,7 @@ fn others_may_connect_only_with_a_key_or_when_told_so() {
 fn a_mistake_is_shown_with_its_line_and_a_caret() {
     check_error(
         "service_name = \"a\"\nretention = \"5x\"\n",
-        expect![[r#"
+        &expect![[r#"
             pharos.toml: TOML parse error at line 2, column 13
               |
             2 | retention = "5x"
@@ -117,7 +117,7 @@ fn a_mistake_is_shown_with_its_line_and_a_caret() {
     );
     check_error(
         "[collect]\nintervall = 3\n",
-        expect![[r#"
+        &expect![[r#"
             pharos.toml: TOML parse error at line 2, column 1
               |
             2 | intervall = 3

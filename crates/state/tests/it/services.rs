@@ -105,10 +105,7 @@ fn a_service_too_many_is_refused_and_the_known_go_on() {
     world.write(service("a", ServiceStatus::Up, T0));
     world.write(service("b", ServiceStatus::Up, T0));
     let error = world.try_write(vec![service("c", ServiceStatus::Up, T0)]).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "refused: 2 services are known, which is the limit"
-    );
+    assert_eq!(error.to_string(), "refused: 2 services are known, which is the limit");
     assert!(world.state.saw_service("c", T0).is_err());
     assert_eq!(world.state.meter().refused.get(), 1);
     world.write(service("a", ServiceStatus::Down, T0));

@@ -12,65 +12,32 @@ fn pushed() -> AliasQuerier {
         Labels::of_metric(name, pairs.iter().copied()).unwrap()
     };
     let rows = [
-        labels(
-            "service_metric",
-            &[("service", "api"), ("metric_type", "cpu")],
-        ),
-        labels(
-            "service_metric",
-            &[("service", "db"), ("metric_type", "cpu")],
-        ),
-        labels(
-            "service_metric",
-            &[("service", "db"), ("metric_type", "disk")],
-        ),
+        labels("service_metric", &[("service", "api"), ("metric_type", "cpu")]),
+        labels("service_metric", &[("service", "db"), ("metric_type", "cpu")]),
+        labels("service_metric", &[("service", "db"), ("metric_type", "disk")]),
         labels("cpu", &[("host", "a")]),
     ];
-    let rows = rows.map(|labels| Row {
-        labels,
-        sample: Sample::new(1, 1.0),
-    });
+    let rows = rows.map(|labels| Row { labels, sample: Sample::new(1, 1.0) });
     store.append(rows.into()).unwrap().wait().unwrap();
     AliasQuerier::new(store)
 }
 
 fn names(querier: &AliasQuerier, matchers: Vec<Matcher>) -> Vec<String> {
-    let select = Select {
-        matchers,
-        start_ms: 0,
-        end_ms: 9,
-    };
-    querier
-        .select(&select)
-        .unwrap()
-        .map(|s| s.unwrap().labels.to_string())
-        .collect()
+    let select = Select { matchers, start_ms: 0, end_ms: 9 };
+    querier.select(&select).unwrap().map(|s| s.unwrap().labels.to_string()).collect()
 }
 
 #[test]
 fn a_plain_name_finds_pushed_and_ordinary_series() {
     let all = names(&pushed(), vec![Matcher::equal(METRIC_NAME, "cpu")]);
-    assert_eq!(
-        all,
-        [
-            r#"cpu{host="a"}"#,
-            r#"cpu{service="api"}"#,
-            r#"cpu{service="db"}"#
-        ]
-    );
-    let one = vec![
-        Matcher::equal(METRIC_NAME, "cpu"),
-        Matcher::equal("service", "db"),
-    ];
+    assert_eq!(all, [r#"cpu{host="a"}"#, r#"cpu{service="api"}"#, r#"cpu{service="db"}"#]);
+    let one = vec![Matcher::equal(METRIC_NAME, "cpu"), Matcher::equal("service", "db")];
     assert_eq!(names(&pushed(), one), [r#"cpu{service="db"}"#]);
 }
 
 #[test]
 fn the_stored_name_shows_each_series_once() {
-    let all = names(
-        &pushed(),
-        vec![Matcher::equal(METRIC_NAME, "service_metric")],
-    );
+    let all = names(&pushed(), vec![Matcher::equal(METRIC_NAME, "service_metric")]);
     assert_eq!(all.len(), 3);
 }
 

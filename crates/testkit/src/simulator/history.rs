@@ -35,10 +35,10 @@ impl History {
         self.sizes.push(rows.len());
         for Row { labels, sample } in rows {
             let times = self.series.entry(labels.clone()).or_default();
-            times.entry(sample.t_ms).or_default().push(Written {
-                sample: *sample,
-                batch: Some(batch),
-            });
+            times
+                .entry(sample.t_ms)
+                .or_default()
+                .push(Written { sample: *sample, batch: Some(batch) });
         }
         batch
     }
@@ -60,16 +60,18 @@ impl History {
     /// Says what of this must not be, if anything.
     pub(super) fn judge(&self, found: &[Series]) -> Result<(), String> {
         for Series { labels, samples } in found {
+            let times = self.series.get(labels);
             for sample in samples {
-                let times = self.series.get(labels);
                 if times.is_none_or(|times| !times.contains_key(&sample.t_ms)) {
                     return Err(format!("{labels} has {sample:?}, which nobody appended"));
                 }
             }
         }
         for (labels, times) in &self.series {
+            let samples = samples_of(found, labels);
             for (t_ms, writes) in times {
-                let found = lookup(found, labels, *t_ms);
+                let at = samples.binary_search_by_key(t_ms, |s| s.t_ms);
+                let found = at.ok().map(|at| samples[at]);
                 if !self.allowed(writes).iter().any(|state| same(*state, found)) {
                     return Err(format!(
                         "{labels} at {t_ms} is {found:?} after {writes:?}, of which {:?} \
@@ -88,10 +90,7 @@ impl History {
         for Series { labels, samples } in found {
             let times = self.series.entry(labels.clone()).or_default();
             for sample in samples {
-                let written = Written {
-                    sample: *sample,
-                    batch: None,
-                };
+                let written = Written { sample: *sample, batch: None };
                 times.insert(sample.t_ms, vec![written]);
             }
         }
@@ -141,9 +140,7 @@ fn same(a: Option<Sample>, b: Option<Sample>) -> bool {
     }
 }
 
-fn lookup(found: &[Series], labels: &Labels, t_ms: i64) -> Option<Sample> {
-    let at = found.binary_search_by(|s| s.labels.cmp(labels)).ok()?;
-    let samples = &found[at].samples;
-    let at = samples.binary_search_by_key(&t_ms, |s| s.t_ms).ok()?;
-    Some(samples[at])
+fn samples_of<'f>(found: &'f [Series], labels: &Labels) -> &'f [Sample] {
+    let at = found.binary_search_by(|s| s.labels.cmp(labels));
+    at.map_or(&[], |at| &found[at].samples)
 }

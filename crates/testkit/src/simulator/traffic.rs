@@ -22,11 +22,7 @@ const RECENT_MAX: usize = 50;
 impl Traffic {
     /// The same generator makes the same traffic.
     pub(super) fn new(rng: Rng) -> Self {
-        Self {
-            rng,
-            oldest_host: 0,
-            recent: Vec::new(),
-        }
+        Self { rng, oldest_host: 0, recent: Vec::new() }
     }
 
     /// The rows of one append.
@@ -43,10 +39,7 @@ impl Traffic {
     fn row(&mut self, now_ms: i64) -> Row {
         let row = match self.rng.below(10) {
             0 if !self.recent.is_empty() => self.rewrite(),
-            _ => Row {
-                labels: self.labels(),
-                sample: self.sample(now_ms),
-            },
+            _ => Row { labels: self.labels(), sample: self.sample(now_ms) },
         };
         if self.recent.len() < RECENT_MAX {
             self.recent.push(row.clone());
@@ -79,7 +72,7 @@ impl Traffic {
     fn sample(&mut self, now_ms: i64) -> Sample {
         let t_ms = match self.rng.below(20) {
             // Late, some of it beyond retention.
-            0..3 => now_ms - self.rng.between(0, 4_500_000),
+            0..3 => now_ms - self.rng.between(0, 2_200_000),
             3 => now_ms + self.rng.between(0, 60_000),
             _ => now_ms,
         };
@@ -88,11 +81,7 @@ impl Traffic {
             1 => i64::MIN + self.rng.between(0, 10),
             _ => 0,
         };
-        Sample {
-            t_ms,
-            value: self.value(),
-            start_ms,
-        }
+        Sample { t_ms, value: self.value(), start_ms }
     }
 
     fn value(&mut self) -> f64 {
@@ -114,15 +103,11 @@ impl Traffic {
             0 => (i64::MIN, i64::MAX),
             1 => (now_ms, now_ms - 1),
             _ => {
-                let start_ms = now_ms - self.rng.between(0, 4_000_000);
-                (start_ms, start_ms + self.rng.between(0, 2_000_000))
+                let start_ms = now_ms - self.rng.between(0, 2_000_000);
+                (start_ms, start_ms + self.rng.between(0, 1_000_000))
             }
         };
-        Select {
-            matchers: self.matchers(),
-            start_ms,
-            end_ms,
-        }
+        Select { matchers: self.matchers(), start_ms, end_ms }
     }
 
     /// Conditions of all kinds, perhaps none.

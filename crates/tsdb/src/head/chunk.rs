@@ -270,34 +270,16 @@ impl ChunkSamples<'_> {
         let step = before.step.wrapping_add(take_step(bits)?);
         let t_ms = before.t_ms.wrapping_add(step);
         let value_bits = take_value(bits, &mut before)?;
-        let start_ms = if self.with_starts {
-            take_start(bits, &before)?
-        } else {
-            0
-        };
-        self.before = Some(Before {
-            t_ms,
-            step,
-            value_bits,
-            start_ms,
-            ..before
-        });
-        Some(Sample {
-            t_ms,
-            value: f64::from_bits(value_bits),
-            start_ms,
-        })
+        let start_ms = if self.with_starts { take_start(bits, &before)? } else { 0 };
+        self.before = Some(Before { t_ms, step, value_bits, start_ms, ..before });
+        Some(Sample { t_ms, value: f64::from_bits(value_bits), start_ms })
     }
 
     fn take_first(&mut self) -> Option<Sample> {
         let sample = Sample {
             t_ms: self.first_ms,
             value: f64::from_bits(self.bits.take(64)?),
-            start_ms: if self.with_starts {
-                self.bits.take(64)? as i64
-            } else {
-                0
-            },
+            start_ms: if self.with_starts { self.bits.take(64)? as i64 } else { 0 },
         };
         self.before = Some(Before::first(&sample));
         Some(sample)

@@ -69,11 +69,7 @@ impl Index {
     /// Adds a series that is not there yet, under a new reference.
     pub(crate) fn add(&mut self, labels: Labels) -> Arc<Series> {
         let slot = self.take_slot();
-        self.insert(Series::new(
-            SeriesRef::new(self.generation, slot),
-            slot,
-            labels,
-        ))
+        self.insert(Series::new(SeriesRef::new(self.generation, slot), slot, labels))
     }
 
     /// Adds a series that is not there yet, under the reference that the log knows it by; its slot
@@ -154,7 +150,8 @@ impl Index {
             listed.push(self.slots_with(&matcher.name, &matcher.value));
         }
         let others: Vec<&Matcher> = matchers.iter().filter(|m| !is_listed(m)).collect();
-        let meets_others = |series: &&Arc<Series>| others.iter().all(|m| m.matches(series.labels()));
+        let meets_others =
+            |series: &&Arc<Series>| others.iter().all(|m| m.matches(series.labels()));
         // The shortest list leads, so the work is its length times a few binary searches.
         listed.sort_unstable_by_key(|slots| slots.len());
         let Some((shortest, longer)) = listed.split_first() else {
@@ -168,9 +165,7 @@ impl Index {
 
     fn slots_with(&self, name: &str, value: &str) -> &[u32] {
         let values = self.postings.get(name);
-        values
-            .and_then(|values| values.get(value))
-            .map_or(&[], Vec::as_slice)
+        values.and_then(|values| values.get(value)).map_or(&[], Vec::as_slice)
     }
 
     /// All values of a label, sorted.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use model::{Labels, Sample};
 use parking_lot::Mutex;
 
-use super::timeline::Timeline;
 pub(crate) use super::timeline::Size;
+use super::timeline::Timeline;
 use crate::wal::SeriesRef;
 
 /// See the head of this file.
@@ -34,13 +34,7 @@ pub(crate) struct Appended {
 impl Series {
     /// A series without samples.
     pub(crate) fn new(reference: SeriesRef, slot: u32, labels: Labels) -> Self {
-        Self {
-            reference,
-            slot,
-            labels,
-            defined_at: AtomicU64::new(0),
-            timeline: Mutex::default(),
-        }
+        Self { reference, slot, labels, defined_at: AtomicU64::new(0), timeline: Mutex::default() }
     }
 
     /// Its number in the log.

@@ -37,11 +37,7 @@ pub(crate) struct Size {
 /// What came first and what came later at one time: a value beats a stale marker, otherwise the
 /// later one wins.
 fn winner(earlier: Sample, later: Sample) -> Sample {
-    if is_stale_marker(later.value) && !is_stale_marker(earlier.value) {
-        earlier
-    } else {
-        later
-    }
+    if is_stale_marker(later.value) && !is_stale_marker(earlier.value) { earlier } else { later }
 }
 
 impl Timeline {
@@ -84,10 +80,7 @@ impl Timeline {
     }
 
     fn push_sealed(&mut self, chunk: Chunk) {
-        let after_last = self
-            .sealed
-            .last()
-            .is_none_or(|last| last.last_ms() < chunk.first_ms());
+        let after_last = self.sealed.last().is_none_or(|last| last.last_ms() < chunk.first_ms());
         assert!(after_last, "chunks of one series overlap");
         self.sealed_bytes += chunk.memory_bytes();
         self.sealed.push(chunk);
@@ -129,10 +122,7 @@ impl Timeline {
     pub(super) fn excerpt(&self, start_ms: i64, end_ms: i64) -> Excerpt {
         let first = self.sealed.partition_point(|c| c.last_ms() < start_ms);
         let end = self.sealed.partition_point(|c| c.first_ms() <= end_ms);
-        let mut chunks = self
-            .sealed
-            .get(first..end)
-            .map_or_else(Vec::new, <[Chunk]>::to_vec);
+        let mut chunks = self.sealed.get(first..end).map_or_else(Vec::new, <[Chunk]>::to_vec);
         if let Some(open) = &self.open
             && open.last_ms() >= start_ms
         {
@@ -141,12 +131,7 @@ impl Timeline {
         let first = self.late.partition_point(|s| s.t_ms < start_ms);
         let end = self.late.partition_point(|s| s.t_ms <= end_ms);
         let late = self.late.get(first..end).unwrap_or_default().to_vec();
-        Excerpt {
-            chunks,
-            late,
-            start_ms,
-            end_ms,
-        }
+        Excerpt { chunks, late, start_ms, end_ms }
     }
 
     /// Drops chunks and late samples older than a moment. A chunk that reaches beyond it stays.

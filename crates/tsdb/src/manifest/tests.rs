@@ -1,1 +1,47 @@
-//! Tests.
+//! The manifest's frozen bytes, and what damage does to it.
+
+use super::*;
+
+const GOLDEN: &[u8] = b"PHAROSMF\
+    \x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\
+    \x09\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\
+    \x05\x00\x00\x00\x00\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00\
+    \x78\xbc\xc6\x4a";
+
+fn golden() -> Manifest {
+    Manifest { generation: 3, next_segment: 9, segments: vec![5, 8] }
+}
+
+#[test]
+fn frozen_bytes() {
+    assert_eq!(golden().encode(), GOLDEN);
+    assert_eq!(Manifest::decode(GOLDEN).unwrap(), golden());
+}
+
+#[test]
+fn every_damage_is_noticed() {
+    for at in 0..GOLDEN.len() {
+        let mut bytes = GOLDEN.to_vec();
+        bytes[at] ^= 0x40;
+        let decoded = Manifest::decode(&bytes);
+        assert!(matches!(decoded, Err(ManifestError::Damaged)), "byte {at}");
+        let decoded = Manifest::decode(&GOLDEN[..at]);
+        assert!(matches!(decoded, Err(ManifestError::Damaged)), "length {at}");
+    }
+}
+
+#[test]
+fn a_later_version_is_refused_by_name() {
+    let mut bytes = GOLDEN[..GOLDEN.len() - 4].to_vec();
+    bytes[8] = 2;
+    let sum = crc32fast::hash(&bytes);
+    bytes.extend_from_slice(&sum.to_le_bytes());
+    let decoded = Manifest::decode(&bytes);
+    assert!(matches!(decoded, Err(ManifestError::Newer { version: 2, features: 0 })));
+}
+
+#[test]
+fn segments_are_live_when_listed_or_newer() {
+    let live: Vec<u64> = (0..12).filter(|id| golden().is_live(*id)).collect();
+    assert_eq!(live, [5, 8, 9, 10, 11]);
+}

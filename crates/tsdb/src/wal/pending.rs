@@ -29,12 +29,7 @@ pub(super) struct Batch {
 impl Batch {
     /// Nothing, after this place in the log.
     pub(super) fn empty(last_lsn: u64) -> Self {
-        Self {
-            frames: Vec::new(),
-            last_lsn,
-            newest_ms: i64::MIN,
-            waiters: Vec::new(),
-        }
+        Self { frames: Vec::new(), last_lsn, newest_ms: i64::MIN, waiters: Vec::new() }
     }
 
     /// Puts a later batch behind this one.
@@ -82,12 +77,7 @@ pub(crate) struct Pending {
 impl Pending {
     /// An empty one; the first frame will have `next_lsn`.
     pub(crate) fn new(next_lsn: u64) -> Self {
-        Self {
-            batch: Batch::empty(next_lsn - 1),
-            next_lsn,
-            since: Duration::ZERO,
-            taken_bytes: 0,
-        }
+        Self { batch: Batch::empty(next_lsn - 1), next_lsn, since: Duration::ZERO, taken_bytes: 0 }
     }
 
     /// Appends a frame and says its place in the log.
@@ -142,3 +132,6 @@ impl Pending {
         self.taken_bytes = 0;
     }
 }
+
+#[cfg(test)]
+mod tests;

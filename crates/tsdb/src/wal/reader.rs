@@ -89,18 +89,8 @@ impl<'d> SegmentReader<'d> {
                 return Err(SegmentError::Newer { version, features });
             }
         };
-        let damage = Damage {
-            header: header.is_none(),
-            ..Damage::default()
-        };
-        Ok(Self {
-            id,
-            window,
-            header,
-            offset: SEGMENT_HEADER_BYTES as u64,
-            last_lsn: 0,
-            damage,
-        })
+        let damage = Damage { header: header.is_none(), ..Damage::default() };
+        Ok(Self { id, window, header, offset: SEGMENT_HEADER_BYTES as u64, last_lsn: 0, damage })
     }
 
     /// Everything up to this place was durable before this segment was begun; 0 if its first
@@ -130,12 +120,7 @@ impl<'d> SegmentReader<'d> {
         self.last_lsn = found.lsn;
         let payload_at = offset + FRAME_HEADER_BYTES as u64;
         let payload = self.window.at(payload_at, found.payload_bytes)?;
-        Ok(Some(Frame {
-            lsn: found.lsn,
-            kind: found.kind,
-            flags: found.flags,
-            payload,
-        }))
+        Ok(Some(Frame { lsn: found.lsn, kind: found.kind, flags: found.flags, payload }))
     }
 
     /// What was wrong so far; complete when there are no more frames.
@@ -195,16 +180,13 @@ struct Window<'d> {
     path: PathBuf,
     bytes: Vec<u8>,
     offset: u64,
+    /// The bytes reach to the end of the file.
+    at_end: bool,
 }
 
 impl<'d> Window<'d> {
     fn new(disk: &'d dyn Disk, path: PathBuf) -> Self {
-        Self {
-            disk,
-            path,
-            bytes: Vec::new(),
-            offset: 0,
-        }
+        Self { disk, path, bytes: Vec::new(), offset: 0, at_end: false }
     }
 
     /// The bytes at an offset; fewer only at the end of the file.
@@ -215,7 +197,9 @@ impl<'d> Window<'d> {
 
     /// What is in memory from an offset on, at least `n_bytes` unless the file ends before.
     fn from(&mut self, offset: u64, n_bytes: usize) -> io::Result<&[u8]> {
-        if self.held(offset).is_none_or(|held| held.len() < n_bytes) {
+        let is_held = self.held(offset).is_some_and(|held| held.len() >= n_bytes);
+        let is_beyond_end = self.at_end && offset >= self.offset;
+        if !is_held && !is_beyond_end {
             self.load(offset, n_bytes.max(READ_BYTES))?;
         }
         Ok(self.held(offset).unwrap_or_default())
@@ -229,8 +213,9 @@ impl<'d> Window<'d> {
     fn load(&mut self, offset: u64, n_bytes: usize) -> io::Result<()> {
         self.bytes.resize(n_bytes, 0);
         self.offset = offset;
-        let n_read = self.disk.read_at(&self.path, offset, &mut self.bytes);
-        self.bytes.truncate(*n_read.as_ref().unwrap_or(&0));
-        n_read.map(|_| ())
+        let n_read = self.disk.read_at(&self.path, offset, &mut self.bytes)?;
+        self.at_end = n_read < n_bytes;
+        self.bytes.truncate(n_read);
+        Ok(())
     }
 }

@@ -161,18 +161,11 @@ impl<'p> Samples<'p> {
         let payload = &mut self.payload;
         let ref_delta = unzigzag(take_varint(payload)?) as u64;
         let reference = self.before.reference.wrapping_add(ref_delta);
-        let t_ms = self
-            .before
-            .t_ms
-            .wrapping_add(unzigzag(take_varint(payload)?));
+        let t_ms = self.before.t_ms.wrapping_add(unzigzag(take_varint(payload)?));
         let start_ms = take_start(payload, t_ms)?;
         let value = f64::from_bits(take_u64(payload)?);
         self.before = Before { reference, t_ms };
-        let sample = Sample {
-            t_ms,
-            value,
-            start_ms,
-        };
+        let sample = Sample { t_ms, value, start_ms };
         Some((SeriesRef::from_bits(reference), sample))
     }
 }

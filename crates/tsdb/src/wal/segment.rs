@@ -78,12 +78,10 @@ pub(super) fn encode_header(id: SegmentId, durable_lsn: u64) -> [u8; SEGMENT_HEA
 
 /// Reads the first bytes of the segment with this number.
 pub(super) fn decode_header(bytes: &[u8], id: SegmentId) -> Result<SegmentHeader, HeaderError> {
-    let header = bytes
-        .get(..SEGMENT_HEADER_BYTES)
-        .ok_or(HeaderError::Damaged)?;
+    let header = bytes.get(..SEGMENT_HEADER_BYTES).ok_or(HeaderError::Damaged)?;
     let le_u64 = |at| u64::from(le_u32(header, at)) | u64::from(le_u32(header, at + 4)) << 32;
-    let whole = header.starts_with(&SEGMENT_MAGIC)
-        && le_u32(header, 36) == crc32fast::hash(&header[..36]);
+    let whole =
+        header.starts_with(&SEGMENT_MAGIC) && le_u32(header, 36) == crc32fast::hash(&header[..36]);
     if !whole {
         return Err(HeaderError::Damaged);
     }
@@ -154,10 +152,6 @@ impl OpenSegment {
 
     /// What is durable in it.
     pub(super) fn info(&self) -> SegmentInfo {
-        SegmentInfo {
-            id: self.id,
-            last_lsn: self.last_lsn,
-            newest_ms: self.newest_ms,
-        }
+        SegmentInfo { id: self.id, last_lsn: self.last_lsn, newest_ms: self.newest_ms }
     }
 }

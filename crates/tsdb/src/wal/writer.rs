@@ -61,13 +61,7 @@ impl Writer {
     /// A writer that begins its first segment with its first batch.
     pub(crate) fn new(start: WriterStart, env: &Env, meter: Arc<Meter>) -> Self {
         let kept = Batch::empty(start.last_lsn);
-        Self {
-            env: env.clone(),
-            meter,
-            start,
-            current: None,
-            kept,
-        }
+        Self { env: env.clone(), meter, start, current: None, kept }
     }
 
     /// Takes over everything that is pending and says whether there is anything to write.
@@ -93,11 +87,7 @@ impl Writer {
     }
 
     /// Tells who waits, and forgets the frames if they are durable.
-    pub(crate) fn settle(
-        &mut self,
-        result: &Result<(), CommitError>,
-        pending: &Mutex<Pending>,
-    ) {
+    pub(crate) fn settle(&mut self, result: &Result<(), CommitError>, pending: &Mutex<Pending>) {
         if result.is_ok() {
             pending.lock().settled();
         }
@@ -162,7 +152,9 @@ impl Writer {
             .append(frames)
             .and_then(|()| self.sync(segment))
             .map_err(|cause| self.failed(segment.info().id, cause));
-        if written.is_ok() {
+        // An empty batch only proves that the disk works: of earlier processes' frames it says
+        // nothing.
+        if written.is_ok() && n_bytes > 0 {
             segment.grew(n_bytes, self.kept.last_lsn, self.kept.newest_ms);
             self.start.durable_lsn = self.kept.last_lsn;
             self.kept.frames.clear();
@@ -185,7 +177,10 @@ impl Writer {
             self.kept.resolve(&Ok(()));
         }
         let began = self.env.clock.monotonic();
-        #[cfg_attr(not(feature = "planted-bugs"), expect(unused_mut, reason = "a planted bug repeats it"))]
+        #[cfg_attr(
+            not(feature = "planted-bugs"),
+            expect(unused_mut, reason = "a planted bug repeats it")
+        )]
         let mut synced = segment.sync();
         #[cfg(feature = "planted-bugs")]
         if self.start.planted_bug == Some(PlantedBug::RepeatFailedSync) && synced.is_err() {

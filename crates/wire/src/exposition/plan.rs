@@ -32,10 +32,7 @@ pub(super) struct Plan<'a> {
 }
 
 /// Decides for all families of a page.
-pub(super) fn plan<'a>(
-    families: impl IntoIterator<Item = &'a Family>,
-    format: Format,
-) -> Plan<'a> {
+pub(super) fn plan<'a>(families: impl IntoIterator<Item = &'a Family>, format: Format) -> Plan<'a> {
     let shown = families.into_iter().filter(|family| !family.points.is_empty());
     let named: Vec<(&Family, Cow<'_, str>)> = shown
         .map(|family| (family, NameOf::Metric.escape(&family.name, format.escaping)))
