@@ -10,7 +10,7 @@ const { chromium } = createRequire(join(import.meta.dirname, '../../ui/package.j
 export const CHROMIUM = '/usr/bin/chromium';
 
 /** How long anything may take to appear; the machine may be busy with our own load. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 /** A browser told to talk to nobody but the server under test. */
 export function openBrowser() {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use e2e::root;
 
-const LAYERS: [(&str, u8); 12] = [
+const LAYERS: [(&str, u8); 9] = [
     ("model", 1),
     ("stdx", 1),
     ("storage", 2),
@@ -15,9 +15,6 @@ const LAYERS: [(&str, u8); 12] = [
     ("state", 3),
     ("tsdb", 3),
     ("collect", 4),
-    ("promql", 4),
-    ("scrape", 4),
-    ("notify", 5),
     ("web", 6),
     ("pharos", 7),
 ];

@@ -13,4 +13,5 @@ mod layers;
 mod limits;
 mod openapi;
 mod peers;
+mod ranges;
 mod shared;

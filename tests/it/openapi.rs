@@ -13,7 +13,7 @@ use crate::shared::{SCOPES, keyed, open};
 const STREAM: &str = "/api/v1/monitoring/live";
 
 /// Who may ask what: every documented route, and the pages that are no API.
-const ACCESS: [(&str, &str, &str); 29] = [
+const ACCESS: [(&str, &str, &str); 30] = [
     ("GET", "/", "public"),
     ("GET", "/health", "public"),
     ("GET", "/healthz", "public"),
@@ -36,6 +36,7 @@ const ACCESS: [(&str, &str, &str); 29] = [
     ("POST", "/alerts/{id}/acknowledge", "admin"),
     ("GET", "/api/v1/monitoring/names", "read"),
     ("GET", "/api/v1/monitoring/range", "read"),
+    ("POST", "/api/v1/monitoring/ranges", "read"),
     ("GET", STREAM, "read"),
     // Not in the document.
     ("GET", "/metrics?service=a", "read"),
