@@ -32,7 +32,7 @@ if ! command -v apt-get >/dev/null; then
     echo "tests compare with Debian's packages: apt-get is needed" >&2
     exit 1
 fi
-for name in prometheus prometheus-node-exporter prometheus-alertmanager; do
+for name in prometheus prometheus-node-exporter prometheus-alertmanager victoria-metrics; do
     peer "$name"
 done
 

@@ -40,12 +40,12 @@ fn times() -> [i64; 2] {
     [start, start + 180]
 }
 
-fn body(queries: Value) -> Value {
+fn body(queries: &Value) -> Value {
     let [start, end] = times();
     json!({"start": start, "end": end, "points": 4, "queries": queries})
 }
 
-fn results(queries: Value) -> Vec<Value> {
+fn results(queries: &Value) -> Vec<Value> {
     let answer = client().post(PATH, &body(queries)).expect(200).json();
     answer["results"].as_array().unwrap().clone()
 }
@@ -67,7 +67,7 @@ fn a_batch_answers_as_its_questions_do_alone() {
         (json!({"id": "none", "metric": "cold"}), "metric=cold"),
     ];
     let queries: Vec<&Value> = asked.iter().map(|(query, _)| query).collect();
-    let batch = client().post(PATH, &body(json!(queries))).expect(200).json();
+    let batch = client().post(PATH, &body(&json!(queries))).expect(200).json();
     assert_eq!(fields(&batch), ["end_ms", "results", "start_ms", "step_ms"]);
     assert_eq!(batch["start_ms"], start * 1000);
     assert_eq!(batch["end_ms"], end * 1000);
@@ -104,7 +104,7 @@ fn one_question_that_fails_leaves_the_others_their_answers() {
     };
     let items: Vec<Value> = (0..1001).map(item).collect();
     client().post("/metrics/batch", &items.into()).expect(200);
-    let said = results(json!([
+    let said = results(&json!([
         {"id": "crowd", "metric": "crowd"},
         {"id": "summed", "metric": "crowd", "labels": ["service!=s0"], "sum": true},
         {"id": "heat", "metric": "heat"},
@@ -149,8 +149,8 @@ fn a_batch_is_bounded() {
     let queries = |n: usize| -> Value {
         (0..n).map(|i| json!({"id": i.to_string(), "metric": "heat"})).collect()
     };
-    assert_eq!(results(queries(64)).len(), 64);
-    refused(&body(queries(65)).to_string(), 422, "queries", "at most 64");
+    assert_eq!(results(&queries(64)).len(), 64);
+    refused(&body(&queries(65)).to_string(), 422, "queries", "at most 64");
     refused(&" ".repeat(300 << 10), 413, "", "256 KiB");
     refused(&" ".repeat(11 << 20), 413, "", "10 MiB");
 }

@@ -73,6 +73,8 @@ test('the overview draws history at once and appends each second', async () => {
       get('chart-cpu')
         .locator('canvas')
         .evaluate((canvas) => canvas.toDataURL());
+    // The charts that the first live values call for have asked too.
+    await get('chart-gpu').locator('canvas').waitFor();
     const first = await picture();
     const loads = mock.requests.filter((line) => line.includes('/range')).length;
     await assert.doesNotReject(async () => {
@@ -96,6 +98,50 @@ test('the overview draws history at once and appends each second', async () => {
       await get(`chart-${id}`).scrollIntoViewIfNeeded();
       await get(`chart-${id}`).locator('canvas').waitFor();
     }
+  });
+});
+
+test('the overview costs few requests, and a second visit even fewer', async () => {
+  await on('/monitoring', { mock: { gpus: 2 } }, async ({ page, get, mock }) => {
+    const drawn = async () => {
+      await liveNow(get);
+      for (const id of ['cpu', 'memory', 'network', 'disk', 'gpu', 'gpu-memory']) {
+        await get(`chart-${id}`).locator('canvas').waitFor();
+      }
+      await page.waitForLoadState('load');
+    };
+    const REQUESTS_MAX = 8;
+    await drawn();
+    // The files of the build may be kept for ever, so they are no part of what a screen costs.
+    const asked = mock.requests.filter((line) => !line.includes('/assets/'));
+    assert.ok(asked.length <= REQUESTS_MAX, asked.join('\n'));
+    assert.equal(new Set(mock.asked.flat()).size, mock.asked.flat().length, 'asked twice');
+    assert.ok(mock.asked.flat().length > 2 * mock.asked.length, 'hardly batched');
+    mock.requests.length = 0;
+    await page.reload();
+    await drawn();
+    assert.ok(mock.requests.length <= REQUESTS_MAX, mock.requests.join('\n'));
+  });
+});
+
+test('a chart out of view asks when it comes into view', async () => {
+  await on('/monitoring', { mock: { gpus: 2 } }, async ({ get, mock }) => {
+    await get('chart-gpu-memory').locator('canvas').waitFor();
+    const asked = () => mock.asked.flat().includes('node_pressure_io_waiting_seconds_total');
+    assert.ok(!asked());
+    await get('chart-pressure').scrollIntoViewIfNeeded();
+    await get('chart-pressure').locator('canvas').waitFor();
+    assert.ok(asked());
+  });
+});
+
+test('a chart that has no answer says why', async () => {
+  await on('/monitoring/metrics?metric=broken', {}, async ({ get, page, mock }) => {
+    await get('chart-metric').getByText('broken: more than 1000 series match').waitFor();
+    const tries = mock.asked.length;
+    await page.getByRole('button', { name: 'Try again' }).click();
+    while (mock.asked.length === tries) await page.waitForTimeout(20);
+    await get('chart-metric').getByText('broken: more than 1000 series match').waitFor();
   });
 });
 

@@ -139,30 +139,27 @@ export function metricNames(options) {
   return Object.keys(catalogue(options)).sort();
 }
 
-/** The answer of `/api/v1/monitoring/range`. */
-export function rangeAnswer(params, options) {
-  const metric = params.get('metric') ?? '';
-  const start_s = Number(params.get('start'));
-  const end_s = Number(params.get('end'));
-  const span_s = end_s - start_s;
-  const step_s = Math.max(5, Math.ceil(span_s / Number(params.get('points') ?? 500)));
-  const series = (catalogue(options)[metric] ?? []).filter(([labels]) =>
-    params.getAll('label').every((filter) => passes(filter, labels)),
-  );
+/** The answer of `/api/v1/monitoring/ranges`; the metric `broken` has too many series. */
+export function rangesAnswer({ start, end, points = 500, queries }, options) {
+  const step_s = Math.max(5, Math.ceil((end - start) / points));
   const times = [];
-  for (let t = Math.ceil(start_s / step_s) * step_s; t <= end_s; t += step_s) times.push(t);
-  const drawn = series.map(([labels, read]) => ({
-    labels,
-    points: times.map((t) => [t * 1000, read(t)]),
-  }));
+  for (let t = Math.ceil(start / step_s) * step_s; t <= end; t += step_s) times.push(t);
+  const known = catalogue(options);
   return {
-    metric,
-    start_ms: start_s * 1000,
-    end_ms: end_s * 1000,
+    start_ms: start * 1000,
+    end_ms: end * 1000,
     step_ms: step_s * 1000,
-    series: params.get('sum') === 'true' && drawn.length > 0 ? [summed(drawn)] : drawn,
+    results: queries.map(({ id, metric, labels = [], sum = false }) => {
+      if (metric === 'broken') return { id, metric, error: TOO_MANY };
+      const drawn = (known[metric] ?? [])
+        .filter(([own]) => labels.every((filter) => passes(filter, own)))
+        .map(([own, read]) => ({ labels: own, points: times.map((t) => [t * 1000, read(t)]) }));
+      return { id, metric, series: sum && drawn.length > 0 ? [summed(drawn)] : drawn };
+    }),
   };
 }
+
+const TOO_MANY = { error: 'Unprocessable Entity', detail: 'more than 1000 series match' };
 
 function passes(filter, labels) {
   const [, name, sign, value] = /^(.*?)(!?=)(.*)$/.exec(filter) ?? [];

@@ -13,7 +13,7 @@ import {
   metricNames,
   OPENAPI,
   pipelines,
-  rangeAnswer,
+  rangesAnswer,
   services,
 } from './mock-data.mjs';
 
@@ -42,13 +42,15 @@ const DEFAULTS = { cores: 8, gpus: 0, key: null, empty: false, trouble: false, b
 /** Starts a mock server; resolves to its address, the settings (which may be changed) and `close`. */
 export async function startMock({ port = 0, ...given } = {}) {
   const settings = { ...DEFAULTS, ...given };
-  const state = { settings, alerts: alerts(), streams: new Set(), requests: [] };
+  const state = { settings, alerts: alerts(), streams: new Set(), requests: [], asked: [] };
   const server = createServer((request, response) => handle(state, request, response));
   await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${server.address().port}${settings.base}`,
     settings,
     requests: state.requests,
+    /** The metrics of each request for series. */
+    asked: state.asked,
     /** Cuts every live stream, as a network fault would. */
     cutStreams: () => state.streams.forEach((response) => response.destroy()),
     close: () => {
@@ -86,8 +88,11 @@ function api(state, request, response, path, params) {
   switch (path) {
     case '/api/v1/monitoring/live':
       return stream(state, response);
-    case '/api/v1/monitoring/range':
-      return json(response, rangeAnswer(params, settings));
+    case '/api/v1/monitoring/ranges':
+      return withBody(request, (body) => {
+        state.asked.push(body.queries.map(({ metric }) => metric));
+        json(response, rangesAnswer(body, settings));
+      });
     case '/api/v1/monitoring/names':
       return json(response, { names: settings.empty ? [] : metricNames(settings) });
     case '/services/':
@@ -125,16 +130,21 @@ function stream(state, response) {
 }
 
 function acknowledgeAlert(state, request, response, id) {
-  let body = '';
-  request.on('data', (chunk) => (body += chunk));
-  request.on('end', () => {
+  withBody(request, ({ user }) => {
     const alert = state.alerts.find((one) => one.id === id);
     if (!alert) return json(response, { error: `no alert ${id}` }, 404);
     alert.acknowledged = true;
-    alert.acknowledged_by = JSON.parse(body).user;
+    alert.acknowledged_by = user;
     alert.acknowledged_at = new Date().toISOString();
     return json(response, alert);
   });
+}
+
+/** Reads a body of JSON, then goes on with it. */
+function withBody(request, then) {
+  let body = '';
+  request.on('data', (chunk) => (body += chunk));
+  request.on('end', () => then(JSON.parse(body)));
 }
 
 function page(state, response, name, policy = STRICT_POLICY) {

@@ -59,6 +59,12 @@ impl ApiError {
         self
     }
 
+    /// What the client reads, for an answer in which only a part is not a success.
+    pub(crate) fn into_body(self) -> ErrorBody {
+        let error = self.status.canonical_reason().unwrap_or("Error");
+        ErrorBody { error, detail: self.detail, field: self.field, index: self.index }
+    }
+
     /// Tells the client when to come back.
     pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);
@@ -68,13 +74,12 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let error = self.status.canonical_reason().unwrap_or("Error");
-        let body = ErrorBody { error, detail: self.detail, field: self.field, index: self.index };
-        let mut response = (self.status, Json(body)).into_response();
-        if let Some(seconds) = self.retry_after_s {
+        let (status, retry_after_s) = (self.status, self.retry_after_s);
+        let mut response = (status, Json(self.into_body())).into_response();
+        if let Some(seconds) = retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer realm=\"pharos\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }

@@ -41,6 +41,7 @@ pub(crate) fn all() -> (Router<Shared>, String) {
         .routes(routes!(host_json::one))
         .routes(routes!(monitoring::names))
         .routes(routes!(monitoring::range::range))
+        .routes(routes!(monitoring::ranges::ranges))
         .routes(routes!(monitoring::live::live))
         .routes(routes!(health::health))
         .routes(routes!(health::healthz))

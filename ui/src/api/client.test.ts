@@ -1,6 +1,6 @@
 // Requests as they leave the page, and refusals as they come back.
 import { afterEach, expect, test, vi } from 'vitest';
-import { ApiError, Client, rangeParams, reasonOf } from './client';
+import { ApiError, Client, rangesBody, reasonOf } from './client';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -12,18 +12,49 @@ function clientThatGets(response: () => Response | Promise<Response>, key: strin
   return { client, fetched, onUnauthorized };
 }
 
-test('a range request names metric, filters, window and options', () => {
-  const query = { metric: 'a_total', filters: ['device!=lo', 'host=b&c'], rate: true, sum: true };
-  const params = rangeParams(query, { from_ms: 1_500, to_ms: 61_500, points: 333.4 });
-  expect(params.toString()).toBe(
-    'metric=a_total&label=device%21%3Dlo&label=host%3Db%26c&start=1.500&end=61.500&points=333&rate=true&sum=true',
-  );
+test('a request for series names metrics, filters, window and options', () => {
+  const queries = [
+    { metric: 'a_total', filters: ['device!=lo', 'host=b&c'], rate: true, sum: true },
+    { metric: 'b', filters: [], rate: false },
+  ];
+  expect(rangesBody(queries, { from_ms: 1_500, to_ms: 61_500, points: 333.4 })).toEqual({
+    start: 1.5,
+    end: 61.5,
+    points: 333,
+    queries: [
+      { id: '0', metric: 'a_total', labels: ['device!=lo', 'host=b&c'], rate: true, sum: true },
+      { id: '1', metric: 'b' },
+    ],
+  });
 });
 
 test('the number of points stays within what the server answers', () => {
-  const points = (wanted: number): string | null =>
-    rangeParams({ metric: 'a' }, { from_ms: 0, to_ms: 1, points: wanted }).get('points');
-  expect([points(0), points(9_999)]).toEqual(['2', '2000']);
+  const points = (wanted: number): number =>
+    rangesBody([], { from_ms: 0, to_ms: 1, points: wanted }).points;
+  expect([points(0), points(9_999)]).toEqual([2, 2000]);
+});
+
+test('series that are asked for together come in one answer, with their own errors', async () => {
+  const series = [{ labels: {}, points: [] }];
+  const { client, fetched } = clientThatGets(() =>
+    Response.json({
+      results: [
+        { id: '0', metric: 'a', series },
+        { id: '1', metric: 'b', error: { error: 'Unprocessable Entity', detail: 'too many' } },
+      ],
+    }),
+  );
+  const window = { from_ms: 0, to_ms: 1_000, points: 10 };
+  const asked = [client.range({ metric: 'a' }, window), client.range({ metric: 'b' }, window)];
+  const [first, second] = await Promise.allSettled(asked);
+  expect(first).toEqual({ status: 'fulfilled', value: series });
+  expect(second).toMatchObject({ status: 'rejected', reason: { message: 'b: too many' } });
+  expect(fetched).toHaveBeenCalledOnce();
+  const [url, init] = fetched.mock.calls[0] ?? [];
+  expect([init?.method, url]).toEqual(['POST', '/x/api/v1/monitoring/ranges']);
+  expect(JSON.parse(String(init?.body))).toEqual(
+    rangesBody([{ metric: 'a' }, { metric: 'b' }], window),
+  );
 });
 
 test('the base path and the key go along', async () => {

@@ -1,6 +1,15 @@
 // The one door to the server: every request of the dashboard leaves through here.
+import { RangeBatcher, type Outcome } from './batcher';
 import { EventParser } from './sse';
-import type { Alert, Pipeline, RangeAnswer, RangeQuery, Service, Snapshot } from './types';
+import type {
+  Alert,
+  Pipeline,
+  RangeQuery,
+  RangeSeries,
+  RangesAnswer,
+  Service,
+  Snapshot,
+} from './types';
 
 const TIMEOUT_MS = 15_000;
 /** A stream that is silent this long is as good as gone: the server speaks every second. */
@@ -37,13 +46,17 @@ const POINTS_MAX = 2000;
 
 export class Client {
   readonly #options: ClientOptions;
+  readonly #batcher = new RangeBatcher((queries, window, signal) =>
+    this.#ranges(queries, window, signal),
+  );
 
   constructor(options: ClientOptions) {
     this.#options = options;
   }
 
-  range(query: RangeQuery, window: RangeWindow, signal?: AbortSignal): Promise<RangeAnswer> {
-    return this.#json(`/api/v1/monitoring/range?${rangeParams(query, window)}`, { signal });
+  /** Stored series; what several charts ask at one moment travels as one request. */
+  range(query: RangeQuery, window: RangeWindow, signal?: AbortSignal): Promise<RangeSeries[]> {
+    return this.#batcher.ask(query, window, signal);
   }
 
   async names(signal?: AbortSignal): Promise<string[]> {
@@ -65,11 +78,7 @@ export class Client {
   }
 
   async acknowledge(alert_id: number, user: string): Promise<void> {
-    await this.#fetch(`/alerts/${alert_id}/acknowledge`, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ user }),
-    });
+    await this.#fetch(`/alerts/${alert_id}/acknowledge`, jsonBody({ user }));
   }
 
   /**
@@ -106,6 +115,22 @@ export class Client {
       clearTimeout(watchdog);
       silence.abort();
     }
+  }
+
+  async #ranges(
+    queries: readonly RangeQuery[],
+    window: RangeWindow,
+    signal: AbortSignal,
+  ): Promise<Outcome[]> {
+    const { results } = await this.#json<RangesAnswer>('/api/v1/monitoring/ranges', {
+      ...jsonBody(rangesBody(queries, window)),
+      signal,
+    });
+    return results.map(({ metric, series, error }) =>
+      series
+        ? { series }
+        : { error: new ApiError(422, `${metric}: ${error?.detail ?? 'no answer'}`) },
+    );
   }
 
   async #json<T>(path: string, init: Request): Promise<T> {
@@ -157,16 +182,28 @@ interface Request {
   timeout_ms?: number | null;
 }
 
-/** The query string of a range request. */
-export function rangeParams(query: RangeQuery, window: RangeWindow): URLSearchParams {
-  const params = new URLSearchParams({ metric: query.metric });
-  for (const filter of query.filters ?? []) params.append('label', filter);
-  params.set('start', (window.from_ms / 1000).toFixed(3));
-  params.set('end', (window.to_ms / 1000).toFixed(3));
-  params.set('points', String(Math.max(2, Math.min(POINTS_MAX, Math.round(window.points)))));
-  if (query.rate) params.set('rate', 'true');
-  if (query.sum) params.set('sum', 'true');
-  return params;
+function jsonBody(body: unknown): Request {
+  return {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  };
+}
+
+/** The body of a request for several series over one window. */
+export function rangesBody(queries: readonly RangeQuery[], window: RangeWindow) {
+  return {
+    start: window.from_ms / 1000,
+    end: window.to_ms / 1000,
+    points: Math.max(2, Math.min(POINTS_MAX, Math.round(window.points))),
+    queries: queries.map(({ metric, filters = [], rate = false, sum = false }, index) => ({
+      id: String(index),
+      metric,
+      ...(filters.length > 0 ? { labels: filters } : {}),
+      ...(rate ? { rate } : {}),
+      ...(sum ? { sum } : {}),
+    })),
+  };
 }
 
 function pathname(path: string): string {

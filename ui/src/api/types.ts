@@ -56,12 +56,20 @@ export interface RangeSeries {
   points: Point[];
 }
 
-export interface RangeAnswer {
-  metric: string;
+/** The answers to several questions, in the order of the questions. */
+export interface RangesAnswer {
   start_ms: number;
   end_ms: number;
   step_ms: number;
-  series: RangeSeries[];
+  results: RangesResult[];
+}
+
+/** Either series or an error. */
+export interface RangesResult {
+  id: string;
+  metric: string;
+  series?: RangeSeries[];
+  error?: { error: string; detail: string };
 }
 
 /** What to read from the store; `filters` are `name=value` or `name!=value`. */

@@ -1,5 +1,5 @@
 // The data of one chart on the screen: history from the store, live points appended to it.
-import { ApiError, type RangeWindow } from '../api/client';
+import type { RangeWindow } from '../api/client';
 import type { Snapshot } from '../api/types';
 import { api } from '../state/api';
 import { live } from '../state/live.svelte';
@@ -80,15 +80,9 @@ async function linesOf(
   window: RangeWindow,
   signal: AbortSignal,
 ): Promise<Line[]> {
-  try {
-    const { series } = await api.range(query, window, signal);
-    return series.map(({ labels, points }) => ({
-      name: name(labels),
-      points: scale === 1 ? points : points.map(([t, v]) => [t, v === null ? v : v * scale]),
-    }));
-  } catch (cause) {
-    // A metric that was never stored is no fault of the chart: the line is simply not there.
-    if (cause instanceof ApiError && cause.status === 404) return [];
-    throw cause;
-  }
+  const series = await api.range(query, window, signal);
+  return series.map(({ labels, points }) => ({
+    name: name(labels),
+    points: scale === 1 ? points : points.map(([t, v]) => [t, v === null ? v : v * scale]),
+  }));
 }

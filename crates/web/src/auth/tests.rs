@@ -42,3 +42,12 @@ fn what_is_not_in_the_table_needs_admin() {
     assert_eq!(needs(Method::GET, "/anything"), Access::Needs(Scope::Admin));
     assert_eq!(needs(Method::GET, "/-/ready"), Access::Public);
 }
+
+#[test]
+fn a_question_in_a_body_is_still_reading() {
+    let ranges = |method: Method| required(&method, "/api/v1/monitoring/ranges", None);
+    assert_eq!(ranges(Method::POST), Access::Needs(Scope::Read));
+    assert_eq!(ranges(Method::PUT), Access::Needs(Scope::Admin));
+    let range = required(&Method::POST, "/api/v1/monitoring/range", None);
+    assert_eq!(range, Access::Needs(Scope::Admin), "only this one path");
+}

@@ -3,7 +3,9 @@
 
 pub(crate) mod live;
 pub(crate) mod range;
+pub(crate) mod ranges;
 mod resample;
+mod series;
 
 use axum::Json;
 use axum::extract::State;

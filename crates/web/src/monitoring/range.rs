@@ -1,27 +1,19 @@
-//! Stored series over a range, on a grid that fits a chart.
+//! One question for stored series, asked in the address: what a person types and a link can carry.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use model::time::parse_time;
-use model::{Labels, METRIC_NAME, Matcher};
 use serde::Serialize;
-use serde_json::{Map, Value};
-use storage::{Querier, Select};
 use utoipa::{IntoParams, ToSchema};
 
-use super::resample::{self, Grid};
+use super::series::{
+    AnswerError, POINTS_MAX, Question, RangeSeries, Window, answer, read_condition,
+};
 use crate::error::{ApiError, ErrorBody};
 use crate::parameters::Parameters;
 use crate::state::Shared;
-
-/// Without `start`: the last quarter of an hour.
-const SPAN_DEFAULT_MS: i64 = 15 * 60 * 1000;
-const POINTS_DEFAULT: usize = 500;
-const POINTS_MAX: usize = 2000;
-/// More lines than this make no chart.
-const SERIES_MAX: usize = 1000;
 
 /// What to show.
 #[derive(IntoParams)]
@@ -46,17 +38,6 @@ pub(crate) struct RangeParameters {
     sum: Option<bool>,
 }
 
-/// One line of a chart.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct RangeSeries {
-    /// Without the metric's name.
-    #[schema(value_type = Object)]
-    labels: Map<String, Value>,
-    /// Pairs of Unix milliseconds and value; null where there is none.
-    #[schema(value_type = Vec<Vec<f64>>)]
-    points: Vec<(i64, Option<f64>)>,
-}
-
 /// The lines of a chart.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RangeBody {
@@ -65,14 +46,6 @@ pub(crate) struct RangeBody {
     end_ms: i64,
     step_ms: i64,
     series: Vec<RangeSeries>,
-}
-
-struct Question {
-    metric: String,
-    select: Select,
-    points_max: usize,
-    rate: bool,
-    sum: bool,
 }
 
 /// Series over a range.
@@ -87,80 +60,45 @@ pub(crate) async fn range(
     State(shared): State<Shared>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<RangeBody>, ApiError> {
-    let question = read_question(query.as_deref(), shared.now_ms())?;
+    let (window, question) = read(query.as_deref(), shared.now_ms())?;
     let querier = Arc::clone(&shared.querier);
-    let task = tokio::task::spawn_blocking(move || answer(querier.as_ref(), question));
-    task.await.map_err(|_| ApiError::internal("reading the series failed"))?.map(Json)
+    let task = tokio::task::spawn_blocking(move || {
+        let series = answer(querier.as_ref(), window, &question).map_err(refusal)?;
+        let Window { start_ms, end_ms, .. } = window;
+        let step_ms = window.grid().step_ms;
+        Ok(Json(RangeBody { metric: question.metric, start_ms, end_ms, step_ms, series }))
+    });
+    task.await.map_err(|_| ApiError::internal("reading the series failed"))?
 }
 
-fn read_question(query: Option<&str>, now_ms: i64) -> Result<Question, ApiError> {
+fn read(query: Option<&str>, now_ms: i64) -> Result<(Window, Question), ApiError> {
     let known = ["metric", "label", "start", "end", "points", "rate", "sum"];
     let parameters = Parameters::read(query, &known)?;
     let Some(metric) = parameters.get("metric") else {
         return Err(ApiError::unprocessable("metric", "parameter \"metric\" is missing"));
     };
-    let mut matchers = vec![Matcher::equal(METRIC_NAME, metric)];
-    for condition in parameters.all("label") {
-        matchers.push(read_condition(condition)?);
-    }
-    let end_ms = parameters.parsed("end", parse_time)?.unwrap_or(now_ms);
-    let start_ms = parameters.parsed("start", parse_time)?.unwrap_or(end_ms - SPAN_DEFAULT_MS);
-    if start_ms > end_ms {
-        return Err(ApiError::unprocessable("start", "\"start\" lies after \"end\""));
-    }
-    Ok(Question {
+    let condition = |text: &str| {
+        let fail =
+            |error| ApiError::unprocessable("label", format!("parameter \"label\": {error}"));
+        read_condition(text).map_err(fail)
+    };
+    let question = Question {
         metric: metric.to_owned(),
-        select: Select { matchers, start_ms, end_ms },
-        points_max: parameters.number("points", 1, POINTS_MAX)?.unwrap_or(POINTS_DEFAULT),
+        conditions: parameters.all("label").map(condition).collect::<Result<_, _>>()?,
         rate: parameters.boolean("rate")?.unwrap_or(false),
         sum: parameters.boolean("sum")?.unwrap_or(false),
-    })
-}
-
-fn read_condition(text: &str) -> Result<Matcher, ApiError> {
-    let fail = || {
-        let detail =
-            format!("parameter \"label\": expected name=value or name!=value, got {text:?}");
-        ApiError::unprocessable("label", detail)
     };
-    let (name, value) = text.split_once('=').ok_or_else(fail)?;
-    match name.strip_suffix('!') {
-        _ if name.is_empty() || name == "!" => Err(fail()),
-        Some(name) => Ok(Matcher::not_equal(name, value)),
-        None => Ok(Matcher::equal(name, value)),
-    }
+    let start_ms = parameters.parsed("start", parse_time)?;
+    let end_ms = parameters.parsed("end", parse_time)?;
+    let points_max = parameters.number("points", 1, POINTS_MAX)?;
+    let window = Window::new(start_ms, end_ms, points_max, now_ms)
+        .map_err(|error| ApiError::unprocessable("start", error.to_string()))?;
+    Ok((window, question))
 }
 
-fn answer(querier: &dyn Querier, question: Question) -> Result<RangeBody, ApiError> {
-    let Select { start_ms, end_ms, .. } = question.select;
-    let grid = Grid::covering(start_ms, end_ms, question.points_max);
-    let (mut labels, mut lines) = (Vec::new(), Vec::new());
-    for series in querier.select(&question.select)? {
-        let series = series?;
-        if labels.len() == SERIES_MAX {
-            let detail = format!("more than {SERIES_MAX} series match, add a \"label\" condition");
-            return Err(ApiError::unprocessable("label", detail));
-        }
-        let line = match question.rate {
-            true => resample::onto_grid(&resample::rate(&series.samples), grid),
-            false => resample::onto_grid(&series.samples, grid),
-        };
-        labels.push(series.labels);
-        lines.push(line);
+fn refusal(error: AnswerError) -> ApiError {
+    match error {
+        AnswerError::TooManySeries => ApiError::unprocessable("label", error.to_string()),
+        AnswerError::Select(error) => error.into(),
     }
-    if question.sum && !lines.is_empty() {
-        lines = vec![resample::sum(&lines)];
-        labels = vec![Labels::default()];
-    }
-    let with_points = |(labels, line): (Labels, Vec<Option<f64>>)| RangeSeries {
-        labels: label_object(&labels),
-        points: grid.points(&line),
-    };
-    let series = labels.into_iter().zip(lines).map(with_points).collect();
-    Ok(RangeBody { metric: question.metric, start_ms, end_ms, step_ms: grid.step_ms, series })
-}
-
-fn label_object(labels: &Labels) -> Map<String, Value> {
-    let others = labels.iter().filter(|label| label.name != METRIC_NAME);
-    others.map(|label| (label.name.clone(), Value::from(label.value.clone()))).collect()
 }
