@@ -44,6 +44,7 @@ fn append(db: &Db, env: &Env) -> Result<(), Box<dyn std::error::Error>> {
     let mut in_append = Duration::ZERO;
     let began = env.clock.monotonic();
     let mut commits = Vec::new();
+    let mut bytes_of_series = 0;
     for round in 0..N_ROUNDS {
         for part in labels.chunks(BATCH_ROWS) {
             let row = |(i, labels): (usize, &Labels)| Row {
@@ -63,6 +64,7 @@ fn append(db: &Db, env: &Env) -> Result<(), Box<dyn std::error::Error>> {
         if round == 0 {
             println!("new series: {:.0} ns each", in_append.as_nanos() as f64 / N_SERIES as f64);
             in_append = Duration::ZERO;
+            bytes_of_series = db.meter().head_bytes.get();
         }
     }
     let wall = env.clock.monotonic() - began;
@@ -74,8 +76,9 @@ fn append(db: &Db, env: &Env) -> Result<(), Box<dyn std::error::Error>> {
     );
     let meter = db.meter();
     println!(
-        "memory: {:.2} B/sample; log: {:.2} B/sample; {} syncs of {:.2} ms",
-        meter.head_bytes.get() as f64 / n_samples,
+        "memory: {} B/series and {:.2} B/sample; log: {:.2} B/sample; {} syncs of {:.2} ms",
+        bytes_of_series / N_SERIES as i64,
+        (meter.head_bytes.get() - bytes_of_series) as f64 / n_samples,
         meter.wal_bytes.get() as f64 / n_samples,
         meter.fsyncs.get(),
         1000.0 * meter.fsync_seconds.sum() / meter.fsyncs.get() as f64,
