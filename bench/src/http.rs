@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-/// Longer without an answer, and the server counts as dead.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Longer without an answer, and the server counts as dead. Counting a million series takes some
+/// peers many seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection and what was read from it beyond the last answer's head.
 pub(crate) struct Connection {
@@ -28,8 +29,22 @@ impl Connection {
     /// Sends a whole request and reads its whole answer.
     ///
     /// # Errors
-    /// Any status but 200, with the start of the answer.
+    /// Any status but 200 and 204, with the start of the answer.
     pub(crate) fn exchange(&mut self, request: &[u8]) -> anyhow::Result<()> {
+        let (status, filled) = self.answer(request)?;
+        if status != 200 && status != 204 {
+            bail!("answered {}", String::from_utf8_lossy(&self.buffer[..filled]));
+        }
+        Ok(())
+    }
+
+    /// Sends a whole request and reads its whole answer, whatever it says.
+    pub(crate) fn status(&mut self, request: &[u8]) -> anyhow::Result<u16> {
+        self.answer(request).map(|(status, _)| status)
+    }
+
+    /// The status, and how many bytes of the buffer the start of the answer fills.
+    fn answer(&mut self, request: &[u8]) -> anyhow::Result<(u16, usize)> {
         self.stream.write_all(request).context("cannot send")?;
         let mut filled = 0;
         let head_bytes = loop {
@@ -40,21 +55,42 @@ impl Connection {
         };
         let head =
             std::str::from_utf8(&self.buffer[..head_bytes]).context("the head is no text")?;
-        if !head.starts_with("HTTP/1.1 200 ") {
-            bail!("answered {}", String::from_utf8_lossy(&self.buffer[..filled]));
-        }
-        let mut left = (head_bytes + content_length(head)?).saturating_sub(filled);
+        let status = status_of(head)?;
+        let body_bytes = if status == 204 { 0 } else { content_length(head)? };
+        let mut left = (head_bytes + body_bytes).saturating_sub(filled);
         while left > 0 {
-            let n_read = self.read_more(0)?;
+            // The start of the answer stays: it says what is wrong.
+            let n_read = self.read_more(filled.min(self.buffer.len() / 2))?;
             left = left.checked_sub(n_read).context("the answer is longer than it said")?;
         }
-        Ok(())
+        Ok((status, filled))
     }
 
     fn read_more(&mut self, filled: usize) -> anyhow::Result<usize> {
         match self.stream.read(&mut self.buffer[filled..]).context("cannot read the answer")? {
             0 => bail!("the connection ended before the answer did"),
             n_read => Ok(n_read),
+        }
+    }
+}
+
+/// Asks once, on a connection of its own, and gives the whole body of an answer 200. HTTP/1.0, so
+/// that the body is everything until the connection ends.
+///
+/// # Errors
+/// Any other status, with the start of the answer.
+pub(crate) fn fetch(address: SocketAddr, path: &str) -> anyhow::Result<String> {
+    let mut stream = Connection::open(address)?.stream;
+    let request = format!("GET {path} HTTP/1.0\r\nHost: bench\r\n\r\n");
+    stream.write_all(request.as_bytes()).context("cannot send")?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).context("cannot read the answer")?;
+    let text = String::from_utf8(bytes).context("the answer is no text")?;
+    let (head, body) = text.split_once("\r\n\r\n").context("the answer has no head")?;
+    match status_of(head)? {
+        200 => Ok(body.to_owned()),
+        status => {
+            bail!("{path} answered {status}: {}", body.chars().take(300).collect::<String>())
         }
     }
 }
@@ -70,6 +106,11 @@ pub(crate) fn post_head(path: &str, body_bytes: usize) -> String {
         "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
          Content-Length: {body_bytes}\r\n\r\n"
     )
+}
+
+fn status_of(head: &str) -> anyhow::Result<u16> {
+    let word = head.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1));
+    word.and_then(|word| word.trim().parse().ok()).context("the answer has no status")
 }
 
 fn content_length(head: &str) -> anyhow::Result<usize> {

@@ -85,7 +85,7 @@ fn prometheus_settings(
 }
 
 /// Ports that are free now; held together so that they differ.
-fn free_addresses() -> anyhow::Result<[SocketAddr; 3]> {
+pub(crate) fn free_addresses() -> anyhow::Result<[SocketAddr; 3]> {
     let listen = || TcpListener::bind("127.0.0.1:0").context("no free port");
     let held = [listen()?, listen()?, listen()?];
     let address =
@@ -93,14 +93,14 @@ fn free_addresses() -> anyhow::Result<[SocketAddr; 3]> {
     Ok([address(&held[0])?, address(&held[1])?, address(&held[2])?])
 }
 
-fn write(bench: &Bench, path: &Path, text: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn write(bench: &Bench, path: &Path, text: &str) -> anyhow::Result<PathBuf> {
     let file = bench.env.disk.create(path);
     let mut file = file.with_context(|| format!("cannot create {}", path.display()))?;
     file.append(text.as_bytes())?;
     Ok(path.to_owned())
 }
 
-fn flag(name: &str, path: &Path) -> std::ffi::OsString {
+pub(crate) fn flag(name: &str, path: &Path) -> std::ffi::OsString {
     [OsStr::new(name), path.as_os_str()].into_iter().collect()
 }
 

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
+use rustix::process::{Pid, Signal};
+use stdx::Clock;
 
 /// A running child; it is killed when this is dropped.
 pub(crate) struct Process(pub(crate) Child);
@@ -18,6 +20,25 @@ impl Process {
 
     pub(crate) fn pid(&self) -> u32 {
         self.0.id()
+    }
+
+    /// Asks it to end and waits until it has; gives the processor time of its whole life.
+    ///
+    /// # Errors
+    /// When it is still there after `patience`.
+    pub(crate) fn end(mut self, clock: &dyn Clock, patience: Duration) -> anyhow::Result<Duration> {
+        let pid = i32::try_from(self.pid()).context("a process number is small")?;
+        let pid = Pid::from_raw(pid).context("a process number is not 0")?;
+        rustix::process::kill_process(pid, Signal::TERM).context("cannot end the process")?;
+        let deadline = clock.monotonic() + patience;
+        // Until it is waited for, an ended process still says what it used.
+        while !has_ended(self.pid())? {
+            ensure!(clock.monotonic() < deadline, "the process does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let used = cpu_time(&[self.pid()])?;
+        self.0.wait().context("cannot wait for the process")?;
+        Ok(used)
     }
 }
 
@@ -37,13 +58,24 @@ pub(crate) fn cpu_time(pids: &[u32]) -> anyhow::Result<Duration> {
 }
 
 fn cpu_ticks(pid: u32) -> anyhow::Result<u64> {
+    let stat = stat(pid)?;
+    let field = |at: usize| stat.split(' ').nth(at).and_then(|word| word.parse::<u64>().ok());
+    let (user, system) = (field(11), field(12));
+    let ticks = user.zip(system).map(|(user, system)| user + system);
+    ticks.with_context(|| format!("/proc/{pid}/stat is odd"))
+}
+
+fn has_ended(pid: u32) -> anyhow::Result<bool> {
+    Ok(stat(pid)?.starts_with('Z'))
+}
+
+/// `/proc/<pid>/stat` from the state on.
+fn stat(pid: u32) -> anyhow::Result<String> {
     let path = format!("/proc/{pid}/stat");
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
     // The command's name may hold blanks and parentheses; what follows its last one does not.
     let rest = text.rsplit_once(") ").map_or("", |(_, rest)| rest);
-    let field = |at: usize| rest.split(' ').nth(at).and_then(|word| word.parse::<u64>().ok());
-    let (user, system) = (field(11), field(12));
-    user.zip(system).map(|(user, system)| user + system).with_context(|| format!("{path} is odd"))
+    Ok(rest.to_owned())
 }
 
 /// Counts the processor time of idle processes, of which a clock tick is too coarse a measure. It
@@ -80,9 +112,18 @@ pub(crate) fn resident_bytes(pids: &[u32]) -> anyhow::Result<u64> {
 }
 
 fn resident_bytes_of(pid: u32) -> anyhow::Result<u64> {
+    status_bytes(pid, "VmRSS")
+}
+
+/// The most memory of this process that ever was in RAM, bytes.
+pub(crate) fn resident_bytes_peak(pid: u32) -> anyhow::Result<u64> {
+    status_bytes(pid, "VmHWM")
+}
+
+fn status_bytes(pid: u32, what: &str) -> anyhow::Result<u64> {
     let path = format!("/proc/{pid}/status");
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    kib.map(|kib| kib * 1024).with_context(|| format!("{path} has no VmRSS"))
+    let rest = text.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(':'));
+    let kib = rest.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kib.map(|kib| kib * 1024).with_context(|| format!("{path} has no {what}"))
 }

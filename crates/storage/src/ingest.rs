@@ -23,6 +23,15 @@ pub enum IngestError {
     Append(#[from] AppendError),
 }
 
+/// A row that [`Ingest::append_good`] left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// Which row of the call, from 0.
+    pub index: usize,
+    /// Which bound it breaks.
+    pub cause: LimitError,
+}
+
 /// What the path counts about itself.
 #[derive(Debug, Default)]
 pub struct IngestMeter {
@@ -62,10 +71,39 @@ impl Ingest {
         let now_ms = self.clock.now_ms();
         for (index, row) in rows.iter().enumerate() {
             if let Err(cause) = self.limits.check(row, now_ms) {
-                self.count_rejected(&cause);
+                self.count_rejected(&cause, 1);
                 return Err(IngestError::Row { index, cause });
             }
         }
+        Ok(self.append_checked(rows)?)
+    }
+
+    /// Appends the rows that break no bound, and says which ones do, in the order of the rows. For
+    /// senders whose rows have nothing to do with each other: a scrape, a remote write.
+    ///
+    /// # Errors
+    /// The engine's own; then no row is stored.
+    pub fn append_good(&self, mut rows: Vec<Row>) -> Result<(Commit, Vec<Rejected>), AppendError> {
+        let now_ms = self.clock.now_ms();
+        let mut rejected = Vec::new();
+        let mut indices = 0..;
+        rows.retain(|row| {
+            let index = indices.next().expect("rows are countable");
+            let Err(cause) = self.limits.check(row, now_ms) else { return true };
+            rejected.push(Rejected { index, cause });
+            false
+        });
+        let commit = match rows.is_empty() {
+            true => Commit::done(),
+            false => self.append_checked(rows)?,
+        };
+        for Rejected { cause, .. } in &rejected {
+            self.count_rejected(cause, 1);
+        }
+        Ok((commit, rejected))
+    }
+
+    fn append_checked(&self, rows: Vec<Row>) -> Result<Commit, AppendError> {
         let n_rows = rows.len() as u64;
         match self.appender.append(rows) {
             Ok(commit) => {
@@ -74,13 +112,17 @@ impl Ingest {
             }
             Err(error) => {
                 self.meter.unavailable.inc();
-                Err(error.into())
+                Err(error)
             }
         }
     }
 
-    fn count_rejected(&self, cause: &LimitError) {
+    /// Counts what cannot be taken for this reason, for senders that see it before there is a row.
+    pub fn count_rejected(&self, cause: &LimitError, n: u64) {
         let at = LimitError::REASONS.iter().position(|reason| *reason == cause.reason());
-        self.meter.rejected[at.expect("REASONS lists every reason")].inc();
+        self.meter.rejected[at.expect("REASONS lists every reason")].add(n);
     }
 }
+
+#[cfg(test)]
+mod tests;

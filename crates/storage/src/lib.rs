@@ -15,7 +15,7 @@ mod records;
 
 pub use alias::AliasQuerier;
 pub use append::{AppendError, Appender, Commit, CommitError, CommitSender, Row};
-pub use ingest::{Ingest, IngestError, IngestMeter};
+pub use ingest::{Ingest, IngestError, IngestMeter, Rejected};
 pub use limits::{LimitError, Limits, PUSH_AHEAD_MAX_MS};
 pub use query::{Querier, Select, SelectError, Series, SeriesSet};
 pub use records::{

@@ -32,7 +32,7 @@ impl Default for Limits {
     }
 }
 
-/// Which bound a row broke. The variants are the closed set of reasons in
+/// Why something is not taken. The variants are the closed set of reasons in
 /// `pharos_ingest_rejected_total`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LimitError {
@@ -73,6 +73,18 @@ pub enum LimitError {
         /// The label.
         name: String,
     },
+    /// Labels that name no series: an empty name, the same name twice, bytes that are no text.
+    #[error("{reason}")]
+    BadLabels {
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// A native histogram.
+    #[error("native histograms are not stored")]
+    NativeHistogram,
+    /// An exemplar.
+    #[error("exemplars are not stored")]
+    Exemplar,
     /// A time too far ahead.
     #[error("timestamp is {ahead_ms} ms ahead of this server's clock, at most one day is taken")]
     TooFarAhead {
@@ -98,18 +110,24 @@ impl LimitError {
             Self::LabelNameLength { .. } => "label_name_length",
             Self::LabelValueLength { .. } => "label_value_length",
             Self::Nul { .. } => "nul",
+            Self::BadLabels { .. } => "bad_labels",
+            Self::NativeHistogram => "native_histogram",
+            Self::Exemplar => "exemplar",
             Self::TooFarAhead { .. } => "too_far_ahead",
             Self::TooOld { .. } => "too_old",
         }
     }
 
     /// Every word that [`LimitError::reason`] can give.
-    pub const REASONS: [&'static str; 7] = [
+    pub const REASONS: [&'static str; 10] = [
         "no_metric_name",
         "label_count",
         "label_name_length",
         "label_value_length",
         "nul",
+        "bad_labels",
+        "native_histogram",
+        "exemplar",
         "too_far_ahead",
         "too_old",
     ];

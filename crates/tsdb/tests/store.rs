@@ -359,6 +359,91 @@ fn retention_that_cannot_carry_definitions_removes_nothing() {
 }
 
 #[test]
+fn segments_go_in_the_order_in_which_they_were_written() {
+    let world = sim_env(1);
+    let mut config = manual();
+    config.retention = Some(HOUR);
+    config.segment_bytes_max = 1;
+    let db = Db::open(config, &world.env).unwrap();
+    let later_ms = SIM_START_MS + 1_800_000;
+    for t_ms in [later_ms, SIM_START_MS, SIM_START_MS + 1] {
+        db.append(vec![row("a", t_ms, 1.0)]).unwrap();
+        db.commit_once();
+    }
+    world.clock.advance(HOUR + Duration::from_secs(1));
+    db.enforce_retention(world.clock.now_ms()).unwrap();
+    // The second may supersede frames of the first, so it goes no earlier.
+    assert!(world.disk.paths().contains(&"/data/wal/0000000002.wal".into()));
+    assert_eq!(values(&db, "a"), [1.0]);
+    world.clock.advance(HOUR);
+    db.enforce_retention(world.clock.now_ms()).unwrap();
+    assert_eq!(segments(&world), 1, "the one being written stays");
+}
+
+#[test]
+fn retention_may_be_stopped_anywhere_and_the_start_after_it_too() {
+    let mut config = manual();
+    config.retention = Some(HOUR);
+    config.segment_bytes_max = 1;
+    for stop in 1..25 {
+        for second_stop in 1..12 {
+            let world = sim_env(stop * 100 + second_stop);
+            let open = || Db::open(config.clone(), &world.env);
+            let db = open().unwrap();
+            db.append(vec![row("a", SIM_START_MS, 1.0)]).unwrap();
+            db.commit_once();
+            world.clock.advance(HOUR * 2);
+            db.append(vec![row("a", world.clock.now_ms(), 2.0)]).unwrap();
+            db.close().unwrap();
+            // This start lists both segments.
+            let db = open().unwrap();
+            world.disk.stop_after(stop);
+            let _stopped = db.enforce_retention(world.clock.now_ms());
+            drop(db);
+            world.disk.restart();
+            world.disk.stop_after(second_stop);
+            drop(open());
+            world.disk.crash();
+            let db = open().unwrap();
+            let context = format!("stopped after {stop}, then after {second_stop}");
+            assert_eq!(values(&db, "a"), [2.0], "{context}");
+            assert_eq!(db.meter().recovery.missing_segments.get(), 0, "{context}");
+        }
+    }
+}
+
+#[test]
+fn proving_that_the_disk_works_says_nothing_about_what_a_killed_process_wrote() {
+    for seed in 0..20 {
+        let world = sim_env(seed);
+        let mut config = manual();
+        config.segment_bytes_max = 1;
+        let open = || Db::open(config.clone(), &world.env).unwrap();
+        let db = open();
+        db.append(vec![row("a", SIM_START_MS, 1.0)]).unwrap();
+        db.commit_once();
+        db.append(vec![row("a", SIM_START_MS + 1, 2.0)]).unwrap();
+        // Create, first bytes, folder, frames; killed in the sync.
+        world.disk.stop_after(5);
+        db.commit_once();
+        drop(db);
+        world.disk.restart();
+        world.disk.set_free_bytes(Some(0));
+        let db = open();
+        assert!(matches!(db.health(), Health::Stalled { .. }));
+        world.disk.set_free_bytes(None);
+        assert_eq!(db.commit_once(), Health::Writable);
+        db.append(vec![row("a", SIM_START_MS + 2, 3.0)]).unwrap();
+        assert_eq!(db.commit_once(), Health::Writable);
+        drop(db);
+        world.disk.crash();
+        let db = open();
+        assert_eq!(db.meter().recovery.missing_frames.get(), 0, "seed {seed}");
+        assert_eq!(values(&db, "a").last(), Some(&3.0), "seed {seed}");
+    }
+}
+
+#[test]
 fn series_that_come_back_get_references_of_a_later_generation() {
     let world = sim_env(1);
     let mut config = manual();

@@ -10,7 +10,7 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 
 /// Text is embedded compressed only; fonts and pictures, which compress badly, as they are.
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../ui/dist"]
+#[folder = "../../ui/dist"]
 #[include = "*.br"]
 #[include = "*.gz"]
 #[include = "*.woff2"]
