@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The long forms of the tests: hours, not minutes. `make soak` calls it.
 #
-#   PHAROS_KILLS=500   kills under load
-#   SIM_SEEDS=20000    lives of the simulated disk
+#   PHAROS_KILLS=500         kills under load
+#   PHAROS_POWER_CUTS=100    power cuts under load; root is needed for the disk
+#   SIM_SEEDS=20000          lives of the simulated disk
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -28,9 +29,11 @@ soak() {
 cargo build --release --bin pharos
 export PHAROS_BIN=$PWD/target/release/pharos
 export PHAROS_KILLS=${PHAROS_KILLS:-500}
+export PHAROS_POWER_CUTS=${PHAROS_POWER_CUTS:-100}
 export SIM_SEEDS=${SIM_SEEDS:-20000}
 
 soak simulator cargo test --release --package testkit -- --nocapture
 soak planted-bugs cargo test --release --package testkit --features planted-bugs -- --nocapture
 soak kills cargo test --release --package e2e --test it durability -- --nocapture --test-threads=1
+soak disks cargo test --release --package e2e --test it disk:: -- --nocapture --test-threads=1
 exit "$failed"

@@ -8,10 +8,12 @@
 mod bad_input;
 mod compatibility;
 mod config;
+mod disk;
 mod durability;
 mod layers;
 mod limits;
 mod openapi;
 mod peers;
 mod ranges;
+mod remote_write;
 mod shared;

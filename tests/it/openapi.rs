@@ -13,7 +13,7 @@ use crate::shared::{SCOPES, keyed, open};
 const STREAM: &str = "/api/v1/monitoring/live";
 
 /// Who may ask what: every documented route, and the pages that are no API.
-const ACCESS: [(&str, &str, &str); 30] = [
+const ACCESS: [(&str, &str, &str); 31] = [
     ("GET", "/", "public"),
     ("GET", "/health", "public"),
     ("GET", "/healthz", "public"),
@@ -27,6 +27,7 @@ const ACCESS: [(&str, &str, &str); 30] = [
     ("GET", "/metrics/json/{collector}", "scrape"),
     ("POST", "/metrics", "ingest"),
     ("POST", "/metrics/batch", "ingest"),
+    ("POST", "/api/v1/write", "ingest"),
     ("GET", "/services", "read"),
     ("POST", "/services", "ingest"),
     ("GET", "/pipelines", "read"),

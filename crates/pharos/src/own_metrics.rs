@@ -67,7 +67,7 @@ impl Sources {
         ));
         let mut rejected = Family::counter(
             "pharos_ingest_rejected_total",
-            "Calls refused because a sample broke a bound, by bound.",
+            "Samples, series or whole calls refused because they broke a bound, by bound.",
         );
         for (reason, count) in LimitError::REASONS.into_iter().zip(&meter.rejected) {
             rejected.push_with([("reason", reason)], count.get() as f64);

@@ -22,6 +22,10 @@ const STATEMENTS_CACHED: usize = 64;
 /// What SQLite leaves of the journal on disk after a burst, in bytes.
 const WAL_BYTES_KEPT: i64 = 16 << 20;
 
+/// SQLite cannot open a database without making its shared-memory file, of 32 KiB. This much is
+/// set aside for it, so that a server starts, and answers, on a disk that is full.
+const RESERVE_BYTES: usize = 64 << 10;
+
 /// Why the records could not be opened. A damaged file is none of the reasons: it is moved aside.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -112,7 +116,13 @@ pub(crate) fn database(path: &Path, env: &Env) -> Result<Database, OpenError> {
         .lock(&lock_path)
         .map_err(|source| OpenError::Locked { path: lock_path, source })?;
     let mut opened = Opened::default();
-    let (writer, content) = match attempt(path, env) {
+    let first = match attempt(path, env) {
+        Err(Failure::Other(OpenError::Database { .. })) if spend_reserve(path, env) => {
+            attempt(path, env)
+        }
+        first => first,
+    };
+    let (writer, content) = match first {
         Ok(sound) => sound,
         Err(Failure::Damaged) => {
             opened.quarantined = Some(quarantine(path, env)?);
@@ -126,7 +136,23 @@ pub(crate) fn database(path: &Path, env: &Env) -> Result<Database, OpenError> {
         }
         Err(Failure::Other(error)) => return Err(error),
     };
+    keep_reserve(path, env);
     Ok(Database { writer, content, opened, lock })
+}
+
+/// Gives back the space that was set aside, and says whether there was any.
+fn spend_reserve(path: &Path, env: &Env) -> bool {
+    env.disk.remove(&with_suffix(path, ".reserve")).is_ok()
+}
+
+/// Sets space aside unless that was done before. On a full disk there is none to be had; then the
+/// next start on it may fail, and says so.
+fn keep_reserve(path: &Path, env: &Env) {
+    let reserve = with_suffix(path, ".reserve");
+    let Ok(mut file) = env.disk.create(&reserve) else { return };
+    if file.append(&vec![0; RESERVE_BYTES]).is_err() {
+        let _stays = env.disk.remove(&reserve);
+    }
 }
 
 /// A connection that cannot write.

@@ -50,6 +50,14 @@ pub trait Disk: Send + Sync {
     /// The disk's own, `NotFound` among them.
     fn read_at(&self, path: &Path, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
 
+    /// How many bytes a file has.
+    ///
+    /// # Errors
+    /// The disk's own, `NotFound` among them.
+    fn len(&self, path: &Path) -> io::Result<u64> {
+        Ok(self.read(path)?.len() as u64)
+    }
+
     /// The names of the files in a folder, sorted.
     ///
     /// # Errors
@@ -127,6 +135,10 @@ impl Disk for LocalDisk {
             }
         }
         Ok(filled)
+    }
+
+    fn len(&self, path: &Path) -> io::Result<u64> {
+        Ok(fs::metadata(path)?.len())
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {

@@ -7,6 +7,13 @@
 //!
 //! Every byte on disk is drawn in `docs/formats/`.
 
+#[cfg_attr(
+    not(test),
+    allow(dead_code, unused_imports, reason = "the store will write its frozen epochs with it")
+)]
+mod block;
+#[cfg_attr(not(test), allow(dead_code, reason = "the files of sealed samples will use it"))]
+mod codec;
 mod config;
 mod db;
 mod dir;

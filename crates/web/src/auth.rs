@@ -93,6 +93,7 @@ pub(crate) fn required(method: &Method, path: &str, query: Option<&str>) -> Acce
         // A question that does not fit into an address: it changes nothing.
         "/api/v1/monitoring/ranges" if method == Method::POST => Needs(Scope::Read),
         "/services" | "/metrics" | "/metrics/batch" | "/pipelines" | "/alerts"
+        | "/api/v1/write"
             if method == Method::POST =>
         {
             Needs(Scope::Ingest)

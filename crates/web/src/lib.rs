@@ -10,6 +10,7 @@ mod error;
 mod exposition;
 mod health;
 mod host_json;
+mod ingest;
 mod meter;
 mod monitoring;
 mod origin;

@@ -1,9 +1,9 @@
 //! Every format others speak, bytes <-> model, no sockets.
 //!
 //! A sample passes here twice: on its way in, when somebody pushes it ([`push`],
-//! [`remote_write`]), and on its way out, when a scraper asks for our page ([`exposition`]). Decoders take a whole body, bound what
-//! they keep, and say where and why a body is refused; how large a body may be and which HTTP
-//! status answers it is decided by the server.
+//! [`remote_write`]), and on its way out, when a scraper asks for our page ([`exposition`]).
+//! Decoders take a whole body, bound what they keep, and say where and why a body is refused; how
+//! large a body may be and which HTTP status answers it is decided by the server.
 
 pub mod exposition;
 pub mod push;

@@ -48,7 +48,7 @@ pub(super) const KINDS: [&str; 7] = [
 
 /// What one or all clients of a round have sent.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     /// By series and serial number; the mark is the time of day.
     pub(super) metrics: Sent,
     /// The same, sent many at a time.
@@ -65,8 +65,8 @@ pub(super) struct Ledger {
     pub(super) acknowledgements: Sent,
     /// Requests answered with success.
     pub(super) n_acknowledged: u64,
-    /// Requests answered with anything else.
-    pub(super) n_refused: u64,
+    /// How many requests were answered with anything else, by status.
+    pub(super) refusals: BTreeMap<u16, u64>,
 }
 
 impl Ledger {
@@ -91,13 +91,20 @@ impl Ledger {
         self.alerts.absorb(other.alerts);
         self.acknowledgements.absorb(other.acknowledgements);
         self.n_acknowledged += other.n_acknowledged;
-        self.n_refused += other.n_refused;
+        add_up(&mut self.refusals, other.refusals);
+    }
+}
+
+/// Adds counts by status to others.
+pub(super) fn add_up(counts: &mut BTreeMap<u16, u64>, others: BTreeMap<u16, u64>) {
+    for (status, n) in others {
+        *counts.entry(status).or_default() += n;
     }
 }
 
 /// One life of the server under load.
 #[derive(Debug)]
-pub(super) struct Round {
+pub(crate) struct Round {
     /// From 1.
     pub(super) number: u32,
     /// How long the clients were answered.
@@ -110,8 +117,9 @@ impl Round {
         self.sent.n_acknowledged
     }
 
-    pub(super) fn n_refused(&self) -> u64 {
-        self.sent.n_refused
+    /// How many requests were answered with anything but success, by status.
+    pub(crate) fn refusals(&self) -> &BTreeMap<u16, u64> {
+        &self.sent.refusals
     }
 
     /// Acknowledged requests per second.

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -24,43 +24,63 @@ const BEGIN_AGO: Duration = Duration::from_secs(600);
 const DAY_MS: i64 = 86_400_000;
 
 /// Clients at work.
-pub(super) struct Load {
+pub(crate) struct Load {
     number: u32,
     began: Instant,
-    n_acknowledged: Arc<AtomicU64>,
+    line: Arc<Line>,
     clients: Vec<JoinHandle<Ledger>>,
 }
 
 impl Load {
     /// Starts the clients of a round; they end when the server does.
-    pub(super) fn start(server: &Server, number: u32, seed: u64) -> Self {
-        let n_acknowledged = Arc::new(AtomicU64::new(0));
+    pub(crate) fn start(server: &Server, number: u32, seed: u64) -> Self {
+        let line = Arc::new(Line::default());
         let client = |client| {
-            let pusher = Pusher::new(number, client, seed, Arc::clone(&n_acknowledged));
+            let pusher = Pusher::new(number, client, seed, Arc::clone(&line));
             let address = server.addresses()[0];
             thread::spawn(move || pusher.run(address))
         };
         let clients = (0..N_CLIENTS).map(client).collect();
-        Self { number, began: Instant::now(), n_acknowledged, clients }
+        Self { number, began: Instant::now(), line, clients }
     }
 
     /// Waits for so many acknowledged requests, or for so long, and for the first ones in any case.
-    pub(super) fn wait(&self, n_requests: u64, at_most: Duration) {
-        let n_acknowledged = || self.n_acknowledged.load(Ordering::Relaxed);
+    pub(crate) fn wait(&self, n_requests: u64, at_most: Duration) {
         eventually(Duration::from_secs(60), "the load is acknowledged", || {
-            let enough = n_acknowledged() >= n_requests || self.began.elapsed() >= at_most;
-            enough && n_acknowledged() >= u64::from(N_CLIENTS)
+            let n_acknowledged = self.n_acknowledged();
+            let enough = n_acknowledged >= n_requests || self.began.elapsed() >= at_most;
+            enough && n_acknowledged >= u64::from(N_CLIENTS)
         });
     }
 
+    /// Requests acknowledged so far.
+    pub(crate) fn n_acknowledged(&self) -> u64 {
+        self.line.n_acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// From now on no answer counts: a machine without power tells nobody anything, although the
+    /// process on it may live a little longer here.
+    pub(crate) fn cut_line(&self) {
+        self.line.is_cut.store(true, Ordering::SeqCst);
+    }
+
     /// Waits for the clients, whose server has ended or is about to.
-    pub(super) fn end(self) -> Round {
+    pub(crate) fn end(self) -> Round {
         let mut sent = Ledger::default();
         for client in self.clients {
             sent.absorb(client.join().expect("a client does not panic"));
         }
         Round { number: self.number, took: self.began.elapsed(), sent }
     }
+}
+
+/// What all clients of a load share.
+#[derive(Default)]
+struct Line {
+    /// Requests acknowledged so far.
+    n_acknowledged: AtomicU64,
+    /// Nothing that is answered reaches a client any more.
+    is_cut: AtomicBool,
 }
 
 /// The service under which all pipelines and alerts of a round are listed.
@@ -80,14 +100,14 @@ struct Pusher {
     n_records: u32,
     random: Random,
     sent: Ledger,
-    n_acknowledged: Arc<AtomicU64>,
+    line: Arc<Line>,
 }
 
 /// The server is gone.
 struct Gone;
 
 impl Pusher {
-    fn new(round: u32, client: u32, seed: u64, n_acknowledged: Arc<AtomicU64>) -> Self {
+    fn new(round: u32, client: u32, seed: u64, line: Arc<Line>) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         Self {
             round,
@@ -97,7 +117,7 @@ impl Pusher {
             n_records: 0,
             random: Random(seed ^ u64::from(client)),
             sent: Ledger::default(),
-            n_acknowledged,
+            line,
         }
     }
 
@@ -218,13 +238,15 @@ impl Pusher {
     ) -> (Option<Answer>, Result<(), Gone>) {
         match connection.post(path, body) {
             Err(_) => (None, Err(Gone)),
+            // Asked after the answer was read: what counts was answered before the cut.
+            Ok(_) if self.line.is_cut.load(Ordering::SeqCst) => (None, Err(Gone)),
             Ok(answer) if answer.status == 200 => {
                 self.sent.n_acknowledged += 1;
-                self.n_acknowledged.fetch_add(1, Ordering::Relaxed);
+                self.line.n_acknowledged.fetch_add(1, Ordering::Relaxed);
                 (Some(answer), Ok(()))
             }
-            Ok(_) => {
-                self.sent.n_refused += 1;
+            Ok(answer) => {
+                *self.sent.refusals.entry(answer.status).or_default() += 1;
                 (None, Ok(()))
             }
         }

@@ -85,7 +85,7 @@ fn ms_of_day(text: &str) -> Mark {
 
 /// How one or more rounds were kept, by kind.
 #[derive(Debug, Default)]
-pub(super) struct Tally([Kind; KINDS.len()]);
+pub(crate) struct Tally([Kind; KINDS.len()]);
 
 #[derive(Debug, Default)]
 struct Kind {
@@ -125,7 +125,7 @@ impl Tally {
 
     /// Fails unless everything is there, once, and nothing else.
     #[track_caller]
-    pub(super) fn expect_whole(&self) {
+    pub(crate) fn expect_whole(&self) {
         let found = |pick: fn(&Kind) -> &Vec<String>| -> Vec<&String> {
             self.0.iter().flat_map(pick).take(20).collect()
         };

@@ -64,7 +64,7 @@ fn an_end_in_good_order_leaves_one_file_and_its_lock() {
     let state = world.state;
     world.writer.finish();
     state.close();
-    assert_eq!(world.place.files(), ["records.db", "records.db.lock"]);
+    assert_eq!(world.place.files(), ["records.db", "records.db.lock", "records.db.reserve"]);
     assert!(state.alerts(&storage::AlertFilter::default()).is_err());
 }
 
@@ -73,7 +73,10 @@ fn the_files_are_the_owners_alone() {
     let mut world = World::new();
     fill(&mut world);
     let files = world.place.files();
-    assert_eq!(files, ["records.db", "records.db-shm", "records.db-wal", "records.db.lock"]);
+    assert_eq!(
+        files,
+        ["records.db", "records.db-shm", "records.db-wal", "records.db.lock", "records.db.reserve"]
+    );
     for name in files {
         let metadata = std::fs::metadata(world.place.dir.path().join(&name)).unwrap();
         assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{name}");

@@ -78,6 +78,7 @@ impl From<Alert> for AlertBody {
         (status = 200, body = Created),
         (status = 400, body = ErrorBody), (status = 413, body = ErrorBody),
         (status = 422, body = ErrorBody), (status = 429, body = ErrorBody),
+        (status = 503, body = ErrorBody),
     )
 )]
 pub(crate) async fn post_alert(
@@ -170,7 +171,7 @@ pub(crate) struct Acknowledged {
         (status = 200, body = Acknowledged),
         (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
         (status = 413, body = ErrorBody), (status = 422, body = ErrorBody),
-        (status = 429, body = ErrorBody),
+        (status = 429, body = ErrorBody), (status = 503, body = ErrorBody),
     )
 )]
 pub(crate) async fn acknowledge(

@@ -91,6 +91,7 @@ pub(crate) struct MetricBody {
         (status = 200, body = MetricCreated),
         (status = 400, body = ErrorBody), (status = 413, body = ErrorBody),
         (status = 422, body = ErrorBody), (status = 429, body = ErrorBody),
+        (status = 503, body = ErrorBody),
     )
 )]
 pub(crate) async fn post_metric(
@@ -108,6 +109,7 @@ pub(crate) async fn post_metric(
         (status = 200, body = BatchCreated),
         (status = 400, body = ErrorBody), (status = 413, body = ErrorBody),
         (status = 422, body = ErrorBody), (status = 429, body = ErrorBody),
+        (status = 503, body = ErrorBody),
     )
 )]
 pub(crate) async fn post_batch(

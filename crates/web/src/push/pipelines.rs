@@ -80,6 +80,7 @@ impl From<Pipeline> for PipelineBody {
         (status = 200, body = Created),
         (status = 400, body = ErrorBody), (status = 413, body = ErrorBody),
         (status = 422, body = ErrorBody), (status = 429, body = ErrorBody),
+        (status = 503, body = ErrorBody),
     )
 )]
 pub(crate) async fn post_pipeline(

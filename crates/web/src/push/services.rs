@@ -69,6 +69,7 @@ impl From<Service> for ServiceBody {
         (status = 200, body = Updated),
         (status = 400, body = ErrorBody), (status = 413, body = ErrorBody),
         (status = 422, body = ErrorBody), (status = 429, body = ErrorBody),
+        (status = 503, body = ErrorBody),
     )
 )]
 pub(crate) async fn post_service(

@@ -1,0 +1,266 @@
+//! Cursor: the series of a block that match, in the order of their labels, chunks still sealed.
+//!
+//! Matchers become conditions on tag numbers. Postings narrow the series down where they can be
+//! read; every condition is then checked on the tags of each series, so damaged postings cost time
+//! and nothing else.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use model::{Labels, MatchOp, Matcher};
+
+use super::dictionary::Tag;
+use super::reader::Block;
+use super::series_table::{ChunkRef, SeriesEntry};
+use super::{GROUP, ReadError, postings};
+
+/// Values that a reader of labels remembers.
+const VALUES_KEPT_MAX: usize = 4096;
+
+/// What could not be read and was skipped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Lost {
+    /// Series that may have matched, and whose labels or chunk list is unreadable.
+    pub(crate) n_series: u64,
+    /// Chunks in the range, of series that are known.
+    pub(crate) n_chunks: u64,
+    /// Matchers whose value may stand where nothing can be read: nothing was found for it.
+    pub(crate) n_matchers: u64,
+}
+
+impl Lost {
+    /// Whether everything was read.
+    pub(crate) fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl std::ops::AddAssign for Lost {
+    fn add_assign(&mut self, more: Self) {
+        self.n_series += more.n_series;
+        self.n_chunks += more.n_chunks;
+        self.n_matchers += more.n_matchers;
+    }
+}
+
+/// What a matcher asks of the tags of a series.
+#[derive(Debug, Clone)]
+pub(super) enum Condition {
+    Has(Tag),
+    HasNot(Tag),
+    HasAny(Range<Tag>),
+    HasNone(Range<Tag>),
+    Never,
+}
+
+impl Condition {
+    fn of(matcher: &Matcher, block: &Block) -> Result<Option<Self>, ReadError> {
+        let tags = block.names().tags_of(&matcher.name);
+        let condition = match (matcher.op, matcher.value.is_empty()) {
+            (MatchOp::Equal, true) => Some(Self::HasNone(tags)),
+            (MatchOp::NotEqual, true) => Some(Self::HasAny(tags)),
+            (MatchOp::Equal, false) => {
+                let tag = block.find_tag(&matcher.name, &matcher.value)?;
+                Some(tag.map_or(Self::Never, Self::Has))
+            }
+            (MatchOp::NotEqual, false) => {
+                block.find_tag(&matcher.name, &matcher.value)?.map(Self::HasNot)
+            }
+        };
+        Ok(condition)
+    }
+
+    fn is_met(&self, tags: &[Tag]) -> bool {
+        match self {
+            Self::Has(tag) => tags.binary_search(tag).is_ok(),
+            Self::HasNot(tag) => tags.binary_search(tag).is_err(),
+            Self::HasAny(range) => tag_in(tags, range).is_some(),
+            Self::HasNone(range) => tag_in(tags, range).is_none(),
+            Self::Never => false,
+        }
+    }
+}
+
+/// The tag of a series that is in this range: a series has at most one per name.
+pub(super) fn tag_in(tags: &[Tag], range: &Range<Tag>) -> Option<Tag> {
+    let at = tags.partition_point(|tag| *tag < range.start);
+    tags.get(at).copied().filter(|tag| range.contains(tag))
+}
+
+/// A series whose chunks are still sealed.
+#[derive(Debug)]
+pub(super) struct SealedSeries {
+    pub(super) tags: Vec<Tag>,
+    /// Those that overlap the range; never empty.
+    pub(super) chunks: Vec<ChunkRef>,
+}
+
+enum Candidates {
+    All(Range<u32>),
+    Listed(std::vec::IntoIter<u32>),
+}
+
+impl Iterator for Candidates {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        match self {
+            Self::All(range) => range.next(),
+            Self::Listed(list) => list.next(),
+        }
+    }
+}
+
+/// See the head of this file.
+pub(super) struct SeriesCursor {
+    block: Arc<Block>,
+    candidates: Candidates,
+    conditions: Vec<Condition>,
+    range: (i64, i64),
+    group: Option<(u32, Option<Vec<SeriesEntry>>)>,
+    lost: Lost,
+}
+
+impl SeriesCursor {
+    /// The series that match and may have samples within these times, both inclusive.
+    pub(super) fn new(block: Arc<Block>, matchers: &[Matcher], range: (i64, i64)) -> Self {
+        let mut lost = Lost::default();
+        let conditions = conditions(&block, matchers, &mut lost);
+        let candidates = if block.overlaps(range.0, range.1) && range.0 <= range.1 {
+            candidates(&block, &conditions)
+        } else {
+            Candidates::All(0..0)
+        };
+        Self { block, candidates, conditions, range, group: None, lost }
+    }
+
+    /// The block it reads.
+    pub(super) fn block(&self) -> &Arc<Block> {
+        &self.block
+    }
+
+    /// The times it was made for.
+    pub(super) fn range(&self) -> (i64, i64) {
+        self.range
+    }
+
+    /// What was skipped so far.
+    pub(super) fn lost(&self) -> Lost {
+        self.lost
+    }
+
+    /// Notes that a series cannot be read.
+    pub(super) fn lose_series(&mut self) {
+        self.lost.n_series += 1;
+        self.block.count_skipped(1);
+    }
+
+    /// Notes that a chunk cannot be read.
+    pub(super) fn lose_chunk(&mut self) {
+        self.lost.n_chunks += 1;
+        self.block.count_skipped(1);
+    }
+
+    /// The next one that can be read.
+    pub(super) fn next_series(&mut self) -> Option<SealedSeries> {
+        loop {
+            let index = self.candidates.next()?;
+            self.load_group(index / GROUP as u32);
+            let Some((_, Some(group))) = &mut self.group else {
+                self.lose_series();
+                continue;
+            };
+            // Each series is visited once, so it may be taken out.
+            let entry = &mut group[index as usize % GROUP];
+            let (start_ms, end_ms) = self.range;
+            let matches = self.conditions.iter().all(|condition| condition.is_met(&entry.tags));
+            let overlaps = |chunk: &ChunkRef| chunk.overlaps(start_ms, end_ms);
+            if !(matches && entry.chunks.iter().any(overlaps)) {
+                continue;
+            }
+            let tags = std::mem::take(&mut entry.tags);
+            let mut chunks = std::mem::take(&mut entry.chunks);
+            chunks.retain(overlaps);
+            return Some(SealedSeries { tags, chunks });
+        }
+    }
+
+    fn load_group(&mut self, number: u32) {
+        if self.group.as_ref().is_none_or(|(held, _)| *held != number) {
+            self.group = Some((number, self.block.series_group(number).ok()));
+        }
+    }
+}
+
+fn conditions(block: &Block, matchers: &[Matcher], lost: &mut Lost) -> Vec<Condition> {
+    let mut conditions = Vec::with_capacity(matchers.len());
+    for matcher in matchers {
+        match Condition::of(matcher, block) {
+            Ok(condition) => conditions.extend(condition),
+            Err(_) => {
+                lost.n_matchers += 1;
+                block.count_skipped(1);
+                // The labels of series with this value are unreadable too, so with `!=` the
+                // others can be found, with `=` nothing.
+                if matcher.op == MatchOp::Equal {
+                    conditions.push(Condition::Never);
+                }
+            }
+        }
+    }
+    conditions
+}
+
+/// The series that are in all postings that can be read.
+fn candidates(block: &Block, conditions: &[Condition]) -> Candidates {
+    if conditions.iter().any(|condition| matches!(condition, Condition::Never)) {
+        return Candidates::All(0..0);
+    }
+    let listed = conditions.iter().filter_map(|condition| match condition {
+        Condition::Has(tag) => block.postings(*tag).ok(),
+        _ => None,
+    });
+    let mut lists: Vec<Vec<u32>> = listed.collect();
+    lists.sort_unstable_by_key(Vec::len);
+    let both = lists.into_iter().reduce(|short, long| postings::intersect(&short, &long));
+    match both {
+        Some(list) => Candidates::Listed(list.into_iter()),
+        None => Candidates::All(0..block.series_count()),
+    }
+}
+
+/// From tags to labels, remembering the values that were just read: neighbours share most.
+#[derive(Debug, Default)]
+pub(super) struct LabelReader {
+    values: HashMap<Tag, String>,
+}
+
+impl LabelReader {
+    /// The labels that these tags are.
+    pub(super) fn labels(&mut self, block: &Block, tags: &[Tag]) -> Result<Labels, ReadError> {
+        let malformed = || block.malformed(block.footer().dictionary.offset);
+        let mut pairs = Vec::with_capacity(tags.len());
+        for tag in tags {
+            let name = block.names().of_tag(*tag).ok_or_else(malformed)?;
+            pairs.push((name.to_string(), self.value(block, *tag)?));
+        }
+        let labels = Labels::new(pairs).map_err(|_| malformed())?;
+        if labels.len() == tags.len() { Ok(labels) } else { Err(malformed()) }
+    }
+
+    fn value(&mut self, block: &Block, tag: Tag) -> Result<String, ReadError> {
+        if let Some(value) = self.values.get(&tag) {
+            return Ok(value.clone());
+        }
+        if self.values.len() >= VALUES_KEPT_MAX {
+            self.values.clear();
+        }
+        let group = tag / GROUP as u32;
+        let (values, failed) = block.tagged_values(group);
+        self.values.extend(values);
+        let malformed = || block.malformed(block.footer().dictionary.offset);
+        let value = self.values.get(&tag).cloned();
+        value.ok_or_else(|| failed.unwrap_or_else(malformed))
+    }
+}

@@ -1,0 +1,163 @@
+//! Dictionary: every *tag*, a label's name and value, once and under a number.
+//!
+//! Tags are numbered in the order of names, then values, so the values of a name are a range of
+//! numbers, and series compare by their numbers as they do by their labels. Values stand in groups
+//! of [`GROUP`]: the first in full, each other as the bytes it shares with the one before and the
+//! rest. A name may hold any character, so names have a table of their own rather than a separator.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::GROUP;
+use super::bytes::{Cursor, put_varint};
+
+/// A tag's number.
+pub(super) type Tag = u32;
+
+/// Gives numbers to tags in the order in which they come.
+#[derive(Debug, Default)]
+pub(super) struct TagNumbers {
+    by_name: HashMap<String, HashMap<String, Tag>>,
+    n_tags: u32,
+}
+
+/// A name and its values with their first numbers, both sorted.
+pub(super) type SortedTags = Vec<(String, Vec<(String, Tag)>)>;
+
+impl TagNumbers {
+    /// The number of a tag; `None` when there are too many.
+    pub(super) fn number(&mut self, name: &str, value: &str) -> Option<Tag> {
+        if !self.by_name.contains_key(name) {
+            self.by_name.insert(name.to_owned(), HashMap::new());
+        }
+        let values = self.by_name.get_mut(name).expect("it was just inserted");
+        if let Some(tag) = values.get(value) {
+            return Some(*tag);
+        }
+        let tag = self.n_tags;
+        self.n_tags = self.n_tags.checked_add(1)?;
+        values.insert(value.to_owned(), tag);
+        Some(tag)
+    }
+
+    /// All tags in the order of the dictionary.
+    pub(super) fn into_sorted(self) -> SortedTags {
+        let sorted_values = |values: HashMap<String, Tag>| {
+            let mut values: Vec<(String, Tag)> = values.into_iter().collect();
+            values.sort_unstable();
+            values
+        };
+        let names = self.by_name.into_iter();
+        let mut tags: SortedTags =
+            names.map(|(name, values)| (name, sorted_values(values))).collect();
+        tags.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        tags
+    }
+}
+
+/// Writes the values, and where each group begins.
+pub(super) fn encode_values<'v>(values: impl Iterator<Item = &'v str>) -> (Vec<u8>, Vec<usize>) {
+    let (mut bytes, mut groups) = (Vec::new(), Vec::new());
+    let mut before = "";
+    for (at, value) in values.enumerate() {
+        if at % GROUP == 0 {
+            groups.push(bytes.len());
+            put_varint(&mut bytes, value.len() as u64);
+            bytes.extend_from_slice(value.as_bytes());
+        } else {
+            let n_shared = shared_prefix(before.as_bytes(), value.as_bytes());
+            put_varint(&mut bytes, n_shared as u64);
+            put_varint(&mut bytes, (value.len() - n_shared) as u64);
+            bytes.extend_from_slice(&value.as_bytes()[n_shared..]);
+        }
+        before = value;
+    }
+    (bytes, groups)
+}
+
+fn shared_prefix(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(x, y)| x == y).count()
+}
+
+/// The values of a group of so many.
+pub(super) fn decode_group(bytes: &[u8], n_values: usize) -> Option<Vec<String>> {
+    let mut cursor = Cursor::new(bytes);
+    let mut values = Vec::with_capacity(n_values);
+    let mut value: Vec<u8> = Vec::new();
+    for at in 0..n_values {
+        let n_shared = if at == 0 { 0 } else { cursor.at_most(value.len())? };
+        let n_own = cursor.at_most(cursor.len())?;
+        value.truncate(n_shared);
+        value.extend_from_slice(cursor.take(n_own)?);
+        values.push(std::str::from_utf8(&value).ok()?.to_owned());
+    }
+    (cursor.len() == 0).then_some(values)
+}
+
+/// A label's name.
+#[derive(Debug, Clone)]
+pub(super) struct Name {
+    /// The name.
+    pub(super) name: Arc<str>,
+    /// The numbers of its values.
+    pub(super) tags: Range<Tag>,
+    /// How many series have it.
+    pub(super) n_series: u32,
+}
+
+/// Writes the names, each with the number of its values and of the series that have it.
+pub(super) fn encode_names<'n>(names: impl Iterator<Item = (&'n str, usize, u64)>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (name, n_values, n_series) in names {
+        put_varint(&mut bytes, name.len() as u64);
+        bytes.extend_from_slice(name.as_bytes());
+        put_varint(&mut bytes, n_values as u64);
+        put_varint(&mut bytes, n_series);
+    }
+    bytes
+}
+
+/// The names of a block, sorted.
+#[derive(Debug, Default)]
+pub(super) struct Names(Vec<Name>);
+
+impl Names {
+    /// Reads so many names with so many values in all.
+    pub(super) fn decode(bytes: &[u8], n_names: u32, n_tags: u32) -> Option<Self> {
+        let mut cursor = Cursor::new(bytes);
+        // Each takes three bytes at least.
+        let mut names: Vec<Name> = Vec::with_capacity((n_names as usize).min(bytes.len() / 3));
+        let mut n_before = 0_u32;
+        for _ in 0..n_names {
+            let n_bytes = cursor.at_most(cursor.len())?;
+            let name = std::str::from_utf8(cursor.take(n_bytes)?).ok()?;
+            let end = n_before.checked_add(cursor.varint_u32()?)?;
+            let n_series = cursor.varint_u32()?;
+            let is_next = names.last().is_none_or(|last| *last.name < *name);
+            if !is_next || end > n_tags {
+                return None;
+            }
+            names.push(Name { name: name.into(), tags: n_before..end, n_series });
+            n_before = end;
+        }
+        (cursor.len() == 0 && n_before == n_tags).then_some(Self(names))
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Name> {
+        self.0.iter()
+    }
+
+    /// The numbers of a name's values; none when no series has it.
+    pub(super) fn tags_of(&self, name: &str) -> Range<Tag> {
+        let at = self.0.binary_search_by(|known| (*known.name).cmp(name));
+        at.map_or(0..0, |at| self.0[at].tags.clone())
+    }
+
+    /// The name of a tag.
+    pub(super) fn of_tag(&self, tag: Tag) -> Option<&Arc<str>> {
+        let at = self.0.partition_point(|name| name.tags.end <= tag);
+        self.0.get(at).map(|name| &name.name)
+    }
+}

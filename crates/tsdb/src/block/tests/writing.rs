@@ -1,0 +1,140 @@
+//! A block is there as a whole or not at all.
+
+use super::*;
+use crate::block::{BlockError, is_block_name, is_unfinished_name};
+
+fn begin(disk: &Arc<SimDisk>) -> BlockWriter {
+    BlockWriter::create(Arc::clone(disk) as _, Path::new(DIR), meta(7)).unwrap()
+}
+
+fn add(writer: &mut BlockWriter, series: &[Series]) {
+    for series in series {
+        let columns = Columns::of(&series.samples);
+        writer.add_series(&series.labels, &[columns.borrow()]).unwrap();
+    }
+}
+
+#[test]
+fn nothing_has_a_blocks_name_before_it_is_finished() {
+    let disk = sim_disk();
+    let mut writer = begin(&disk);
+    add(&mut writer, &scraped(2_000, 50));
+    assert!(disk.paths().iter().all(|path| is_unfinished_name(path) && !is_block_name(path)));
+    let info = writer.finish().unwrap().unwrap();
+    assert_eq!(disk.paths(), [block_path(Path::new(DIR), &info)]);
+    assert_eq!(info.file_bytes, disk.len(&disk.paths()[0]).unwrap());
+}
+
+#[test]
+fn its_name_says_level_times_and_epochs() {
+    let disk = sim_disk();
+    let samples = vec![Sample::new(-5, 1.0), Sample::new(3, 1.0)];
+    let series = [Series { labels: labels(&[("a", "b")]), samples }];
+    let epochs = BlockMeta { level: 2, epoch_from: 3, epoch_to: 9, ..meta(1) };
+    write(&disk, epochs, &series).unwrap();
+    assert_eq!(disk.paths(), [Path::new("/blk/2--5-3-3-9.blk")]);
+}
+
+#[test]
+fn an_abandoned_writer_leaves_nothing() {
+    let disk = sim_disk();
+    let mut writer = begin(&disk);
+    add(&mut writer, &scraped(10, 10));
+    drop(writer);
+    assert!(disk.paths().is_empty());
+}
+
+#[test]
+fn without_samples_there_is_no_block() {
+    let disk = sim_disk();
+    let mut writer = begin(&disk);
+    writer.add_series(&labels(&[("a", "b")]), &[]).unwrap();
+    writer.add_series(&labels(&[("a", "c")]), &[Columns::default().borrow()]).unwrap();
+    assert_eq!(writer.finish().unwrap(), None);
+    assert!(disk.paths().is_empty());
+}
+
+#[test]
+fn a_series_without_samples_leaves_no_trace() {
+    let disk = sim_disk();
+    let mut writer = begin(&disk);
+    writer.add_series(&labels(&[("a", "empty")]), &[]).unwrap();
+    add(&mut writer, &scraped(1, 1));
+    let info = writer.finish().unwrap().unwrap();
+    let block = open(&disk, &info);
+    let mut lost = Default::default();
+    assert_eq!(block.label_values("a", &[], &mut lost), Vec::<String>::new());
+    assert_eq!(block.series_count(), 1);
+}
+
+#[test]
+fn a_failed_sync_or_full_disk_leaves_no_block() {
+    let disk = sim_disk();
+    let mut writer = begin(&disk);
+    add(&mut writer, &scraped(10, 10));
+    disk.fail_next_syncs(1);
+    let error = writer.finish().unwrap_err();
+    assert!(matches!(error, BlockError::Disk { action: "sync", .. }), "{error}");
+    assert!(disk.paths().is_empty());
+
+    let mut writer = begin(&disk);
+    add(&mut writer, &scraped(10, 10));
+    disk.set_free_bytes(Some(100));
+    let error = writer.finish().unwrap_err();
+    assert!(matches!(error, BlockError::Disk { action: "write" | "sync", .. }), "{error}");
+    assert!(disk.paths().is_empty());
+}
+
+/// Cuts the power after every single change of the disk.
+#[test]
+fn a_power_cut_leaves_a_whole_block_or_none() {
+    let content = scraped(40, 10);
+    let mut n_finished = 0;
+    for n_writes in 0..10 {
+        for seed in 0..20 {
+            let disk = Arc::new(SimDisk::new(seed));
+            disk.create_dir_all(Path::new(DIR)).unwrap();
+            disk.sync_dir(Path::new("/")).unwrap();
+            disk.stop_after(n_writes);
+            let finished = try_write(&disk, &content);
+            disk.crash();
+            let paths = disk.paths();
+            let block = paths.iter().find(|path| is_block_name(path));
+            assert!(block.is_some() || !finished, "a finished block is gone, seed {seed}");
+            if let Some(path) = block {
+                let block = Block::open(Arc::clone(&disk) as _, path, cache()).unwrap();
+                assert_same(&Arc::new(block).select(&everything()).collect::<Vec<_>>(), &content);
+            }
+            n_finished += u32::from(finished);
+        }
+    }
+    assert!(n_finished > 0, "no write was left undisturbed");
+}
+
+fn try_write(disk: &Arc<SimDisk>, content: &[Series]) -> bool {
+    let Ok(mut writer) = BlockWriter::create(Arc::clone(disk) as _, Path::new(DIR), meta(7)) else {
+        return false;
+    };
+    let added = content.iter().try_for_each(|series| {
+        let columns = Columns::of(&series.samples);
+        writer.add_series(&series.labels, &[columns.borrow()])
+    });
+    added.is_ok() && writer.finish().is_ok()
+}
+
+#[test]
+#[should_panic(expected = "out of order")]
+fn series_out_of_order_are_our_mistake() {
+    let disk = sim_disk();
+    let mut content = scraped(2, 1);
+    content.reverse();
+    add(&mut begin(&disk), &content);
+}
+
+#[test]
+#[should_panic(expected = "out of order")]
+fn samples_out_of_order_are_our_mistake() {
+    let mut content = scraped(1, 2);
+    content[0].samples.reverse();
+    add(&mut begin(&sim_disk()), &content);
+}

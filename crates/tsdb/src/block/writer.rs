@@ -1,0 +1,510 @@
+//! Writer: makes a block, series by series in the order of their labels.
+//!
+//! Chunks go to the file as they come; what stays in memory is the dictionary, a few bytes per
+//! chunk, and some recent timestamp columns. The file has a temporary name until all of it is
+//! durable, so a crash leaves either a whole block or a file that the next start removes.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use model::Labels;
+use stdx::Disk;
+
+use super::chunk::{encode_column, encode_samples};
+use super::columns::{ChunkColumns, Columns};
+use super::dictionary::{SortedTags, TagNumbers, encode_names, encode_values};
+use super::footer::{
+    BlockInfo, BlockMeta, Extent, Footer, PARENTS_MAX, encode_header, footer_bytes,
+};
+use super::page::{PAGE_BYTES, PageWriter, page_of};
+use super::series_table::{ChunkRef, ChunkTimes, KIND_FLOATS, SeriesTable};
+use super::spares::{self, SPARED_SERIES_MIN};
+use super::time_columns::{Column, TimeColumns, TimeSlice};
+use super::{BlockError, HEADER_BYTES, Section, postings};
+use crate::codec::values::Hint;
+
+/// The most samples in a chunk of a block of level 0: what a dashboard's query decodes at a time.
+const SAMPLES_PER_CHUNK: usize = 1024;
+/// The same of a merged block, whose data is older: long columns compress better.
+const SAMPLES_PER_MERGED_CHUNK: usize = 8 * 1024;
+/// So many samples of a series are collected before chunks are cut from them.
+const PENDING_SAMPLES_MAX: usize = 32 << 10;
+
+/// See the head of this file.
+pub(crate) struct BlockWriter {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    meta: BlockMeta,
+    /// Dropped before it was finished, the writer removes it.
+    unfinished: Unfinished,
+    pages: PageWriter,
+    tags: TagNumbers,
+    table: SeriesTable,
+    time_columns: TimeColumns,
+    /// Where columns stand that were written twice, and where the second time.
+    column_copies: Vec<(u64, u64)>,
+    series: Option<OpenSeries>,
+    last_labels: Option<Labels>,
+    min_ms: i64,
+    max_ms: i64,
+    n_samples: u64,
+    scratch: Vec<u8>,
+}
+
+/// The series that is being written.
+struct OpenSeries {
+    labels: Labels,
+    pending: Columns,
+    hint: Hint,
+    last_ms: Option<i64>,
+}
+
+struct Unfinished {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    is_there: bool,
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if self.is_there {
+            // If it stays, the next start removes it: its name says that it is not finished.
+            let _stays = self.disk.remove(&self.path);
+        }
+    }
+}
+
+/// `<level>-<first time>-<last time>-<first epoch>-<last epoch>.blk`
+pub(crate) fn block_path(dir: &Path, info: &BlockInfo) -> PathBuf {
+    let BlockMeta { level, epoch_from, epoch_to, .. } = info.meta;
+    let (min_ms, max_ms) = (info.min_ms, info.max_ms);
+    dir.join(format!("{level}-{min_ms}-{max_ms}-{epoch_from}-{epoch_to}.blk"))
+}
+
+/// Whether a file has a finished block's name. What it is says its footer.
+pub(crate) fn is_block_name(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "blk")
+}
+
+/// Whether a file is what a writer left behind that did not finish.
+pub(crate) fn is_unfinished_name(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| path.ends_with(".blk.tmp"))
+}
+
+impl BlockWriter {
+    /// Begins a block in a folder that is there.
+    pub(crate) fn create(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        meta: BlockMeta,
+    ) -> Result<Self, BlockError> {
+        assert!(meta.parents.len() <= PARENTS_MAX, "a block of {} parents", meta.parents.len());
+        assert!(meta.epoch_from <= meta.epoch_to, "a block's epochs end before they begin");
+        let path = dir.join(format!("{:016x}.blk.tmp", meta.id));
+        let failed = |cause| BlockError::Disk { action: "create", path: path.clone(), cause };
+        let file = disk.create(&path).map_err(failed)?;
+        let unfinished = Unfinished { disk: Arc::clone(&disk), path: path.clone(), is_there: true };
+        let mut pages = PageWriter::new(file, meta.id);
+        pages.append(&encode_header(meta.id)).map_err(failed)?;
+        Ok(Self {
+            disk,
+            dir: dir.to_owned(),
+            meta,
+            unfinished,
+            pages,
+            tags: TagNumbers::default(),
+            table: SeriesTable::default(),
+            time_columns: TimeColumns::default(),
+            column_copies: Vec::new(),
+            series: None,
+            last_labels: None,
+            min_ms: i64::MAX,
+            max_ms: i64::MIN,
+            n_samples: 0,
+            scratch: Vec::new(),
+        })
+    }
+
+    /// Adds a series, later in the order of labels than the last. Its chunks rise in time and do
+    /// not overlap; where they are cut is up to the writer. One without samples is left out.
+    pub(crate) fn add_series(
+        &mut self,
+        labels: &Labels,
+        chunks: &[ChunkColumns<'_>],
+    ) -> Result<(), BlockError> {
+        self.begin_series(labels.clone());
+        for chunk in chunks {
+            self.push(*chunk)?;
+        }
+        self.end_series()
+    }
+
+    /// Begins a series, later in the order of labels than the last.
+    pub(super) fn begin_series(&mut self, labels: Labels) {
+        assert!(self.series.is_none(), "a series was begun within another");
+        let is_next = self.last_labels.as_ref().is_none_or(|last| *last < labels);
+        assert!(is_next, "series {labels} came out of order");
+        self.series = Some(OpenSeries {
+            labels,
+            pending: Columns::default(),
+            hint: Hint::default(),
+            last_ms: None,
+        });
+    }
+
+    /// Adds samples to the series, later than those before.
+    pub(super) fn push(&mut self, columns: ChunkColumns<'_>) -> Result<(), BlockError> {
+        let mut series = self.series.take().expect("a series was begun");
+        let (n, last_ms) = (columns.times.len(), series.last_ms);
+        let is_rising = columns.times.windows(2).all(|pair| pair[0] < pair[1])
+            && last_ms.zip(columns.times.first()).is_none_or(|(last, first)| last < *first);
+        assert!(is_rising, "samples of {} came out of order", series.labels);
+        assert!(columns.values.len() == n, "samples of {} lack values", series.labels);
+        assert!([0, n].contains(&columns.starts.len()), "samples of {} lack starts", series.labels);
+        series.last_ms = columns.times.last().copied().or(last_ms);
+        series.pending.extend(columns);
+        let written = if series.pending.len() >= PENDING_SAMPLES_MAX {
+            self.write_pending(&mut series, false)
+        } else {
+            Ok(())
+        };
+        self.series = Some(series);
+        written
+    }
+
+    /// Ends the series.
+    pub(super) fn end_series(&mut self) -> Result<(), BlockError> {
+        let mut series = self.series.take().expect("a series was begun");
+        if !series.pending.is_empty() {
+            self.write_pending(&mut series, true)?;
+        }
+        if self.table.has_chunk() {
+            self.number_series(&series.labels)?;
+            self.last_labels = Some(series.labels);
+        }
+        Ok(())
+    }
+
+    fn number_series(&mut self, labels: &Labels) -> Result<(), BlockError> {
+        let mut tags = Vec::with_capacity(labels.len());
+        for label in labels {
+            let tag = self.tags.number(&label.name, &label.value);
+            tags.push(tag.ok_or_else(|| self.too_large(Section::Dictionary))?);
+        }
+        self.table.end_series(tags);
+        if u32::try_from(self.table.len()).is_err() {
+            return Err(self.too_large(Section::Series));
+        }
+        Ok(())
+    }
+
+    /// Writes what was collected; unless it is all there is, the last chunk stays, as more may
+    /// belong to it.
+    fn write_pending(&mut self, series: &mut OpenSeries, is_all: bool) -> Result<(), BlockError> {
+        let n_max = if self.meta.level == 0 { SAMPLES_PER_CHUNK } else { SAMPLES_PER_MERGED_CHUNK };
+        let mut ends = Vec::new();
+        cut(&series.pending.times, n_max, 0, &mut ends);
+        let n_chunks = if is_all { ends.len() } else { ends.len() - 1 };
+        let mut start = 0;
+        for end in &ends[..n_chunks] {
+            let columns = series.pending.borrow().slice(start..*end);
+            self.write_chunk(columns, &mut series.hint)?;
+            start = *end;
+        }
+        series.pending.drop_first(start);
+        Ok(())
+    }
+
+    fn write_chunk(
+        &mut self,
+        columns: ChunkColumns<'_>,
+        hint: &mut Hint,
+    ) -> Result<(), BlockError> {
+        let slice = match self.time_columns.find(columns.times) {
+            Some(slice) => slice,
+            None => self.write_column(columns.times)?,
+        };
+        let mut bytes = std::mem::take(&mut self.scratch);
+        bytes.clear();
+        let (values_bytes, starts_bytes) = encode_samples(columns, hint, &mut bytes);
+        let offset = self.append(&bytes)?;
+        self.scratch = bytes;
+        let times = chunk_times(columns.times, slice);
+        self.min_ms = self.min_ms.min(times.min_ms);
+        self.max_ms = self.max_ms.max(times.max_ms);
+        self.n_samples += u64::from(times.n_samples);
+        let kind = KIND_FLOATS;
+        self.table.push_chunk(ChunkRef { kind, times, offset, values_bytes, starts_bytes });
+        Ok(())
+    }
+
+    fn write_column(&mut self, times: &[i64]) -> Result<TimeSlice, BlockError> {
+        let mut bytes = Vec::new();
+        encode_column(times, &mut bytes);
+        let column = self.append(&bytes)?;
+        for forgotten in self.time_columns.keep(column, times) {
+            self.write_copy(&forgotten)?;
+        }
+        Ok(TimeSlice { column, first: 0 })
+    }
+
+    /// Writes a column that many chunks use a second time, on another page than the first.
+    fn write_copy(&mut self, column: &Column) -> Result<(), BlockError> {
+        let is_elsewhere = page_of(self.pages.offset()) > page_of(column.offset);
+        if column.is_spared() && is_elsewhere {
+            let mut bytes = Vec::new();
+            encode_column(&column.times, &mut bytes);
+            let copy = self.append(&bytes)?;
+            self.column_copies.push((column.offset, copy));
+        }
+        Ok(())
+    }
+
+    /// Appends content and says where it stands.
+    fn append(&mut self, bytes: &[u8]) -> Result<u64, BlockError> {
+        let offset = self.pages.offset();
+        self.pages.append(bytes).map_err(|cause| self.failed("write", cause))?;
+        Ok(offset)
+    }
+
+    fn failed(&self, action: &'static str, cause: io::Error) -> BlockError {
+        BlockError::Disk { action, path: self.unfinished.path.clone(), cause }
+    }
+
+    fn too_large(&self, section: Section) -> BlockError {
+        BlockError::TooLarge { path: self.unfinished.path.clone(), section }
+    }
+
+    /// Writes the tables and the footer and gives the block its name. When it returns, the block is
+    /// durable. Without any sample there is no block.
+    pub(crate) fn finish(mut self) -> Result<Option<BlockInfo>, BlockError> {
+        assert!(self.series.is_none(), "a block was finished within a series");
+        if self.table.len() == 0 {
+            return Ok(None);
+        }
+        let footer = self.write_tables()?;
+        let info = footer.info();
+        let Self { disk, dir, mut unfinished, pages, .. } = self;
+        let tmp = unfinished.path.clone();
+        let failed = |action, cause| BlockError::Disk { action, path: tmp.clone(), cause };
+        pages.finish().map_err(|cause| failed("sync", cause))?;
+        disk.rename(&tmp, &block_path(&dir, &info)).map_err(|cause| failed("rename", cause))?;
+        unfinished.is_there = false;
+        disk.sync_dir(&dir).map_err(|cause| failed("sync the folder of", cause))?;
+        Ok(Some(info))
+    }
+
+    fn write_tables(&mut self) -> Result<Footer, BlockError> {
+        for column in std::mem::take(&mut self.time_columns).into_columns() {
+            self.write_copy(&column)?;
+        }
+        let tables = self.encode_tables()?;
+        let data_end = self.pages.offset();
+        let n_names = tables.n_names;
+        let footer_len = footer_bytes(self.meta.parents.len()) as u64;
+        let guide_len = tables.guide.len() as u64;
+        let is_large = tables.are_large();
+        let first_guide = data_end + footer_len;
+        let series_at = if is_large { first_guide + guide_len } else { data_end };
+        let extent = |offset, bytes: &Vec<u8>| Extent { offset, bytes: bytes.len() as u64 };
+        let series = extent(series_at, &tables.series);
+        let dictionary = extent(series.end(), &tables.dictionary);
+        let postings = extent(dictionary.end(), &tables.postings);
+        let last_guide = postings.end();
+        let footer = Footer {
+            meta: self.meta.clone(),
+            min_ms: self.min_ms,
+            max_ms: self.max_ms,
+            n_series: self.table.len() as u32,
+            n_samples: self.n_samples,
+            n_names,
+            n_tags: tables.n_tags,
+            names_bytes: tables.names_bytes,
+            spares_bytes: tables.spares_bytes,
+            data_end,
+            series,
+            dictionary,
+            postings,
+            guides: [if is_large { first_guide } else { last_guide }, last_guide],
+            content_bytes: last_guide + guide_len + footer_len,
+        };
+        assert_eq!(guide_len, footer.guide_bytes(), "a guide has another length");
+        let footer_content = footer.encode();
+        if is_large {
+            self.append(&footer_content)?;
+            self.append(&tables.guide)?;
+        }
+        for bytes in [&tables.series, &tables.dictionary, &tables.postings, &tables.guide] {
+            self.append(bytes)?;
+        }
+        self.append(&footer_content)?;
+        assert_eq!(self.pages.offset(), footer.content_bytes, "a footer lies about its block");
+        Ok(footer)
+    }
+
+    fn encode_tables(&mut self) -> Result<Tables, BlockError> {
+        let tags = std::mem::take(&mut self.tags).into_sorted();
+        let n_tags = tags.iter().map(|(_, values)| values.len()).sum();
+        self.table.renumber(&final_numbers(&tags, n_tags));
+        let lists = PostingsLists::of(&self.table, n_tags);
+        let (series, series_groups) = self.table.encode();
+        let values = tags.iter().flat_map(|(_, values)| values).map(|(value, _)| value.as_str());
+        let (dictionary, value_groups) = encode_values(values);
+        let (postings, list_groups) = postings::encode(lists.iter());
+        let mut n_before = 0;
+        let mut guide = encode_names(tags.iter().map(|(name, values)| {
+            let of_name = n_before..n_before + values.len();
+            n_before = of_name.end;
+            (name.as_str(), values.len(), lists.total(of_name))
+        }));
+        let are_large = are_large(&[&series, &dictionary, &postings]);
+        let spares = self.encode_spares(&tags, are_large.then_some(&lists));
+        for (section, bytes) in [
+            (Section::Series, &series),
+            (Section::Dictionary, &dictionary),
+            (Section::Postings, &postings),
+            (Section::Guide, &guide),
+        ] {
+            if u32::try_from(bytes.len()).is_err() {
+                return Err(self.too_large(section));
+            }
+        }
+        let (names_bytes, spares_bytes) = (guide.len() as u32, spares.len() as u32);
+        guide.extend_from_slice(&spares);
+        let groups = value_groups.into_iter().zip(list_groups).flat_map(|(v, l)| [v, l]);
+        for group in series_groups.into_iter().chain(groups) {
+            guide.extend_from_slice(&(group as u32).to_le_bytes());
+        }
+        let (n_names, n_tags) = (tags.len() as u32, n_tags as u32);
+        Ok(Tables {
+            series,
+            dictionary,
+            postings,
+            guide,
+            names_bytes,
+            spares_bytes,
+            n_names,
+            n_tags,
+        })
+    }
+
+    /// Values are spared only where the guide is on another page than they.
+    fn encode_spares(&mut self, tags: &SortedTags, lists: Option<&PostingsLists>) -> Vec<u8> {
+        self.column_copies.sort_unstable();
+        let values = tags.iter().flat_map(|(_, values)| values).map(|(value, _)| value.as_str());
+        let used = (0..).zip(values).zip(lists.into_iter().flat_map(PostingsLists::iter));
+        let spared = used.filter(|(_, list)| list.len() >= SPARED_SERIES_MIN);
+        let spared: Vec<(u32, &str)> = spared.map(|(value, _)| value).collect();
+        spares::encode(&self.column_copies, spared.into_iter())
+    }
+}
+
+/// What follows the chunks.
+struct Tables {
+    series: Vec<u8>,
+    dictionary: Vec<u8>,
+    postings: Vec<u8>,
+    guide: Vec<u8>,
+    names_bytes: u32,
+    spares_bytes: u32,
+    n_names: u32,
+    n_tags: u32,
+}
+
+impl Tables {
+    /// Whether a guide before them and one after them are on different pages.
+    fn are_large(&self) -> bool {
+        are_large(&[&self.series, &self.dictionary, &self.postings])
+    }
+}
+
+fn are_large(tables: &[&Vec<u8>]) -> bool {
+    tables.iter().map(|table| table.len()).sum::<usize>() > PAGE_BYTES
+}
+
+/// For each tag as it was first numbered its number in the dictionary.
+fn final_numbers(tags: &SortedTags, n_tags: usize) -> Vec<u32> {
+    let mut numbers = vec![0; n_tags];
+    let in_order = tags.iter().flat_map(|(_, values)| values);
+    for (number, (_, first)) in in_order.enumerate() {
+        numbers[*first as usize] = number as u32;
+    }
+    numbers
+}
+
+/// The series of every tag, one list after the other.
+struct PostingsLists {
+    ends: Vec<usize>,
+    series: Vec<u32>,
+}
+
+impl PostingsLists {
+    fn of(table: &SeriesTable, n_tags: usize) -> Self {
+        let mut ends = vec![0; n_tags];
+        for tag in table.tags().flatten() {
+            ends[*tag as usize] += 1;
+        }
+        let mut total = 0;
+        for end in &mut ends {
+            // For now where the list begins; filling it moves that to where it ends.
+            total += std::mem::replace(end, total);
+        }
+        let mut series = vec![0; total];
+        for (index, tags) in table.tags().enumerate() {
+            for tag in tags {
+                let end = &mut ends[*tag as usize];
+                series[*end] = index as u32;
+                *end += 1;
+            }
+        }
+        Self { ends, series }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u32]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.series[start..*end])
+    }
+
+    /// The length of all lists of these tags.
+    fn total(&self, tags: std::ops::Range<usize>) -> u64 {
+        let end = |n_tags: usize| n_tags.checked_sub(1).map_or(0, |last| self.ends[last]);
+        (end(tags.end) - end(tags.start)) as u64
+    }
+}
+
+fn chunk_times(times: &[i64], slice: TimeSlice) -> ChunkTimes {
+    let (Some(min_ms), Some(max_ms)) = (times.first(), times.last()) else {
+        unreachable!("a chunk is never empty");
+    };
+    ChunkTimes {
+        min_ms: *min_ms,
+        max_ms: *max_ms,
+        n_samples: times.len() as u32,
+        column: slice.column,
+        first: slice.first,
+    }
+}
+
+/// Where to cut samples, which follow `before` others, into chunks of at most `n_max`. Cuts are at
+/// times that are multiples of a high power of two, so that series of the same scrape are cut at
+/// the same places wherever each of them begins, and share their columns.
+fn cut(times: &[i64], n_max: usize, before: usize, ends: &mut Vec<usize>) {
+    let (Some(first), Some(last)) = (times.first(), times.last()) else {
+        return;
+    };
+    if times.len() <= n_max {
+        ends.push(before + times.len());
+        return;
+    }
+    // As unsigned numbers of the same order: the highest bit in which first and last differ.
+    let highest = 63 - (first ^ last).leading_zeros();
+    let middle = if highest == 63 { 0 } else { last >> highest << highest };
+    let at = times.partition_point(|t| *t < middle);
+    cut(&times[..at], n_max, before, ends);
+    cut(&times[at..], n_max, before + at, ends);
+}
+
+const _: () = assert!(SAMPLES_PER_MERGED_CHUNK <= super::CHUNK_SAMPLES_MAX);
+const _: () = assert!(SAMPLES_PER_MERGED_CHUNK < PENDING_SAMPLES_MAX);
+const _: () = assert!(HEADER_BYTES < PAGE_BYTES);

@@ -1,0 +1,110 @@
+//! Decimals: doubles as whole numbers of tenths, hundredths, ..., as people and programs print
+//! them (after ALP). 21.37 is 2137 of `10^-2`.
+//!
+//! A value counts as decimal only if the division gives its very bits again.
+
+use std::f64::consts::LOG10_2;
+
+/// The greatest exponent: powers of ten up to this one are exact doubles.
+pub(super) const EXPONENT_MAX: u8 = 22;
+
+const POWERS: [f64; EXPONENT_MAX as usize + 1] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+];
+
+/// Adding it leaves a small double rounded to a whole number in the lowest bits: above 2^52 the
+/// last bit of a double counts ones. Half as much again, so that negative numbers work as well.
+const ROUNDER: f64 = 6_755_399_441_055_744.0;
+/// Whole numbers of tenths and less stay within this, where the rounder works: 2^51.
+const SCALED_MAX: f64 = 2_251_799_813_685_248.0;
+
+/// Turns values into whole numbers of `10^-exponent`, and tells how many are not what they were.
+/// Those become the number before them, which costs least.
+pub(super) fn to_ints(values: &[u64], exponent: u8, ints: &mut Vec<i64>, misses: &mut Vec<u32>) {
+    ints.clear();
+    misses.clear();
+    let mut n_misses = 0;
+    if exponent == 0 {
+        ints.extend(values.iter().map(|bits| {
+            let int = f64::from_bits(*bits) as i64;
+            n_misses += usize::from((int as f64).to_bits() != *bits);
+            int
+        }));
+    } else {
+        let power = POWERS[usize::from(exponent)];
+        ints.extend(values.iter().map(|bits| {
+            let (int, is_exact) = scale(*bits, power);
+            n_misses += usize::from(!is_exact);
+            int
+        }));
+    }
+    if n_misses > 0 {
+        fill_misses(values, exponent, ints, misses);
+    }
+}
+
+fn scale(bits: u64, power: f64) -> (i64, bool) {
+    let scaled = f64::from_bits(bits) * power;
+    let int = (scaled + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits());
+    let is_exact = unscale(int, power) == bits && scaled.abs() <= SCALED_MAX;
+    (int as i64, is_exact)
+}
+
+/// The bits of the double that a whole number within 2^51 stands for.
+fn unscale(int: u64, power: f64) -> u64 {
+    let double = f64::from_bits(int.wrapping_add(ROUNDER.to_bits())) - ROUNDER;
+    (double / power).to_bits()
+}
+
+fn fill_misses(values: &[u64], exponent: u8, ints: &mut [i64], misses: &mut Vec<u32>) {
+    let power = POWERS[usize::from(exponent)];
+    let is_miss = |bits: u64, int: i64| {
+        if exponent == 0 { (int as f64).to_bits() != bits } else { !scale(bits, power).1 }
+    };
+    let hits = values.iter().zip(&*ints).find(|(bits, int)| !is_miss(**bits, **int));
+    let mut before = hits.map_or(0, |(_, int)| *int);
+    for (i, (bits, int)) in values.iter().zip(ints).enumerate() {
+        if is_miss(*bits, *int) {
+            misses.push(i as u32);
+            *int = before;
+        }
+        before = *int;
+    }
+}
+
+/// Turns whole numbers of `10^-exponent` into the bits of doubles, in their place.
+pub(super) fn from_ints(words: &mut [u64], exponent: u8) {
+    if exponent == 0 {
+        for word in words {
+            *word = (*word as i64 as f64).to_bits();
+        }
+        return;
+    }
+    let power = POWERS[usize::from(exponent)];
+    for word in words {
+        *word = unscale(*word, power);
+    }
+}
+
+/// The least exponent with which a value is decimal.
+pub(super) fn exponent_of(bits: u64) -> Option<u8> {
+    let value = f64::from_bits(bits & !(1 << 63));
+    if value.trunc() == value && value < 9.2e18 {
+        // -0.0 is no whole number: it would come back without its sign.
+        return (bits != 1 << 63).then_some(0);
+    }
+    // The greatest exponent that keeps the number within 2^51.
+    let n_integer_bits = (bits >> 52 & 0x7ff) as i32 - 1022;
+    let greatest = ((51 - n_integer_bits) as f64 * LOG10_2) as i32;
+    let mut exponent = u8::try_from(greatest.min(i32::from(EXPONENT_MAX))).ok()?;
+    let (mut int, is_exact) = scale(value.to_bits(), POWERS[usize::from(exponent)]);
+    if !is_exact || int == 0 {
+        return None;
+    }
+    while exponent > 0 && int % 10 == 0 {
+        int /= 10;
+        exponent -= 1;
+    }
+    Some(exponent)
+}

@@ -1,0 +1,116 @@
+//! Memory: what the bodies of all pushes under way may take together. One body is bounded by its
+//! handler; here many large ones at one time are, and a slow sender holds only what it has sent.
+
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody as _};
+use axum::http::StatusCode;
+use futures_util::StreamExt as _;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::error::ApiError;
+
+/// Bytes of all bodies together, as sent and decompressed.
+const BYTES_MAX: usize = 256 << 20;
+/// A sender that has not sent its whole body by then is let go. Longer than the 30 seconds after
+/// which Prometheus gives up by itself: that it repeats, while it takes an answer for final.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The memory is the process', however many servers it has.
+static BYTES: Semaphore = Semaphore::const_new(BYTES_MAX);
+
+/// Room for some bytes. Dropping it makes room for others.
+#[derive(Debug)]
+pub(super) struct Room(SemaphorePermit<'static>);
+
+impl Room {
+    /// Room for `n_bytes`, or 429 while others have it.
+    pub(super) fn reserve(n_bytes: usize) -> Result<Self, ApiError> {
+        let permit = u32::try_from(n_bytes).ok().and_then(|n| BYTES.try_acquire_many(n).ok());
+        permit.map(Self).ok_or_else(|| {
+            let detail = format!("bodies under way take all of the {BYTES_MAX} bytes they may");
+            ApiError::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(1)
+        })
+    }
+}
+
+/// A body and the room it takes.
+#[derive(Debug)]
+pub(super) struct HeldBody {
+    pub(super) bytes: Vec<u8>,
+    room: Room,
+}
+
+impl HeldBody {
+    /// Reads a whole body of at most `bytes_max`.
+    pub(super) async fn read(body: Body, bytes_max: usize) -> Result<Self, ApiError> {
+        if body.size_hint().lower() > bytes_max as u64 {
+            return Err(too_large(bytes_max));
+        }
+        let reading = Self::read_frames(body, bytes_max);
+        tokio::time::timeout(BODY_TIMEOUT, reading).await.unwrap_or_else(|_| {
+            let detail = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
+            Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, detail))
+        })
+    }
+
+    async fn read_frames(body: Body, bytes_max: usize) -> Result<Self, ApiError> {
+        let mut held = Self { bytes: Vec::new(), room: Room::reserve(0)? };
+        let mut frames = body.into_data_stream();
+        while let Some(frame) = frames.next().await {
+            let frame = frame.map_err(|error| {
+                ApiError::new(StatusCode::BAD_REQUEST, format!("cannot read the body: {error}"))
+            })?;
+            if held.bytes.len() + frame.len() > bytes_max {
+                return Err(too_large(bytes_max));
+            }
+            held.room.0.merge(Room::reserve(frame.len())?.0);
+            held.bytes.extend_from_slice(&frame);
+        }
+        Ok(held)
+    }
+}
+
+fn too_large(bytes_max: usize) -> ApiError {
+    let detail = format!("the body is larger than {} MiB", bytes_max >> 20);
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, Bytes};
+    use axum::http::StatusCode;
+    use axum::response::IntoResponse as _;
+    use futures_util::stream;
+
+    use super::{BYTES_MAX, HeldBody, Room};
+    use crate::error::ApiError;
+
+    fn status<T: std::fmt::Debug>(result: Result<T, ApiError>) -> StatusCode {
+        result.unwrap_err().into_response().status()
+    }
+
+    /// A body that does not say how long it is.
+    fn endless(frames: usize) -> Body {
+        let frame = || Ok::<_, std::io::Error>(Bytes::from_static(&[0; 1000]));
+        Body::from_stream(stream::iter(std::iter::repeat_with(frame).take(frames)))
+    }
+
+    /// One test, because the room is the process'.
+    #[tokio::test]
+    async fn bodies_are_bounded_alone_and_together() {
+        let held = HeldBody::read(endless(10), 10_000).await.unwrap();
+        assert_eq!(held.bytes.len(), 10_000);
+        assert_eq!(status(HeldBody::read(endless(11), 10_000).await), 413);
+        assert_eq!(status(HeldBody::read(Body::from(vec![0; 10_001]), 10_000).await), 413);
+
+        assert_eq!(status(Room::reserve(BYTES_MAX)), 429, "the first body is still there");
+        let rest = Room::reserve(BYTES_MAX - 10_000).unwrap();
+        assert_eq!(status(HeldBody::read(endless(1), 10_000).await), 429);
+        drop(held);
+        HeldBody::read(endless(10), 10_000).await.unwrap();
+        drop(rest);
+        Room::reserve(BYTES_MAX).unwrap();
+        assert_eq!(status(Room::reserve(usize::MAX)), 429);
+    }
+}

@@ -1,0 +1,5 @@
+//! Samples that other programs push in formats of their own. Each format is read by `wire` and
+//! enters storage by the one ingest path, as our own push API does; an answer means durable.
+
+mod memory;
+pub(crate) mod remote_write;

@@ -1,0 +1,254 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::IntoResponse as _;
+use expect_test::{Expect, expect};
+use model::Matcher;
+use parking_lot::Mutex;
+use storage::memory::MemoryStore;
+use storage::{AppendError, Appender, Commit, Ingest, LimitError, Limits, Querier, Row, Select};
+
+use super::{LABEL_BYTES_MAX, ROWS_MAX, store};
+
+struct StoppedClock;
+
+impl stdx::Clock for StoppedClock {
+    fn now_ms(&self) -> i64 {
+        0
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+fn ingest(appender: Arc<dyn Appender>) -> Ingest {
+    Ingest::new(appender, Limits::default(), Arc::new(StoppedClock))
+}
+
+/// A field of fewer than 16384 bytes.
+fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
+    let length = bytes.len();
+    let length = if length < 128 {
+        vec![length as u8]
+    } else {
+        vec![length as u8 | 128, (length >> 7) as u8]
+    };
+    [&[tag][..], &length, bytes].concat()
+}
+
+fn label((name, value): &(&str, &str)) -> Vec<u8> {
+    field(0x0a, &[field(0x0a, name.as_bytes()), field(0x12, value.as_bytes())].concat())
+}
+
+/// A series whose samples have these times and no value, that is 0.
+fn series(labels: &[(&str, &str)], times: &[u8]) -> Vec<u8> {
+    let labels = labels.iter().flat_map(label);
+    let samples = times.iter().flat_map(|t_ms| [0x12, 2, 0x10, *t_ms]);
+    let fields: Vec<u8> = labels.chain(samples).collect();
+    let mut out = vec![0x0a];
+    let mut length = fields.len();
+    while length >= 128 {
+        out.push(length as u8 | 128);
+        length >>= 7;
+    }
+    out.push(length as u8);
+    out.extend(fields);
+    out
+}
+
+/// The answer's detail, or nothing when all was stored, and then the series that are stored.
+async fn told(kept: &Arc<MemoryStore>, message: &[u8]) -> String {
+    let ingest = ingest(Arc::clone(kept) as _);
+    let answer = match store(&ingest, message) {
+        Ok(stored) => stored.durable().await,
+        Err(error) => Err(error),
+    };
+    let mut told = match answer {
+        Ok(()) => "stored\n".to_owned(),
+        Err(error) => {
+            let response = error.into_response();
+            let status = response.status().as_u16();
+            let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            format!("{status} {}\n", body["detail"].as_str().unwrap())
+        }
+    };
+    let every = Select {
+        matchers: vec![Matcher::not_equal("__name__", "")],
+        start_ms: i64::MIN,
+        end_ms: i64::MAX,
+    };
+    for series in kept.select(&every).unwrap().map(Result::unwrap) {
+        let times: Vec<i64> = series.samples.iter().map(|sample| sample.t_ms).collect();
+        told.push_str(&format!("{} {times:?}\n", series.labels));
+    }
+    told
+}
+
+async fn check(message: &[u8], expected: &Expect) {
+    expected.assert_eq(&told(&Arc::default(), message).await);
+}
+
+const GOOD: &[(&str, &str)] = &[("__name__", "good"), ("job", "a")];
+
+#[tokio::test]
+async fn all_samples_of_all_series_are_stored() {
+    let message = [series(GOOD, &[1, 2, 3]), series(&[("__name__", "other")], &[1])].concat();
+    check(
+        &message,
+        &expect![[r#"
+        stored
+        good{job="a"} [1, 2, 3]
+        other{} [1]
+    "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_is_stored_of_nothing() {
+    check(
+        b"",
+        &expect![[r#"
+        stored
+    "#]],
+    )
+    .await;
+    // Metadata alone, a series without samples, and one without anything.
+    check(
+        &field(0x1a, b"metadata"),
+        &expect![[r#"
+        stored
+    "#]],
+    )
+    .await;
+    check(
+        &[series(GOOD, &[]), series(&[], &[])].concat(),
+        &expect![[r#"
+        stored
+    "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn bad_series_are_named_and_the_others_stored() {
+    let long = "x".repeat(5000);
+    let message = [
+        series(&[("__name__", "first")], &[1]),
+        series(&[("job", "nameless")], &[1]),
+        series(&[("__name__", "twice"), ("a", "1"), ("a", "2")], &[1, 2]),
+        series(&[("__name__", "long"), ("a", &long)], &[1, 2]),
+        series(GOOD, &[1]),
+        series(&[("__name__", "nul"), ("a", "\0")], &[1]),
+    ];
+    check(&message.concat(), &expect![[r#"
+        400 4 series refused in whole or part, all else stored: series 2: label "a" is given twice; series 1: the metric name is empty; series 3: "long": the value of label "a" has 5000 bytes, at most 4096 are taken; series 5: "nul": label "a" contains a NUL character
+        first{} [1]
+        good{job="a"} [1]
+    "#]]).await;
+    let many: Vec<u8> = message[1].repeat(7);
+    check(&[&message[0][..], &many].concat(), &expect![[r#"
+        400 7 series refused in whole or part, all else stored: series 1: the metric name is empty; series 2: the metric name is empty; series 3: the metric name is empty; series 4: the metric name is empty; series 5: the metric name is empty; and more
+        first{} [1]
+    "#]]).await;
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_refused_whole() {
+    let message = [series(GOOD, &[1]), b"\x0a\x7f".to_vec()].concat();
+    check(
+        &message,
+        &expect![[r#"
+        400 the message is no protobuf of a WriteRequest: byte 34: the message ends within a field
+    "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn histograms_and_exemplars_do_no_harm_and_are_counted() {
+    let labels: Vec<u8> = GOOD.iter().flat_map(label).collect();
+    let with = [labels, field(0x1a, b"exemplar"), field(0x22, b"histogram")].concat();
+    let ingest = ingest(Arc::new(MemoryStore::default()));
+    store(&ingest, &field(0x0a, &with)).unwrap().durable().await.unwrap();
+    for cause in [LimitError::Exemplar, LimitError::NativeHistogram] {
+        let at = LimitError::REASONS.iter().position(|word| *word == cause.reason()).unwrap();
+        assert_eq!(ingest.meter().rejected[at].get(), 1, "{cause}");
+    }
+}
+
+/// Says how many rows each call had.
+#[derive(Default)]
+struct Calls(Mutex<Vec<usize>>);
+
+impl Appender for Calls {
+    fn append(&self, rows: Vec<Row>) -> Result<Commit, AppendError> {
+        self.0.lock().push(rows.len());
+        Ok(Commit::done())
+    }
+}
+
+#[tokio::test]
+async fn one_call_is_bounded_in_rows_and_in_bytes() {
+    let calls = Arc::new(Calls::default());
+    let many = series(GOOD, &vec![1; 2 * ROWS_MAX + 1]);
+    store(&ingest(Arc::clone(&calls) as _), &many).unwrap().durable().await.unwrap();
+    assert_eq!(*calls.0.lock(), [ROWS_MAX, ROWS_MAX, 1]);
+
+    calls.0.lock().clear();
+    let value = "x".repeat(4000);
+    let heavy = series(&[("__name__", "heavy"), ("a", &value)], &vec![1; 3000]);
+    store(&ingest(Arc::clone(&calls) as _), &heavy).unwrap().durable().await.unwrap();
+    let bytes = calls.0.lock().iter().max().unwrap() * 4000;
+    assert!((LABEL_BYTES_MAX / 2..=LABEL_BYTES_MAX).contains(&bytes), "{:?}", calls.0.lock());
+    assert_eq!(calls.0.lock().iter().sum::<usize>(), 3000);
+}
+
+/// The rejected rows of a second call are named by their own series.
+#[tokio::test]
+async fn series_are_named_beyond_the_first_call() {
+    let message =
+        [series(GOOD, &vec![1; ROWS_MAX]), series(&[("__name__", "bad"), ("a", "\0")], &[1])];
+    let ingest = ingest(Arc::new(Calls::default()));
+    let error = store(&ingest, &message.concat()).unwrap().durable().await.unwrap_err();
+    assert!(format!("{error:?}").contains("series 1: \\\"bad\\\""), "{error:?}");
+}
+
+struct Refusing(AppendError);
+
+impl Appender for Refusing {
+    fn append(&self, _: Vec<Row>) -> Result<Commit, AppendError> {
+        Err(self.0.clone())
+    }
+}
+
+/// A commit that fails.
+struct Losing;
+
+impl Appender for Losing {
+    fn append(&self, _: Vec<Row>) -> Result<Commit, AppendError> {
+        Ok(Commit::pending().1)
+    }
+}
+
+#[tokio::test]
+async fn what_the_sender_must_send_again_is_429_or_5xx() {
+    let status = async |appender: Arc<dyn Appender>| {
+        // One bad series does not make a refusal that the sender would take for final.
+        let message = [series(GOOD, &[1]), series(&[("job", "nameless")], &[1])].concat();
+        let answer = match store(&ingest(appender), &message) {
+            Ok(stored) => stored.durable().await,
+            Err(error) => Err(error),
+        };
+        let response = answer.unwrap_err().into_response();
+        (response.status().as_u16(), response.headers().contains_key("retry-after"))
+    };
+    let reason = String::new();
+    let retry_after = Duration::from_secs(1);
+    let overloaded = AppendError::Overloaded { reason: reason.clone(), retry_after };
+    assert_eq!(status(Arc::new(Refusing(overloaded))).await, (429, true));
+    assert_eq!(status(Arc::new(Refusing(AppendError::Unavailable { reason }))).await, (503, true));
+    assert_eq!(status(Arc::new(Losing)).await, (503, true));
+}

@@ -1,0 +1,241 @@
+//! Remote write: what Prometheus and its kin push is taken, kept and found again, and a sender is
+//! told what it must know to go on, to drop, or to come back.
+
+use std::fs;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use e2e::{Answer, Client, Peer, Server, Starting, eventually, free_port, peer};
+
+use crate::shared::{keyed, page, stored};
+
+const PATH: &str = "/api/v1/write";
+
+fn client() -> Client {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| Server::with_config("[collect]\nenabled = false\n")).client()
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    since.as_millis() as u64
+}
+
+fn varint(mut value: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+    out
+}
+
+/// A protobuf field with bytes in it.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    [vec![number << 3 | 2], varint(bytes.len() as u64), bytes.to_vec()].concat()
+}
+
+/// A series with one sample, as a field of a message.
+fn series(labels: &[(&str, &str)], value: f64, t_ms: u64) -> Vec<u8> {
+    let label = |(name, value): &(&str, &str)| {
+        field(1, &[field(1, name.as_bytes()), field(2, value.as_bytes())].concat())
+    };
+    let mut fields: Vec<u8> = labels.iter().flat_map(label).collect();
+    let sample = [&[0x09][..], &value.to_le_bytes(), &[0x10], &varint(t_ms)].concat();
+    fields.extend(field(2, &sample));
+    field(1, &fields)
+}
+
+/// A snappy block that repeats nothing.
+fn block(message: &[u8]) -> Vec<u8> {
+    let mut out = varint(message.len() as u64);
+    for chunk in message.chunks(1 << 16) {
+        // A literal whose length stands in two bytes.
+        out.push(61 << 2);
+        out.extend(((chunk.len() - 1) as u16).to_le_bytes());
+        out.extend(chunk);
+    }
+    out
+}
+
+fn send_block(client: &Client, body: Vec<u8>) -> Answer {
+    client
+        .request("POST", PATH)
+        .header("Content-Type", "application/x-protobuf")
+        .header("Content-Encoding", "snappy")
+        .header("X-Prometheus-Remote-Write-Version", "0.1.0")
+        .body(body)
+        .send()
+}
+
+fn send(client: &Client, message: &[u8]) -> Answer {
+    send_block(client, block(message))
+}
+
+/// The last value that a metric has now.
+#[track_caller]
+fn last(client: &Client, metric: &str) -> Option<f64> {
+    stored(client, &format!("metric={metric}")).last().copied()
+}
+
+#[test]
+fn what_is_written_is_found() {
+    let message = series(&[("__name__", "rw_found"), ("job", "a")], 1.5, now_ms());
+    let answer = send(&client(), &message).expect(204);
+    assert!(answer.body.is_empty());
+    assert_eq!(last(&client(), "rw_found"), Some(1.5));
+    // A sender that heard no answer sends the same again.
+    send(&client(), &message).expect(204);
+    assert_eq!(last(&client(), "rw_found&label=job%3Da"), Some(1.5));
+    let slash = client().request("POST", "/api/v1/write/").body(block(&message));
+    slash.send().expect(204);
+}
+
+#[test]
+fn thousands_of_series_come_in_one_message() {
+    let t_ms = now_ms();
+    let one =
+        |i: u32| series(&[("__name__", "rw_many"), ("i", &i.to_string())], f64::from(i), t_ms);
+    let message: Vec<u8> = (0..10_000).flat_map(one).collect();
+    send(&client(), &message).expect(204);
+    assert_eq!(last(&client(), "rw_many&sum=true&label=i%3D9999"), Some(9999.0));
+    assert_eq!(last(&client(), "rw_many&label=i%3D0"), Some(0.0));
+}
+
+#[test]
+fn bad_series_are_refused_and_the_others_kept() {
+    let t_ms = now_ms();
+    let message = [
+        series(&[("__name__", "rw_kept"), ("i", "0")], 7.0, t_ms),
+        series(&[("__name__", "rw_twice"), ("a", "1"), ("a", "2")], 1.0, t_ms),
+        series(&[("job", "rw_nameless")], 1.0, t_ms),
+        series(&[("__name__", "rw_early")], 1.0, t_ms + 48 * 3_600_000),
+        series(&[("a", "unsorted"), ("__name__", "rw_sorted")], 8.0, t_ms),
+    ];
+    let refused = send(&client(), &message.concat()).refused(400);
+    let detail = refused["detail"].as_str().unwrap();
+    for word in ["3 series", "series 1", "given twice", "series 2", "rw_early", "ahead"] {
+        assert!(detail.contains(word), "no {word:?} in {detail}");
+    }
+    assert_eq!(last(&client(), "rw_kept"), Some(7.0));
+    assert_eq!(last(&client(), "rw_sorted"), Some(8.0));
+    assert_eq!(last(&client(), "rw_twice"), None);
+    assert_eq!(last(&client(), "rw_early"), None);
+    let page = page(&client());
+    let rejected = |reason: &str| {
+        let mut all = page.all("pharos_ingest_rejected_total");
+        all.find(|one| one.labels["reason"] == reason).map(|one| one.value)
+    };
+    assert!(rejected("bad_labels") >= Some(1.0));
+    assert!(rejected("no_metric_name") >= Some(1.0));
+}
+
+#[test]
+fn what_is_not_stored_yet_does_no_harm() {
+    send(&client(), b"").expect(204);
+    send(&client(), &field(3, b"metadata")).expect(204);
+    let labels = field(1, &[field(1, b"__name__"), field(2, b"rw_histogram")].concat());
+    let histogram = field(1, &[labels, field(3, b""), field(4, b"")].concat());
+    send(&client(), &histogram).expect(204);
+}
+
+#[test]
+fn other_bytes_are_refused_for_good() {
+    let claim = |bytes: u64| [varint(bytes), vec![0; 3 << 20]].concat();
+    for (body, status, word) in [
+        (Vec::new(), 400, "snappy"),
+        (b"\x10this is not snappy".to_vec(), 400, "snappy"),
+        (b"\xff\x06\x00\x00sNaPpY".to_vec(), 400, "stream"),
+        (block(b"\xff\xff\xff\xff\xff"), 400, "WriteRequest"),
+        // Seven bytes claim 4 GiB; and 33 MiB that could be true.
+        (b"\xff\xff\xff\xff\x0f\x00a".to_vec(), 400, "cannot hold"),
+        (claim(33 << 20), 413, "at most"),
+        (vec![0; 33 << 20], 413, "32 MiB"),
+    ] {
+        let refused = send_block(&client(), body).refused(status);
+        assert!(refused["detail"].as_str().unwrap().contains(word), "no {word:?} in {refused}");
+    }
+    let endless = client().request("POST", PATH).body(vec![0; 33 << 20]).chunked();
+    endless.send().refused(413);
+    assert_eq!(page(&client()).only("pharos_http_panics_total"), 0.0);
+}
+
+#[test]
+fn other_formats_are_told_apart() {
+    for (name, value) in [
+        ("Content-Type", "application/json"),
+        ("Content-Type", "application/x-protobuf;proto=io.prometheus.write.v2.Request"),
+        ("Content-Encoding", "gzip"),
+        ("X-Prometheus-Remote-Write-Version", "9.0"),
+    ] {
+        client().request("POST", PATH).header(name, value).body(block(b"")).send().refused(415);
+    }
+}
+
+#[test]
+fn writing_needs_a_key_that_may_push() {
+    send(&keyed(), b"").refused(401);
+    send(&keyed().authorized("Bearer read-secret"), b"").refused(403);
+    send(&keyed().authorized("Bearer ingest-secret"), b"").expect(204);
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = || Starting::default().arg("--no-collect").data_dir(dir.path()).start();
+    let mut server = start();
+    let t_ms = now_ms();
+    for i in 0..20 {
+        let i = i.to_string();
+        let message = series(&[("__name__", "rw_kill"), ("i", &i)], 1.0, t_ms);
+        send(&server.client(), &message).expect(204);
+    }
+    server.kill();
+    let server = start();
+    assert_eq!(last(&server.client(), "rw_kill&sum=true"), Some(20.0));
+}
+
+#[test]
+fn prometheus_writes_to_us() {
+    let Some(program) = peer("prometheus/usr/bin/prometheus") else { return };
+    let server = Starting::default().config(&crate::shared::keys(&["ingest", "read"])).start();
+    let own = std::net::SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let config = server.dir().join("prometheus.yml");
+    let text = format!(
+        "global:\n  scrape_interval: 1s\nscrape_configs:\n  - job_name: itself\n    \
+         static_configs:\n      - targets: ['{own}']\nremote_write:\n  - url: {}{PATH}\n    \
+         authorization:\n      credentials: ingest-secret\n    queue_config:\n      \
+         batch_send_deadline: 1s\n    metadata_config:\n      send_interval: 1s\n",
+        server.client().url()
+    );
+    fs::write(&config, text).unwrap();
+    let _peer = Peer::start(
+        Command::new(program)
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.tsdb.path={}", server.dir().join("prometheus").display()))
+            .arg(format!("--web.listen-address={own}"))
+            .current_dir(server.dir()),
+    );
+    let reader = server.client().authorized("Bearer read-secret");
+    let found = |question: &str| stored(&reader, question).last().copied();
+    eventually(Duration::from_secs(40), "Prometheus' own samples are here", || {
+        found("metric=up&label=job%3Ditself") == Some(1.0)
+    });
+    let names = reader.get("/api/v1/monitoring/names").expect(200).text();
+    for name in ["prometheus_build_info", "prometheus_tsdb_head_series", "go_goroutines"] {
+        assert!(names.contains(name), "no {name} in {names}");
+    }
+    // Its own account: everything was taken, metadata among it, and nothing was refused.
+    let prometheus = Client::new(own);
+    eventually(Duration::from_secs(20), "metadata was sent and nothing failed", || {
+        let page = page(&prometheus);
+        page.only("prometheus_remote_storage_metadata_total") > 0.0
+    });
+    let page = page(&prometheus);
+    for kind in ["samples_failed", "samples_retried", "metadata_failed", "metadata_retried"] {
+        let name = format!("prometheus_remote_storage_{kind}_total");
+        assert_eq!(page.only(&name), 0.0, "{name}");
+    }
+}
