@@ -37,6 +37,9 @@ pub(crate) enum Command {
     /// Check files without starting anything.
     #[command(subcommand)]
     Check(Check),
+    /// Look at the samples on disk; the server may be running.
+    #[command(subcommand)]
+    Tsdb(Tsdb),
     /// Print a completion script for a shell, for instance `pharos completion bash`.
     Completion {
         /// bash, zsh, fish, elvish or powershell.
@@ -54,6 +57,21 @@ pub(crate) enum Check {
         #[arg(default_value = "pharos.toml")]
         file: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tsdb {
+    /// Show each block: its time range, series, samples, bytes, and the labels with most values.
+    Stats(DataDirArgs),
+    /// Read every byte of every block and name what is damaged: exit 0 if nothing is, 1 otherwise.
+    Verify(DataDirArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DataDirArgs {
+    /// Where data lies.
+    #[arg(long, value_name = "DIR", default_value = "./data")]
+    pub(crate) data_dir: PathBuf,
 }
 
 /// Flags of `serve`. Each wins over the environment, which wins over the file.

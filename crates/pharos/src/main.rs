@@ -8,13 +8,14 @@ mod config;
 mod logging;
 mod own_metrics;
 mod process;
+mod tsdb_command;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use cli::{Check, Cli, Command, ServeArgs};
+use cli::{Check, Cli, Command, ServeArgs, Tsdb};
 use config::Config;
 
 /// What the shell is told; see the guide.
@@ -29,6 +30,10 @@ fn main() -> ExitCode {
             Ok(_) => print(&format!("{}: valid\n", file.display())),
             Err(error) => complain(&error.to_string(), INVALID_CONFIG),
         },
+        Command::Tsdb(Tsdb::Stats(args)) => {
+            finished(tsdb_command::stats(&args.data_dir).map(|()| true))
+        }
+        Command::Tsdb(Tsdb::Verify(args)) => finished(tsdb_command::verify(&args.data_dir)),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "pharos", &mut script);
@@ -45,6 +50,15 @@ fn serve(flags: &ServeArgs) -> ExitCode {
     };
     match app::run(flags, config) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&format!("{error:#}"), FAILED),
+    }
+}
+
+/// The exit of a command that says whether all is well.
+fn finished(result: anyhow::Result<bool>) -> ExitCode {
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(FAILED),
         Err(error) => complain(&format!("{error:#}"), FAILED),
     }
 }

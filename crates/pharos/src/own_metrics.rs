@@ -121,6 +121,23 @@ impl Sources {
                 "Times the log could not be written at all.",
                 &meter.stalls,
             ),
+            ("pharos_tsdb_flushes_total", "Flushes of the head into block files.", &meter.flushes),
+            (
+                "pharos_tsdb_flush_failures_total",
+                "Flushes that failed; their samples stay in memory and in the log.",
+                &meter.flush_failures,
+            ),
+            ("pharos_tsdb_compactions_total", "Merges of block files.", &meter.compactions),
+            (
+                "pharos_tsdb_compaction_failures_total",
+                "Merges of block files that failed; the files stay as they are.",
+                &meter.compaction_failures,
+            ),
+            (
+                "pharos_tsdb_lost_chunks_total",
+                "Chunks of block files that a query asked for and that could not be read.",
+                &meter.lost_chunks,
+            ),
             (
                 "pharos_tsdb_retention_failures_total",
                 "Rounds of retention that failed.",
@@ -136,6 +153,8 @@ impl Sources {
                 &meter.pending_bytes,
             ),
             ("pharos_tsdb_wal_segments", "Files of the log.", &meter.segments),
+            ("pharos_tsdb_blocks", "Block files.", &meter.blocks),
+            ("pharos_tsdb_block_bytes", "Bytes of the block files.", &meter.block_bytes),
             ("pharos_tsdb_head_series", "Series in memory.", &meter.series),
             ("pharos_tsdb_head_chunks", "Sealed chunks in memory.", &meter.chunks),
             ("pharos_tsdb_head_bytes", "Memory of series and samples.", &meter.head_bytes),
@@ -173,6 +192,8 @@ impl Sources {
             ("torn_tails", &recovery.torn_tails),
             ("damaged_headers", &recovery.damaged_headers),
             ("missing_segments", &recovery.missing_segments),
+            ("quarantined_blocks", &recovery.quarantined_blocks),
+            ("missing_blocks", &recovery.missing_blocks),
             ("manifests_rebuilt", &recovery.manifests_rebuilt),
         ] {
             found.push_with([("kind", kind)], count.get() as f64);

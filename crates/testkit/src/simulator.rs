@@ -57,6 +57,10 @@ pub struct Report {
     pub n_selects: usize,
     /// Passes of retention.
     pub n_retentions: usize,
+    /// Flushes that succeeded.
+    pub n_flushes: u64,
+    /// Merges of blocks.
+    pub n_compactions: u64,
 }
 
 /// What the store did wrong.
@@ -149,8 +153,12 @@ impl Simulator {
             40..62 => self.commit(),
             62..72 => self.compare_select()?,
             72..75 => self.compare_label_values()?,
-            75..80 => self.pass_time(),
-            80..84 => self.enforce_retention(),
+            75..79 => self.pass_time(),
+            79..82 => self.enforce_retention(),
+            82..84 => {
+                self.flush();
+                self.compact();
+            }
             84..87 => self.break_disk(),
             87..91 => self.mend_disk()?,
             91..94 => self.plan_stop(),
@@ -259,6 +267,20 @@ impl Simulator {
         self.report.n_retentions += 1;
     }
 
+    fn flush(&mut self) {
+        let now_ms = self.now_ms();
+        let result = self.db().flush(now_ms);
+        self.note(&format!("{result:?}"));
+        self.report.n_flushes += u64::from(result.is_ok());
+    }
+
+    fn compact(&mut self) {
+        let now_ms = self.now_ms();
+        let result = self.db().compact(now_ms);
+        self.note(&format!("{result:?}"));
+        self.report.n_compactions += u64::from(matches!(result, Ok(true)));
+    }
+
     fn raise_floor(&mut self) {
         let retention = self.config.retention.map(|kept| kept.as_millis() as i64);
         let floor_ms = retention.map_or(i64::MIN, |kept_ms| self.now_ms() - kept_ms);
@@ -325,9 +347,15 @@ impl Simulator {
         let db = self.open()?;
         self.raise_floor();
         let recovery = &db.meter().recovery;
-        let missing = (recovery.missing_frames.get(), recovery.missing_segments.get());
-        if missing != (0, 0) {
-            return Err(format!("(frames, segments) {missing:?} that were durable are missing"));
+        let missing = [
+            recovery.missing_frames.get(),
+            recovery.missing_segments.get(),
+            recovery.missing_blocks.get(),
+            recovery.quarantined_blocks.get(),
+        ];
+        if missing != [0; 4] {
+            let kinds = "frames, segments, blocks, whole blocks";
+            return Err(format!("of [{kinds}] {missing:?} that were durable are missing"));
         }
         let found = everything(db.as_ref())?;
         let judged = self.history.judge(&found);

@@ -43,6 +43,8 @@ fn nothing_acknowledged_is_lost() {
         total.n_kills += report.n_kills;
         total.n_selects += report.n_selects;
         total.n_retentions += report.n_retentions;
+        total.n_flushes += report.n_flushes;
+        total.n_compactions += report.n_compactions;
     }
     println!("{total:?}");
     // A simulator that does nothing finds nothing.
@@ -54,6 +56,8 @@ fn nothing_acknowledged_is_lost() {
     assert!(total.n_refused > 100, "{total:?}");
     assert!(total.n_power_cuts > 100, "{total:?}");
     assert!(total.n_kills > 100, "{total:?}");
+    assert!(total.n_flushes > 100, "{total:?}");
+    assert!(total.n_compactions > 20, "{total:?}");
 }
 
 #[test]

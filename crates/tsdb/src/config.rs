@@ -16,6 +16,10 @@ pub struct Config {
     pub pending_bytes_max: usize,
     /// Appends are refused as overloaded while samples and series take this much memory.
     pub head_bytes_max: usize,
+    /// The head is flushed into blocks when it takes this much memory.
+    pub flush_head_bytes: usize,
+    /// The head is flushed into blocks at latest after this time.
+    pub flush_after: Duration,
     /// Who takes the steps that are due.
     pub driver: Driver,
     /// A defect to run with, so that a test can prove that it would be found.
@@ -24,10 +28,10 @@ pub struct Config {
     pub planted_bug: Option<PlantedBug>,
 }
 
-/// Who calls [`crate::Db::commit_once`] and [`crate::Db::enforce_retention`].
+/// Who calls [`crate::Db::commit_once`], [`crate::Db::flush`] and [`crate::Db::enforce_retention`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Driver {
-    /// Two threads of the store: one commits, one enforces retention each minute.
+    /// Two threads of the store: one commits, one flushes and enforces retention.
     Thread,
     /// The caller, so that a run is a function of its seed. Nothing is durable before it calls.
     Manual,
@@ -55,6 +59,8 @@ impl Config {
             segment_bytes_max: 64 << 20,
             pending_bytes_max: 16 << 20,
             head_bytes_max: 512 << 20,
+            flush_head_bytes: 64 << 20,
+            flush_after: Duration::from_secs(30 * 60),
             driver: Driver::Thread,
             #[cfg(feature = "planted-bugs")]
             planted_bug: None,

@@ -2,10 +2,9 @@
 //! out of the head.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use std::vec;
 
 use model::Matcher;
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
@@ -14,17 +13,20 @@ use storage::{
     AppendError, Appender, Commit, CommitError, Querier, Row, Select, SelectError, SeriesSet,
 };
 
+use crate::block::{Block, Lost, PageCache};
 use crate::config::{Config, Driver};
 use crate::dir::{DataDir, LockGuard};
+use crate::flush::Frozen;
 use crate::head::{Head, Series};
-use crate::manifest::Manifest;
+use crate::manifest::{self, Manifest};
 use crate::recovery::{Recovered, recover};
 use crate::threads;
+use crate::view::View;
 use crate::wal::{
     Before, FRAME_PAYLOAD_BYTES_MAX, FrameKind, Pending, Writer, WriterStart, definition_bytes,
     encode_definition, encode_sample,
 };
-use crate::{Meter, OpenError, RetentionError};
+use crate::{CompactError, FlushError, Meter, OpenError, RetentionError};
 
 /// Rows in one frame at most: 38 bytes each at worst, so far below what a frame takes.
 const FRAME_ROWS_MAX: usize = 16_384;
@@ -73,13 +75,31 @@ pub(crate) struct Core {
     pub(crate) health: RwLock<Health>,
     /// Samples older than this are gone, Unix milliseconds. It only rises.
     pub(crate) floor_ms: AtomicI64,
-    /// One pass of retention at a time.
-    pub(crate) retention: Mutex<()>,
+    /// One flush or pass of retention at a time.
+    pub(crate) maintenance: Mutex<Maintenance>,
+    /// The blocks, in the order of their epochs. Who holds it sees each sample of a flush either
+    /// in a block or in the head.
+    pub(crate) blocks: RwLock<Vec<Arc<Block>>>,
+    /// Pages of blocks that were read lately.
+    pub(crate) pages: Arc<PageCache>,
+    /// The number of the live epoch.
+    pub(crate) epoch: AtomicU64,
+    /// Every epoch up to this one is in blocks.
+    pub(crate) flushed_epoch: AtomicU64,
     pub(crate) stopped: AtomicBool,
     /// Where the maintenance thread waits for its next pass or the end.
     pub(crate) idle: Mutex<()>,
     pub(crate) stop_signal: Condvar,
     lock: Mutex<Option<LockGuard>>,
+}
+
+/// What the one who maintains the files remembers.
+#[derive(Default)]
+pub(crate) struct Maintenance {
+    /// An epoch whose flush failed.
+    pub(crate) frozen: Option<Frozen>,
+    /// Blocks that no manifest names any more, and that somebody may still read.
+    pub(crate) replaced: Vec<Arc<Block>>,
 }
 
 impl Db {
@@ -95,7 +115,7 @@ impl Db {
         let meter = Arc::new(Meter::default());
         let (dir, lock) = DataDir::open(&config.dir, env.disk.as_ref())?;
         let floor_ms = config.floor_ms(env.clock.now_ms());
-        let recovered = recover(&dir, env.disk.as_ref(), floor_ms, &meter)?;
+        let recovered = recover(&dir, &env.disk, floor_ms, &meter)?;
         let health = write_first_manifest(&recovered, &dir, env, &meter);
         let unproven_after = recovered.durable_lsn;
         let driver = config.driver;
@@ -104,6 +124,7 @@ impl Db {
         core.floor_ms.store(floor_ms, Ordering::Release);
         *core.lock.lock() = Some(lock);
         core.measure_head();
+        core.measure_blocks();
         core.define_again(|series| series.defined_at() > unproven_after);
         let took = env.clock.monotonic().saturating_sub(began);
         core.meter.recovery.duration_ms.set(took.as_millis() as i64);
@@ -138,6 +159,25 @@ impl Db {
         // The result is in the commits and in the health.
         let _resolved = self.core.commit();
         self.health()
+    }
+
+    /// Writes what is in memory into blocks, and gives the log's segments free that held it, as of
+    /// this moment (Unix milliseconds). [`Driver::Thread`] calls this when memory or time ask for
+    /// it.
+    ///
+    /// # Errors
+    /// Nothing is lost; the next call tries again.
+    pub fn flush(&self, now_ms: i64) -> Result<(), FlushError> {
+        self.core.flush(now_ms)
+    }
+
+    /// Merges the blocks of one window where there are enough of them at this moment (Unix
+    /// milliseconds), and says whether there were. [`Driver::Thread`] calls this after each flush.
+    ///
+    /// # Errors
+    /// Nothing is lost; the next call tries again.
+    pub fn compact(&self, now_ms: i64) -> Result<bool, CompactError> {
+        self.core.compact(now_ms)
     }
 
     /// Drops what is older than the retention allows at this moment (Unix milliseconds): samples at
@@ -176,11 +216,14 @@ fn write_first_manifest(recovered: &Recovered, dir: &DataDir, env: &Env, meter: 
         generation: recovered.index.generation(),
         next_segment: recovered.next_segment,
         segments: recovered.closed.iter().map(|info| info.id).collect(),
+        epoch: recovered.epoch,
+        blocks: recovered.blocks.iter().map(|block| manifest::block_name(block)).collect(),
     };
     meter.segments.set(recovered.closed.len() as i64);
     match manifest.write(dir, env.disk.as_ref()) {
         Ok(()) => {
             dir.remove_segments(&recovered.dead_segments, env.disk.as_ref());
+            dir.remove_files(&recovered.dead_block_files, env.disk.as_ref());
             Health::Writable
         }
         Err(error) => {
@@ -220,7 +263,11 @@ impl Core {
             writer: Mutex::new(Writer::new(start, env, Arc::clone(&meter))),
             health: RwLock::new(Health::Writable),
             floor_ms: AtomicI64::new(i64::MIN),
-            retention: Mutex::new(()),
+            maintenance: Mutex::default(),
+            blocks: RwLock::new(recovered.blocks),
+            pages: recovered.pages,
+            epoch: AtomicU64::new(recovered.epoch + 1),
+            flushed_epoch: AtomicU64::new(recovered.epoch),
             stopped: AtomicBool::new(false),
             idle: Mutex::new(()),
             stop_signal: Condvar::new(),
@@ -403,6 +450,34 @@ impl Core {
         self.define(&mut self.pending.lock(), &series);
     }
 
+    /// Whether the head should be flushed, that long after the last time.
+    pub(crate) fn wants_flush(&self, since_last: Duration) -> bool {
+        let head_bytes = self.meter.head_bytes.get();
+        since_last >= self.config.flush_after || head_bytes >= self.config.flush_head_bytes as i64
+    }
+
+    fn label_values(&self, name: &str, matchers: &[Matcher]) -> Vec<String> {
+        let floor_ms = self.floor_ms.load(Ordering::Acquire);
+        let blocks = self.blocks.read();
+        let mut values = self.head.label_values(name, matchers);
+        let mut lost = Lost::default();
+        for block in blocks.iter() {
+            values.extend(block.label_values(name, matchers, floor_ms, &mut lost));
+        }
+        drop(blocks);
+        values.sort_unstable();
+        values.dedup();
+        values
+    }
+
+    /// Counts the blocks.
+    pub(crate) fn measure_blocks(&self) {
+        let blocks = self.blocks.read();
+        self.meter.blocks.set(blocks.len() as i64);
+        let bytes = blocks.iter().map(|block| block.info().file_bytes).sum::<u64>();
+        self.meter.block_bytes.set(bytes as i64);
+    }
+
     /// Measures series, chunks and memory from scratch.
     pub(crate) fn measure_head(&self) {
         let sizes = self.head.all();
@@ -455,37 +530,10 @@ impl Appender for Db {
 
 impl Querier for Db {
     fn select(&self, select: &Select) -> Result<SeriesSet, SelectError> {
-        let floor_ms = self.core.floor_ms.load(Ordering::Acquire);
-        Ok(Box::new(Selected {
-            series: self.core.head.matching(&select.matchers).into_iter(),
-            start_ms: select.start_ms.max(floor_ms),
-            end_ms: select.end_ms,
-        }))
+        Ok(Box::new(View::take(&self.core, select)))
     }
 
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
-        Ok(self.core.head.label_values(name, matchers))
-    }
-}
-
-/// Series that match, each decompressed when it is asked for.
-struct Selected {
-    series: vec::IntoIter<Arc<Series>>,
-    start_ms: i64,
-    end_ms: i64,
-}
-
-impl Iterator for Selected {
-    type Item = Result<storage::Series, SelectError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let series = self.series.next()?;
-            let samples = series.read(self.start_ms, self.end_ms);
-            if !samples.is_empty() {
-                let labels = series.labels().clone();
-                return Some(Ok(storage::Series { labels, samples }));
-            }
-        }
+        Ok(self.core.label_values(name, matchers))
     }
 }

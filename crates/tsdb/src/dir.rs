@@ -21,11 +21,13 @@ impl DataDir {
     /// Makes the folders, durably, and takes the lock.
     pub(crate) fn open(root: &Path, disk: &dyn Disk) -> Result<(Self, LockGuard), OpenError> {
         let dir = Self { root: root.to_owned() };
-        create_durably(disk, &dir.wal()).map_err(|cause| OpenError::Disk {
-            action: "create",
-            path: dir.wal(),
-            cause,
-        })?;
+        for folder in [dir.wal(), dir.blocks()] {
+            create_durably(disk, &folder).map_err(|cause| OpenError::Disk {
+                action: "create",
+                path: folder,
+                cause,
+            })?;
+        }
         let path = root.join("LOCK");
         match disk.lock(&path) {
             Ok(guard) => Ok((dir, guard)),
@@ -46,6 +48,11 @@ impl DataDir {
         self.root.join("wal")
     }
 
+    /// The folder of the blocks.
+    pub(crate) fn blocks(&self) -> PathBuf {
+        self.root.join("blk")
+    }
+
     /// The log segments that are there, the oldest first.
     pub(crate) fn segments(&self, disk: &dyn Disk) -> Result<Vec<SegmentId>, OpenError> {
         let paths = disk.list(&self.wal()).map_err(|cause| OpenError::Disk {
@@ -56,6 +63,14 @@ impl DataDir {
         let mut ids: Vec<SegmentId> = paths.iter().filter_map(|p| parse_segment_name(p)).collect();
         ids.sort_unstable();
         Ok(ids)
+    }
+
+    /// Removes files that the manifest does not list.
+    pub(crate) fn remove_files(&self, dead: &[PathBuf], disk: &dyn Disk) {
+        for path in dead {
+            // As with segments.
+            let _stays = disk.remove(path);
+        }
     }
 
     /// Removes log segments that the manifest does not list.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use storage::CommitError;
 
+use crate::block::BlockError;
+
 /// Why a data directory cannot be opened. Damaged data is no reason: it is counted and skipped.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -52,7 +54,60 @@ pub enum OpenError {
     },
 }
 
-/// Why log segments could not be removed. Their samples are gone from queries already; the next
+/// Why the head was not written into blocks. Its samples stay where they are; the next attempt
+/// writes them.
+#[derive(Debug, thiserror::Error)]
+pub enum FlushError {
+    /// The log could not be brought up to date.
+    #[error("cannot bring the log up to date: {0}")]
+    Log(#[source] CommitError),
+    /// A block could not be written.
+    #[error("{reason}")]
+    Block {
+        /// Which one, and what the disk said.
+        reason: String,
+    },
+    /// The list of live files could not be replaced.
+    #[error("cannot write {}: {cause}", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What the disk said.
+        #[source]
+        cause: io::Error,
+    },
+}
+
+/// Why blocks were not merged. They stay as they are; the next attempt merges them.
+#[derive(Debug, thiserror::Error)]
+pub enum CompactError {
+    /// The merged block could not be written.
+    #[error("{reason}")]
+    Block {
+        /// Which one, and what the disk said.
+        reason: String,
+    },
+    /// Something in the old blocks cannot be read.
+    #[error("a part of the blocks cannot be read")]
+    Unreadable,
+    /// The list of live files could not be replaced.
+    #[error("cannot write {}: {cause}", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What the disk said.
+        #[source]
+        cause: io::Error,
+    },
+}
+
+impl From<BlockError> for CompactError {
+    fn from(error: BlockError) -> Self {
+        Self::Block { reason: error.to_string() }
+    }
+}
+
+/// Why files could not be removed. Their samples are gone from queries already; the next
 /// attempt frees the disk.
 #[derive(Debug, thiserror::Error)]
 pub enum RetentionError {
@@ -68,4 +123,10 @@ pub enum RetentionError {
         #[source]
         cause: io::Error,
     },
+}
+
+impl From<BlockError> for FlushError {
+    fn from(error: BlockError) -> Self {
+        Self::Block { reason: error.to_string() }
+    }
 }

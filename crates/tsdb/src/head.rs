@@ -16,6 +16,7 @@ use parking_lot::RwLock;
 
 pub(crate) use index::Index;
 pub(crate) use series::Series;
+pub(crate) use timeline::merge;
 
 /// See the head of this file.
 pub(crate) struct Head {

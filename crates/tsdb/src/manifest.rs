@@ -1,6 +1,7 @@
-//! Manifest: which files are live, so that one whose removal was interrupted does not come back.
+//! Manifest: which files are live, so that one whose removal was interrupted does not come back,
+//! and one that was not finished does not count.
 //!
-//! It is replaced as a whole. Segments numbered from `next_segment` on are newer than the
+//! It is replaced as a whole. A block is live only if it is listed. Segments numbered from `next_segment` on are newer than the
 //! manifest and live too; so a new segment needs no new manifest.
 
 use std::io;
@@ -8,11 +9,13 @@ use std::path::PathBuf;
 
 use stdx::Disk;
 
+use crate::block::Block;
 use crate::dir::DataDir;
 use crate::wal::SegmentId;
 
 const MANIFEST_MAGIC: [u8; 8] = *b"PHAROSMF";
-const MANIFEST_VERSION: u32 = 1;
+/// Version 1 had no blocks and no epoch.
+const MANIFEST_VERSION: u32 = 2;
 const FIXED_BYTES: usize = 36;
 const CHECKSUM_BYTES: usize = 4;
 
@@ -25,6 +28,10 @@ pub(crate) struct Manifest {
     pub(crate) next_segment: SegmentId,
     /// The live ones, rising.
     pub(crate) segments: Vec<SegmentId>,
+    /// Every epoch up to this one is in blocks; what the segments hold belongs to later ones.
+    pub(crate) epoch: u64,
+    /// The file names of the live blocks.
+    pub(crate) blocks: Vec<String>,
 }
 
 /// Why there is no manifest to use.
@@ -51,6 +58,12 @@ pub(crate) const MANIFEST_VERSION_MAX: u32 = MANIFEST_VERSION;
 /// Where the manifest is.
 pub(crate) fn path(dir: &DataDir) -> PathBuf {
     dir.root().join("MANIFEST")
+}
+
+/// The name that the manifest knows a block by.
+pub(crate) fn block_name(block: &Block) -> String {
+    let name = block.path().file_name().and_then(|name| name.to_str());
+    name.expect("a block's name is made of digits").to_owned()
 }
 
 impl Manifest {
@@ -95,6 +108,13 @@ impl Manifest {
         for id in &self.segments {
             bytes.extend_from_slice(&id.to_le_bytes());
         }
+        bytes.extend_from_slice(&self.epoch.to_le_bytes());
+        bytes.extend_from_slice(&(self.blocks.len() as u32).to_le_bytes());
+        for name in &self.blocks {
+            let n_bytes = u16::try_from(name.len()).expect("file names are short");
+            bytes.extend_from_slice(&n_bytes.to_le_bytes());
+            bytes.extend_from_slice(name.as_bytes());
+        }
         let sum = crc32fast::hash(&bytes);
         bytes.extend_from_slice(&sum.to_le_bytes());
         bytes
@@ -114,16 +134,40 @@ impl Manifest {
         if version > MANIFEST_VERSION || features != 0 {
             return Err(ManifestError::Newer { version, features });
         }
+        let n_segments = le_u32(content, 32) as usize;
         let (ids, rest) = content[FIXED_BYTES..].as_chunks::<8>();
-        if !rest.is_empty() || ids.len() != le_u32(content, 32) as usize {
-            return Err(ManifestError::Damaged);
-        }
+        let rest = match version {
+            1 if rest.is_empty() && ids.len() == n_segments => None,
+            1 => return Err(ManifestError::Damaged),
+            _ => {
+                let end = n_segments.checked_mul(8).and_then(|n| n.checked_add(FIXED_BYTES));
+                Some(end.and_then(|end| content.get(end..)).ok_or(ManifestError::Damaged)?)
+            }
+        };
+        let (epoch, blocks) =
+            rest.map_or(Some((0, Vec::new())), decode_blocks).ok_or(ManifestError::Damaged)?;
         Ok(Self {
             generation: le_u32(content, 20),
             next_segment: u64::from(le_u32(content, 24)) | u64::from(le_u32(content, 28)) << 32,
-            segments: ids.iter().map(|id| u64::from_le_bytes(*id)).collect(),
+            segments: ids[..n_segments].iter().map(|id| u64::from_le_bytes(*id)).collect(),
+            epoch,
+            blocks,
         })
     }
+}
+
+/// The epoch and the names of the blocks; `None` when the bytes are not exactly that.
+fn decode_blocks(bytes: &[u8]) -> Option<(u64, Vec<String>)> {
+    let (epoch, rest) = bytes.split_first_chunk::<8>()?;
+    let (n_blocks, mut rest) = rest.split_first_chunk::<4>()?;
+    let mut names = Vec::new();
+    for _ in 0..u32::from_le_bytes(*n_blocks) {
+        let (n_bytes, after) = rest.split_first_chunk::<2>()?;
+        let (name, after) = after.split_at_checked(usize::from(u16::from_le_bytes(*n_bytes)))?;
+        names.push(std::str::from_utf8(name).ok()?.to_owned());
+        rest = after;
+    }
+    rest.is_empty().then_some((u64::from_le_bytes(*epoch), names))
 }
 
 fn le_u32(bytes: &[u8], at: usize) -> u32 {

@@ -30,6 +30,20 @@ pub struct Meter {
     pub write_failures: Counter,
     /// Times the store stopped taking writes.
     pub stalls: Counter,
+    /// Flushes of the head into blocks.
+    pub flushes: Counter,
+    /// Flushes that failed; their samples stay in memory and in the log.
+    pub flush_failures: Counter,
+    /// Merges of blocks.
+    pub compactions: Counter,
+    /// Merges of blocks that failed; the blocks stay as they are.
+    pub compaction_failures: Counter,
+    /// Chunks of blocks that could not be read when a query asked for them.
+    pub lost_chunks: Counter,
+    /// Blocks.
+    pub blocks: Gauge,
+    /// Bytes of the blocks' files.
+    pub block_bytes: Gauge,
     /// Passes of retention that could not free the disk.
     pub retention_failures: Counter,
     /// Log bytes that are not durable yet.
@@ -71,6 +85,10 @@ pub struct RecoveryMeter {
     pub damaged_headers: Counter,
     /// Segments that the manifest lists and that are not there.
     pub missing_segments: Counter,
+    /// Damaged blocks moved aside.
+    pub quarantined_blocks: Counter,
+    /// Blocks that the manifest lists and that are not there.
+    pub missing_blocks: Counter,
     /// 1 when the manifest was lost or damaged and made anew from the files.
     pub manifests_rebuilt: Counter,
     /// How long recovery took, milliseconds.
@@ -107,6 +125,13 @@ impl Default for Meter {
             sync_failures: Counter::default(),
             write_failures: Counter::default(),
             stalls: Counter::default(),
+            flushes: Counter::default(),
+            flush_failures: Counter::default(),
+            compactions: Counter::default(),
+            compaction_failures: Counter::default(),
+            lost_chunks: Counter::default(),
+            blocks: Gauge::default(),
+            block_bytes: Gauge::default(),
             retention_failures: Counter::default(),
             pending_bytes: Gauge::default(),
             segments: Gauge::default(),

@@ -5,10 +5,14 @@
 //! and ends. The second puts the samples into the head in the order of the log.
 
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stdx::Disk;
 
+use crate::block::{
+    BLOCK_VERSION, Block, BlockError, PageCache, is_block_name, is_unfinished_name,
+};
 use crate::dir::DataDir;
 use crate::head::{Index, Series};
 use crate::manifest::{self, MANIFEST_VERSION_MAX, Manifest, ManifestError};
@@ -19,6 +23,9 @@ use crate::wal::{
 };
 use crate::{Meter, OpenError};
 
+/// How much of the blocks is kept in memory after it was read.
+const PAGE_CACHE_BYTES: usize = 16 << 20;
+
 /// What the files say.
 pub(crate) struct Recovered {
     /// Every series that has a sample.
@@ -28,6 +35,14 @@ pub(crate) struct Recovered {
     /// The segments that no manifest names. They may go once a new manifest is durable: the one
     /// that was read may not be.
     pub(crate) dead_segments: Vec<SegmentId>,
+    /// The blocks, in the order of their epochs.
+    pub(crate) blocks: Vec<Arc<Block>>,
+    /// Files beside them that no manifest names: unfinished, or replaced.
+    pub(crate) dead_block_files: Vec<PathBuf>,
+    /// The cache that the blocks read through.
+    pub(crate) pages: Arc<PageCache>,
+    /// Every epoch up to this one is in blocks.
+    pub(crate) epoch: u64,
     /// The number of the next segment; no file ever had it.
     pub(crate) next_segment: SegmentId,
     /// Every definition up to here is durable. Later ones were read, perhaps from memory that the
@@ -40,7 +55,7 @@ pub(crate) struct Recovered {
 /// One data directory on its way into memory.
 struct Recovery<'a> {
     dir: &'a DataDir,
-    disk: &'a dyn Disk,
+    disk: &'a Arc<dyn Disk>,
     floor_ms: i64,
     meter: &'a Meter,
 }
@@ -71,7 +86,7 @@ struct Replayed {
 /// Reads everything; samples older than `floor_ms` are left out.
 pub(crate) fn recover(
     dir: &DataDir,
-    disk: &dyn Disk,
+    disk: &Arc<dyn Disk>,
     floor_ms: i64,
     meter: &Meter,
 ) -> Result<Recovered, OpenError> {
@@ -83,6 +98,10 @@ impl Recovery<'_> {
     fn run(&self) -> Result<Recovered, OpenError> {
         let manifest = self.read_manifest()?;
         let (live, dead_segments) = self.segments(manifest.as_ref())?;
+        let pages = Arc::new(PageCache::new(PAGE_CACHE_BYTES));
+        let (blocks, dead_block_files) = self.blocks(manifest.as_ref(), &pages)?;
+        let flushed = blocks.iter().map(|block| block.info().meta.epoch_to).max().unwrap_or(0);
+        let epoch = manifest.as_ref().map_or(0, |manifest| manifest.epoch).max(flushed);
         let scan = self.scan(&live)?;
         self.count_missing_frames(&scan.segments);
         let mut index = Index::default();
@@ -102,6 +121,10 @@ impl Recovery<'_> {
             index,
             closed: replayed.segments,
             dead_segments,
+            blocks,
+            dead_block_files,
+            pages,
+            epoch,
             next_segment: manifest.map_or(1, |m| m.next_segment).max(newest_file),
             durable_lsn: durable_lsn.max().unwrap_or(0),
             last_lsn: last_lsn.max().unwrap_or(0),
@@ -115,7 +138,7 @@ impl Recovery<'_> {
     /// The manifest, if there is one to rely on.
     fn read_manifest(&self) -> Result<Option<Manifest>, OpenError> {
         let path = manifest::path(self.dir);
-        match Manifest::read(self.dir, self.disk) {
+        match Manifest::read(self.dir, self.disk.as_ref()) {
             Ok(manifest) => Ok(Some(manifest)),
             Err(ManifestError::Absent) => Ok(None),
             Err(ManifestError::Damaged) => {
@@ -137,7 +160,7 @@ impl Recovery<'_> {
         &self,
         manifest: Option<&Manifest>,
     ) -> Result<(Vec<SegmentId>, Vec<SegmentId>), OpenError> {
-        let found = self.dir.segments(self.disk)?;
+        let found = self.dir.segments(self.disk.as_ref())?;
         let Some(manifest) = manifest else {
             if !found.is_empty() && self.counts().manifests_rebuilt.get() == 0 {
                 self.counts().manifests_rebuilt.inc();
@@ -148,6 +171,62 @@ impl Recovery<'_> {
         let missing = manifest.segments.iter().filter(|id| !present.contains(id));
         self.counts().missing_segments.add(missing.count() as u64);
         Ok(found.into_iter().partition(|id| manifest.is_live(*id)))
+    }
+
+    /// The blocks to read, and the files beside them that may go.
+    fn blocks(
+        &self,
+        manifest: Option<&Manifest>,
+        pages: &Arc<PageCache>,
+    ) -> Result<(Vec<Arc<Block>>, Vec<PathBuf>), OpenError> {
+        let folder = self.dir.blocks();
+        let found = self.disk.list(&folder).map_err(|cause| OpenError::Disk {
+            action: "list",
+            path: folder,
+            cause,
+        })?;
+        let is_live = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let listed = manifest.is_none_or(|m| m.blocks.iter().any(|block| block == name));
+            is_block_name(path) && listed
+        };
+        let (live, others): (Vec<_>, Vec<_>) = found.into_iter().partition(is_live);
+        let n_listed = manifest.map_or(live.len(), |manifest| manifest.blocks.len());
+        self.counts().missing_blocks.add((n_listed - live.len()) as u64);
+        let mut blocks = Vec::new();
+        for path in live {
+            blocks.extend(self.open_block(&path, pages)?.map(Arc::new));
+        }
+        blocks.sort_by_key(|block: &Arc<Block>| (block.info().meta.epoch_to, block.info().min_ms));
+        // Others are not ours to remove; what was moved aside is for a person to look at.
+        let is_ours = |path: &PathBuf| is_block_name(path) || is_unfinished_name(path);
+        let dead = others.into_iter().filter(is_ours);
+        Ok((blocks, dead.collect()))
+    }
+
+    /// Opens a block; one that is damaged beyond use is moved aside.
+    fn open_block(&self, path: &Path, pages: &Arc<PageCache>) -> Result<Option<Block>, OpenError> {
+        match Block::open(Arc::clone(self.disk), path, Arc::clone(pages)) {
+            Ok(block) => Ok(Some(block)),
+            Err(BlockError::Damaged { .. }) => {
+                self.counts().quarantined_blocks.inc();
+                let mut aside = path.as_os_str().to_owned();
+                aside.push(".corrupt");
+                // If that fails the file stays where it is, and is not read either.
+                let _stays = self.disk.rename(path, Path::new(&aside));
+                Ok(None)
+            }
+            Err(BlockError::Newer { path, version, features }) => {
+                let supported = BLOCK_VERSION;
+                Err(OpenError::NewerFormat { path, version, features, supported })
+            }
+            Err(BlockError::Disk { action, path, cause }) => {
+                Err(OpenError::Disk { action, path, cause })
+            }
+            Err(error @ BlockError::TooLarge { .. }) => {
+                unreachable!("only a writer makes a block too large: {error}")
+            }
+        }
     }
 
     fn scan(&self, live: &[SegmentId]) -> Result<Scan, OpenError> {
@@ -177,7 +256,7 @@ impl Recovery<'_> {
     }
 
     fn open_segment(&self, id: SegmentId) -> Result<SegmentReader<'_>, OpenError> {
-        SegmentReader::open(self.disk, &self.dir.wal(), id).map_err(|error| match error {
+        SegmentReader::open(self.disk.as_ref(), &self.dir.wal(), id).map_err(|error| match error {
             SegmentError::Io(cause) => self.unreadable(id, cause),
             SegmentError::Newer { version, features } => OpenError::NewerFormat {
                 path: segment_path(&self.dir.wal(), id),

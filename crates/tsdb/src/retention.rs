@@ -7,11 +7,13 @@
 
 use std::sync::atomic::Ordering;
 
+use storage::CommitError;
+
 use crate::RetentionError;
 #[cfg(feature = "planted-bugs")]
 use crate::config::PlantedBug;
-use crate::db::Core;
-use crate::manifest::{self, Manifest};
+use crate::db::{Core, Maintenance};
+use crate::manifest;
 use crate::wal::{SegmentId, SegmentInfo};
 
 impl Core {
@@ -20,11 +22,11 @@ impl Core {
         if self.config.retention.is_none() {
             return Ok(());
         }
-        let _one_at_a_time = self.retention.lock();
+        let mut maintenance = self.maintenance.lock();
         let floor_ms = self.config.floor_ms(now_ms);
         let before = self.floor_ms.fetch_max(floor_ms, Ordering::AcqRel);
         self.drop_from_head(before.max(floor_ms));
-        let freed = self.drop_segments(before.max(floor_ms));
+        let freed = self.drop_files(before.max(floor_ms), &mut maintenance);
         freed.inspect_err(|_| self.meter.retention_failures.inc())
     }
 
@@ -35,49 +37,51 @@ impl Core {
         }
         // Exclusively: no append has found a series that is about to go, or it has filled it.
         let gate = self.gate.write();
-        let dead: Vec<_> = all.into_iter().filter(|series| series.is_empty()).collect();
+        let dead: Vec<_> = all.into_iter().filter(|series| series.is_expired(floor_ms)).collect();
         self.head.index().write().remove(&dead);
         self.measure_head();
         drop(gate);
     }
 
-    fn drop_segments(&self, floor_ms: i64) -> Result<(), RetentionError> {
+    fn drop_files(
+        &self,
+        floor_ms: i64,
+        maintenance: &mut Maintenance,
+    ) -> Result<(), RetentionError> {
+        let blocks = self.blocks.read().clone();
+        let (dead_blocks, blocks): (Vec<_>, Vec<_>) =
+            blocks.into_iter().partition(|block| block.info().max_ms < floor_ms);
         let closed = self.writer.lock().closed().to_vec();
         // Only from the oldest on: what a later segment supersedes in an earlier one would come
         // back if the later one went first.
         let is_dead = |info: &&SegmentInfo| info.newest_ms < floor_ms;
         let dead: Vec<SegmentInfo> = closed.iter().take_while(is_dead).copied().collect();
-        let Some(last_lsn) = dead.iter().map(|info| info.last_lsn).max() else {
-            return Ok(());
-        };
-        self.carry_definitions(last_lsn)?;
+        match dead.iter().map(|info| info.last_lsn).max() {
+            Some(last_lsn) => self.carry_definitions(last_lsn).map_err(RetentionError::Carry)?,
+            None if dead_blocks.is_empty() => return Ok(()),
+            None => {}
+        }
         let dead: Vec<SegmentId> = dead.iter().map(|info| info.id).collect();
-        self.forget_segments(&dead)?;
+        let epoch = self.flushed_epoch.load(Ordering::Acquire);
+        self.write_manifest(&blocks, epoch, &dead)
+            .map_err(|cause| RetentionError::Manifest { path: manifest::path(&self.dir), cause })?;
+        *self.blocks.write() = blocks;
+        self.writer.lock().forget(&dead);
         self.dir.remove_segments(&dead, self.env.disk.as_ref());
+        maintenance.replaced.extend(dead_blocks);
+        self.bury(maintenance);
+        self.measure_blocks();
         Ok(())
     }
 
     /// Makes every definition up to this place durable once more, behind it.
-    fn carry_definitions(&self, last_lsn: u64) -> Result<(), RetentionError> {
+    pub(crate) fn carry_definitions(&self, last_lsn: u64) -> Result<(), CommitError> {
         #[cfg(feature = "planted-bugs")]
         if self.config.planted_bug == Some(PlantedBug::ForgetDefinitions) {
             return Ok(());
         }
         self.define_again(|series| series.defined_at() <= last_lsn);
         // Even if there was nothing to say: an earlier pass may have said it and failed here.
-        self.commit().map_err(RetentionError::Carry)
-    }
-
-    fn forget_segments(&self, dead: &[SegmentId]) -> Result<(), RetentionError> {
-        let (mut segments, next_segment) = self.writer.lock().live();
-        segments.retain(|id| !dead.contains(id));
-        segments.sort_unstable();
-        let manifest =
-            Manifest { generation: self.head.index().read().generation(), next_segment, segments };
-        let written = manifest.write(&self.dir, self.env.disk.as_ref());
-        written
-            .map_err(|cause| RetentionError::Manifest { path: manifest::path(&self.dir), cause })?;
-        self.writer.lock().forget(dead);
-        Ok(())
+        self.commit()
     }
 }

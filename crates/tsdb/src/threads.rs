@@ -11,6 +11,8 @@ use crate::wal::Due;
 
 /// A stalled store tries a new segment this often, so a freed disk is noticed soon.
 const RETRY_STALLED_AFTER: Duration = Duration::from_secs(1);
+/// How often it is looked whether the head should be flushed.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How often retention is enforced.
 const RETENTION_EVERY: Duration = Duration::from_secs(60);
 
@@ -26,7 +28,7 @@ pub(crate) fn start(core: &Arc<Core>) -> Result<Vec<JoinHandle<()>>, OpenError> 
         spawned.map_err(|cause| OpenError::Thread { name, cause })
     };
     let committer = spawn("tsdb-commit", commit_loop)?;
-    match spawn("tsdb-retention", retention_loop) {
+    match spawn("tsdb-upkeep", upkeep_loop) {
         Ok(maintenance) => Ok(vec![committer, maintenance]),
         Err(error) => {
             core.stop();
@@ -66,20 +68,39 @@ fn wait_until_due(core: &Core) -> bool {
     }
 }
 
-fn retention_loop(core: &Core) {
-    let mut next = core.env.clock.monotonic();
+/// Flushes when it is time, and enforces retention each minute.
+fn upkeep_loop(core: &Core) {
+    let mut next_retention = core.env.clock.monotonic();
+    let mut last_flush = next_retention;
     loop {
         let now = core.env.clock.monotonic();
-        if now >= next {
+        if core.wants_flush(now.saturating_sub(last_flush)) {
+            // Counted; the next round tries again.
+            let _counted = core.flush(core.env.clock.now_ms());
+            last_flush = now;
+            compact_all(core);
+        }
+        if now >= next_retention {
             // Counted; the next pass tries again.
             let _counted = core.enforce_retention(core.env.clock.now_ms());
-            next = now + RETENTION_EVERY;
+            next_retention = now + RETENTION_EVERY;
         }
         let mut idle = core.idle.lock();
         if core.stopped.load(Ordering::Acquire) {
             return;
         }
-        core.stop_signal.wait_for(&mut idle, RETENTION_EVERY);
+        core.stop_signal.wait_for(&mut idle, LOOK_EVERY);
+    }
+}
+
+/// Merges window after window, until nothing is left to merge, one fails, or the store stops.
+fn compact_all(core: &Core) {
+    while !core.stopped.load(Ordering::Acquire) {
+        match core.compact(core.env.clock.now_ms()) {
+            Ok(true) => {}
+            // A failure is counted; the round after the next flush tries again.
+            Ok(false) | Err(_) => return,
+        }
     }
 }
 

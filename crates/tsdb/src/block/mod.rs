@@ -28,12 +28,12 @@ mod verify;
 mod writer;
 
 pub(crate) use cache::PageCache;
-pub(crate) use columns::{ChunkColumns, Columns};
+pub(crate) use columns::Columns;
 pub(crate) use cursor::Lost;
 pub(crate) use error::{BlockError, ReadError};
 pub(crate) use footer::{BlockInfo, BlockMeta, Section};
 pub(crate) use merge::merge;
-pub(crate) use reader::{Block, LabelCardinality};
+pub(crate) use reader::Block;
 pub(crate) use select::BlockSeries;
 pub(crate) use verify::Damage;
 pub(crate) use writer::{BlockWriter, block_path, is_block_name, is_unfinished_name};

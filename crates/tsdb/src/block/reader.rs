@@ -108,6 +108,7 @@ impl Block {
     }
 
     /// How many samples it has.
+    #[cfg(test)]
     pub(crate) fn sample_count(&self) -> u64 {
         self.footer.n_samples
     }
@@ -128,6 +129,7 @@ impl Block {
     }
 
     /// How often something could not be read and was skipped, since the block was opened.
+    #[cfg(test)]
     pub(crate) fn n_skipped(&self) -> u64 {
         self.n_skipped.load(Ordering::Relaxed)
     }

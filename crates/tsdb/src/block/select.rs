@@ -30,15 +30,17 @@ impl Block {
         }
     }
 
-    /// The values of a label over all series that match, sorted; what was skipped is added up.
+    /// The values of a label over all series that match and have a sample at or after a moment,
+    /// sorted; what was skipped is added up.
     pub(crate) fn label_values(
         self: &Arc<Self>,
         name: &str,
         matchers: &[Matcher],
+        floor_ms: i64,
         lost: &mut Lost,
     ) -> Vec<String> {
         let range = self.names().tags_of(name);
-        if matchers.is_empty() {
+        if matchers.is_empty() && self.info().min_ms >= floor_ms {
             let (values, failed) = self.values(range.clone());
             if failed.is_some() {
                 // Each of them is the value of a series at least.
@@ -48,7 +50,7 @@ impl Block {
             }
             return values.into_iter().map(|(_, value)| value).collect();
         }
-        let mut cursor = SeriesCursor::new(Arc::clone(self), matchers, (i64::MIN, i64::MAX));
+        let mut cursor = SeriesCursor::new(Arc::clone(self), matchers, (floor_ms, i64::MAX));
         let mut tags: BTreeSet<Tag> = BTreeSet::new();
         while let Some(series) = cursor.next_series() {
             tags.extend(tag_in(&series.tags, &range));

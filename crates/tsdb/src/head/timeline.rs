@@ -161,7 +161,8 @@ impl Timeline {
 }
 
 /// The part of a timeline that a range needs, still compressed.
-pub(super) struct Excerpt {
+#[derive(Debug)]
+pub(crate) struct Excerpt {
     chunks: Vec<Chunk>,
     late: Vec<Sample>,
     start_ms: i64,
@@ -178,7 +179,7 @@ impl Excerpt {
 }
 
 /// One row of samples from two, each in rising time; `late` came later.
-fn merge(chunked: impl Iterator<Item = Sample>, late: &[Sample]) -> Vec<Sample> {
+pub(crate) fn merge(chunked: impl Iterator<Item = Sample>, late: &[Sample]) -> Vec<Sample> {
     let mut merged = Vec::new();
     let mut late = late.iter().copied().peekable();
     for sample in chunked {

@@ -2,20 +2,36 @@
 
 use super::*;
 
-const GOLDEN: &[u8] = b"PHAROSMF\
+/// Version 1: without blocks.
+const GOLDEN_V1: &[u8] = b"PHAROSMF\
     \x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\
     \x09\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\
     \x05\x00\x00\x00\x00\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00\
     \x78\xbc\xc6\x4a";
 
+const GOLDEN: &[u8] = b"PHAROSMF\
+    \x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\
+    \x09\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\
+    \x05\x00\x00\x00\x00\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00\
+    \x07\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x0d\x00\
+    0-1-2-7-7.blk\xf0\x51\x78\xe1";
+
 fn golden() -> Manifest {
-    Manifest { generation: 3, next_segment: 9, segments: vec![5, 8] }
+    Manifest {
+        generation: 3,
+        next_segment: 9,
+        segments: vec![5, 8],
+        epoch: 7,
+        blocks: vec!["0-1-2-7-7.blk".to_owned()],
+    }
 }
 
 #[test]
 fn frozen_bytes() {
     assert_eq!(golden().encode(), GOLDEN);
     assert_eq!(Manifest::decode(GOLDEN).unwrap(), golden());
+    let without_blocks = Manifest { epoch: 0, blocks: Vec::new(), ..golden() };
+    assert_eq!(Manifest::decode(GOLDEN_V1).unwrap(), without_blocks);
 }
 
 #[test]
@@ -33,11 +49,11 @@ fn every_damage_is_noticed() {
 #[test]
 fn a_later_version_is_refused_by_name() {
     let mut bytes = GOLDEN[..GOLDEN.len() - 4].to_vec();
-    bytes[8] = 2;
+    bytes[8] = 3;
     let sum = crc32fast::hash(&bytes);
     bytes.extend_from_slice(&sum.to_le_bytes());
     let decoded = Manifest::decode(&bytes);
-    assert!(matches!(decoded, Err(ManifestError::Newer { version: 2, features: 0 })));
+    assert!(matches!(decoded, Err(ManifestError::Newer { version: 3, features: 0 })));
 }
 
 #[test]

@@ -106,6 +106,19 @@ impl Writer {
         (live.map(|info| info.id).collect(), self.start.next_segment)
     }
 
+    /// Ends the current segment, so that what comes goes into another one. Says how far what is
+    /// durable reaches.
+    pub(crate) fn end_segment(&mut self) -> u64 {
+        self.start.closed.extend(self.current.take().map(|ended| ended.info()));
+        self.start.durable_lsn
+    }
+
+    /// The ended segments that hold nothing after this place in the log.
+    pub(crate) fn segments_up_to(&self, last_lsn: u64) -> Vec<SegmentId> {
+        let before = self.start.closed.iter().filter(|info| info.last_lsn <= last_lsn);
+        before.map(|info| info.id).collect()
+    }
+
     /// Forgets segments whose files are about to be removed.
     pub(crate) fn forget(&mut self, dead: &[SegmentId]) {
         self.start.closed.retain(|info| !dead.contains(&info.id));

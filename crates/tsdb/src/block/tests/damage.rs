@@ -90,7 +90,7 @@ impl Victim {
             assert!(is_all || !selection.lost().is_nothing(), "{context}: {matcher:?}");
         }
         let mut lost = Lost::default();
-        let values = block.label_values("job", &[], &mut lost);
+        let values = block.label_values("job", &[], i64::MIN, &mut lost);
         let is_all = values == ["job-0", "job-1", "job-2"];
         assert!(is_all || !lost.is_nothing(), "{context}: {values:?}");
     }
@@ -219,7 +219,7 @@ fn a_value_in_a_damaged_dictionary_is_said_to_be_lost() {
     let path = victim.block.path();
     let block = Arc::new(Block::open(Arc::clone(&victim.disk) as _, path, cache()).unwrap());
     let mut lost = Lost::default();
-    assert_eq!(block.label_values("job", &[], &mut lost), ["job-0", "job-1", "job-2"]);
+    assert_eq!(block.label_values("job", &[], i64::MIN, &mut lost), ["job-0", "job-1", "job-2"]);
     let (mut n_found, mut n_lost) = (0, 0);
     for at in (0..20_000).step_by(250) {
         let matchers = vec![Matcher::equal("instance", format!("host-{at:05}"))];
@@ -338,7 +338,7 @@ fn tables_that_lie_are_refused_or_skipped() {
             assert!(n_samples <= 100 * 65_536, "round {round}: {n_samples} samples");
             let matchers = vec![Matcher::equal("job", "job-1")];
             let _n = block.select(&Select { matchers, ..everything() }).count();
-            let _values = block.label_values("job", &[], &mut Lost::default());
+            let _values = block.label_values("job", &[], i64::MIN, &mut Lost::default());
             block.verify(&mut |_| {}).unwrap();
         }
     }

@@ -5,7 +5,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::block::{BlockSeries, ChunkColumns, LabelCardinality, Lost};
+use crate::block::columns::ChunkColumns;
+use crate::block::reader::LabelCardinality;
+use crate::block::{BlockSeries, Lost};
 
 /// Few names and values, so that series share them, and all kinds of text.
 fn any_labels() -> impl Strategy<Value = Labels> {
@@ -75,7 +77,7 @@ proptest! {
 
         for matchers in [&matchers[..], &[]] {
             let mut lost = Lost::default();
-            let values = block.label_values(name, matchers, &mut lost);
+            let values = block.label_values(name, matchers, i64::MIN, &mut lost);
             prop_assert_eq!(values, store.label_values(name, matchers).unwrap());
             assert!(lost.is_nothing());
         }

@@ -63,7 +63,7 @@ fn a_series_without_samples_leaves_no_trace() {
     let info = writer.finish().unwrap().unwrap();
     let block = open(&disk, &info);
     let mut lost = Default::default();
-    assert_eq!(block.label_values("a", &[], &mut lost), Vec::<String>::new());
+    assert_eq!(block.label_values("a", &[], i64::MIN, &mut lost), Vec::<String>::new());
     assert_eq!(block.series_count(), 1);
 }
 

@@ -1,0 +1,91 @@
+//! `pharos tsdb`: what lies on the disk, for a person who wants to know. Nothing is changed, and the
+//! server that owns the directory may be running.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+use model::time::format_rfc3339;
+use stdx::Env;
+use tsdb::{BlockSummary, Look, inspect_blocks};
+
+/// Labels that are shown of a block, those with the most values first.
+const LABELS_SHOWN: usize = 5;
+
+/// Shows each block with its numbers and the labels that make the most series.
+///
+/// # Errors
+/// The directory cannot be read, or standard output not written.
+pub(crate) fn stats(dir: &Path) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    let (mut n_blocks, mut n_samples, mut n_bytes) = (0_u64, 0_u64, 0_u64);
+    let mut failed = Ok(());
+    inspect(dir, Look::Summary, &mut |block| {
+        n_blocks += 1;
+        n_samples += block.n_samples;
+        n_bytes += block.n_bytes;
+        if failed.is_ok() {
+            failed = write_stats(&mut out, block);
+        }
+    })?;
+    failed?;
+    let per_sample = n_bytes as f64 / (n_samples.max(1)) as f64;
+    writeln!(
+        out,
+        "{n_blocks} blocks, {n_samples} samples, {n_bytes} bytes ({per_sample:.2} a sample)"
+    )?;
+    Ok(())
+}
+
+fn write_stats(out: &mut impl io::Write, block: &BlockSummary) -> io::Result<()> {
+    writeln!(out, "{}", block.name)?;
+    writeln!(
+        out,
+        "  {} to {}, level {}, {} series, {} samples, {} bytes",
+        format_rfc3339(block.min_ms),
+        format_rfc3339(block.max_ms),
+        block.level,
+        block.n_series,
+        block.n_samples,
+        block.n_bytes,
+    )?;
+    let mut labels: Vec<_> = block.labels.iter().collect();
+    labels.sort_by_key(|(name, n_values, _)| (std::cmp::Reverse(*n_values), name));
+    for (name, n_values, n_series) in labels.into_iter().take(LABELS_SHOWN) {
+        writeln!(out, "  {name}: {n_values} values on {n_series} series")?;
+    }
+    Ok(())
+}
+
+/// Reads every byte of every block and says what is damaged. True when nothing is.
+///
+/// # Errors
+/// The directory cannot be read, or standard output not written.
+pub(crate) fn verify(dir: &Path) -> anyhow::Result<bool> {
+    let (mut n_blocks, mut n_damaged) = (0_u64, 0_u64);
+    let progress = io::stderr().is_terminal();
+    let mut lines = Vec::new();
+    inspect(dir, Look::EveryByte, &mut |block| {
+        n_blocks += 1;
+        n_damaged += u64::from(!block.damage.is_empty());
+        lines.extend(block.damage.iter().map(|what| format!("{}: {what}", block.name)));
+        if progress {
+            // The line is written over by the next one.
+            let _unseen = write!(io::stderr(), "\r{n_blocks} blocks read");
+        }
+    })?;
+    if progress {
+        let _unseen = write!(io::stderr(), "\r\x1b[K");
+    }
+    let mut out = io::stdout().lock();
+    for line in lines {
+        writeln!(out, "{line}")?;
+    }
+    writeln!(out, "{n_blocks} blocks read, {n_damaged} damaged")?;
+    Ok(n_damaged == 0)
+}
+
+fn inspect(dir: &Path, look: Look, report: &mut dyn FnMut(&BlockSummary)) -> anyhow::Result<()> {
+    inspect_blocks(dir, &Env::system(), look, report)
+        .with_context(|| format!("{} is no data directory (see --data-dir)", dir.display()))
+}

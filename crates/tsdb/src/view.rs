@@ -1,0 +1,105 @@
+//! View: what a query reads, taken at one moment.
+//!
+//! A query takes hold of everything it may need when it begins, so that nothing that happens while
+//! it is read (appends, a freeze, a block that takes the place of frozen samples) shows it a sample
+//! twice or not at all. It holds compressed samples and unpacks one series at a time.
+
+use std::iter::Peekable;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use storage::{Select, SelectError, Series};
+
+use crate::Meter;
+use crate::block::BlockSeries;
+use crate::db::Core;
+use crate::head::merge;
+
+/// See the head of this file. Yields the series in the order of their labels.
+pub(crate) struct View {
+    /// The blocks' series in the order of their epochs, then the head's: the later one wins.
+    sources: Vec<Peekable<Source>>,
+}
+
+/// Series in the order of their labels, each with its samples in the range.
+type Source = Box<dyn Iterator<Item = Series> + Send>;
+
+impl View {
+    /// Takes hold of what matches.
+    pub(crate) fn take(core: &Core, select: &Select) -> Self {
+        let floor_ms = core.floor_ms.load(Ordering::Acquire);
+        let select = Select { start_ms: select.start_ms.max(floor_ms), ..select.clone() };
+        // While this is held no block takes the place of frozen samples.
+        let blocks = core.blocks.read();
+        let in_range = blocks.iter().filter(|b| b.overlaps(select.start_ms, select.end_ms));
+        let mut sources: Vec<Source> =
+            in_range.map(|block| from_block(core, block.select(&select))).collect();
+        sources.push(head(core, &select));
+        drop(blocks);
+        Self { sources: sources.into_iter().map(Iterator::peekable).collect() }
+    }
+}
+
+/// What a block has; what of it cannot be read is counted at the end.
+fn from_block(core: &Core, series: BlockSeries) -> Source {
+    Box::new(FromBlock { series, meter: Some(Arc::clone(&core.meter)) })
+}
+
+struct FromBlock {
+    series: BlockSeries,
+    /// Until the losses are counted.
+    meter: Option<Arc<Meter>>,
+}
+
+impl Iterator for FromBlock {
+    type Item = Series;
+
+    fn next(&mut self) -> Option<Series> {
+        let series = self.series.next();
+        if series.is_none()
+            && let Some(meter) = self.meter.take()
+        {
+            let lost = self.series.lost();
+            meter.lost_chunks.add(lost.n_chunks + lost.n_series + lost.n_matchers);
+        }
+        series
+    }
+}
+
+/// What the head has, as it is now.
+fn head(core: &Core, select: &Select) -> Source {
+    let matching = core.head.matching(&select.matchers).into_iter();
+    let captured: Vec<_> = matching
+        .map(|series| {
+            let captured = series.capture(select.start_ms, select.end_ms);
+            (series, captured)
+        })
+        .collect();
+    let unpacked = captured.into_iter().map(|(series, captured)| Series {
+        labels: series.labels().clone(),
+        samples: captured.samples(),
+    });
+    Box::new(unpacked)
+}
+
+impl Iterator for View {
+    type Item = Result<Series, SelectError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let heads = self.sources.iter_mut().filter_map(Peekable::peek);
+            let labels = heads.map(|series| &series.labels).min()?.clone();
+            let mut samples = Vec::new();
+            for source in &mut self.sources {
+                let Some(later) = source.next_if(|next| next.labels == labels) else { continue };
+                samples = match samples.is_empty() {
+                    true => later.samples,
+                    false => merge(samples.into_iter(), &later.samples),
+                };
+            }
+            if !samples.is_empty() {
+                return Some(Ok(Series { labels, samples }));
+            }
+        }
+    }
+}
