@@ -8,7 +8,7 @@ use super::chunk::ChunkReader;
 use super::columns::Columns;
 use super::cursor::LabelReader;
 use super::footer::{Footer, encode_header, footer_bytes};
-use super::page::{PAGE_CONTENT_BYTES, content_bytes, n_pages, page_of, read_unchecked};
+use super::page::{PAGE_CONTENT_BYTES, n_pages, page_of, read_unchecked};
 use super::reader::Block;
 use super::series_table::{ChunkRef, SeriesEntry};
 use super::{BlockError, GROUP, HEADER_BYTES, PageCache, ReadError, Section};
@@ -127,10 +127,6 @@ impl Verifier<'_> {
             if !is_there(offset, &expected) {
                 self.damaged(Section::Footer, page_of(offset));
             }
-        }
-        let disk_end = self.block.disk().len(self.block.path()).map(content_bytes);
-        if disk_end.is_ok_and(|end| end > footer.content_bytes) {
-            self.damaged(Section::Footer, page_of(footer.content_bytes));
         }
     }
 

@@ -29,9 +29,9 @@ const INLINE_BYTES_MAX: usize = 32 << 10;
 ///
 /// Series that break a rule or a limit are left out and named in a 400; the others are stored.
 /// Native histograms, exemplars and metadata are not stored and do no harm.
+// The body is told in words: programs that make requests from the document cannot make this one.
 #[utoipa::path(
     post, path = "/api/v1/write", tag = "push",
-    request_body(content = Vec<u8>, content_type = "application/x-protobuf"),
     responses(
         (status = 204, description = "Stored and durable"),
         (status = 400, body = ErrorBody), (status = 413, body = ErrorBody),

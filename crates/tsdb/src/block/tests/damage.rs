@@ -187,6 +187,23 @@ fn damage_names_series_and_times() {
 }
 
 #[test]
+fn a_query_of_other_times_does_not_meet_the_damage() {
+    let content = noisy(scraped(1, 30_000));
+    let victim = Victim::new(&content);
+    victim.survives(&flipped(&victim.bytes, 2 * PAGE_BYTES, 0), "page 2").unwrap();
+    let path = victim.block.path();
+    let block = Arc::new(Block::open(Arc::clone(&victim.disk) as _, path, cache()).unwrap());
+    let times = |at: usize| content[0].samples[at].t_ms;
+    for (from, to, is_hit) in [(0, 1_000, false), (0, 29_999, true), (28_000, 29_000, false)] {
+        let select = Select { start_ms: times(from), end_ms: times(to), ..everything() };
+        let mut selection = block.select(&select);
+        let n_found = selection.by_ref().map(|series| series.samples.len()).sum::<usize>();
+        assert_eq!(n_found < to - from + 1, is_hit, "samples {from} to {to}");
+        assert_eq!(!selection.lost().is_nothing(), is_hit, "samples {from} to {to}");
+    }
+}
+
+#[test]
 fn damaged_postings_cost_nothing_but_time() {
     let victim = large();
     let footer = victim.block.footer();
