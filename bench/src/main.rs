@@ -13,6 +13,7 @@ mod report;
 mod scrape;
 mod server;
 mod size;
+mod store;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,15 +32,33 @@ struct Bench {
     /// An empty folder on the disk that is measured.
     dir: PathBuf,
     env: Env,
+    size: store::Size,
 }
 
 type Part = (&'static str, fn(&Bench, &mut Report) -> anyhow::Result<()>);
 
-const PARTS: [Part; 4] = [
-    ("size", size::measure),
-    ("idle", idle::measure),
-    ("scrape", scrape::measure),
-    ("push", push::measure),
+/// Parts that are measured together, and make one page.
+type Suite = (&'static str, &'static [Part]);
+
+const SUITES: [Suite; 2] = [
+    (
+        "foundation",
+        &[
+            ("size", size::measure),
+            ("idle", idle::measure),
+            ("scrape", scrape::measure),
+            ("push", push::measure),
+        ],
+    ),
+    (
+        "store",
+        &[
+            ("ingest", store::measure_ingest),
+            ("many", store::measure_many),
+            ("small", store::measure_small),
+            ("disk", store::measure_disk_use),
+        ],
+    ),
 ];
 
 fn main() -> ExitCode {
@@ -54,28 +73,36 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures the parts that are named, or all; says whether every limit was held.
+/// Measures the parts of a suite that are named, or all; says whether every limit was held.
 fn run(arguments: &[String]) -> anyhow::Result<bool> {
-    let [pharos, peers, dir, wanted @ ..] = arguments else {
-        bail!(
-            "usage: bench PHAROS PEERS_DIR EMPTY_DIR [{}]...",
-            PARTS.map(|(name, _)| name).join("|")
-        );
+    let quick = arguments.iter().any(|argument| argument == "--quick");
+    let arguments: Vec<&String> =
+        arguments.iter().filter(|argument| *argument != "--quick").collect();
+    let [pharos, peers, dir, suite, wanted @ ..] = &arguments[..] else {
+        bail!("usage: bench PHAROS PEERS_DIR EMPTY_DIR SUITE [--quick] [PART]...");
     };
-    if let Some(unknown) = wanted.iter().find(|name| !PARTS.iter().any(|(part, _)| part == *name)) {
-        bail!("unknown part {unknown:?}");
+    let Some((_, parts)) = SUITES.iter().find(|(name, _)| name == suite) else {
+        bail!("unknown suite {suite:?}; there are {}", names(SUITES.map(|(name, _)| name)));
+    };
+    if let Some(unknown) = wanted.iter().find(|name| !parts.iter().any(|(part, _)| part == *name)) {
+        bail!("unknown part {unknown:?}; there are {}", names(parts.iter().map(|(name, _)| *name)));
     }
     let bench = Bench {
         pharos: std::path::absolute(pharos)?,
         peers: std::path::absolute(peers)?,
         dir: std::path::absolute(dir)?,
         env: Env::system(),
+        size: store::Size { quick },
     };
     let mut report = Report::begin();
-    for (name, measure) in PARTS {
-        if wanted.is_empty() || wanted.iter().any(|wish| wish == name) {
+    for (name, measure) in *parts {
+        if wanted.is_empty() || wanted.iter().any(|wish| *wish == name) {
             measure(&bench, &mut report)?;
         }
     }
     Ok(report.end())
+}
+
+fn names(names: impl IntoIterator<Item = &'static str>) -> String {
+    names.into_iter().collect::<Vec<_>>().join(", ")
 }

@@ -6,6 +6,7 @@ use std::io::Write as _;
 pub(crate) struct Report {
     n_held: usize,
     n_limits: usize,
+    notes: Vec<String>,
 }
 
 /// One figure.
@@ -36,6 +37,13 @@ impl Row {
         self
     }
 
+    /// The same where the figure or what it is held against may be missing.
+    pub(crate) fn limit_if_known(mut self, limit: impl Into<String>, held: Option<bool>) -> Self {
+        self.limit = limit.into();
+        self.held = held;
+        self
+    }
+
     /// What explains the figure: a peer's in the same run, or what the machine itself needs.
     pub(crate) fn beside(mut self, beside: impl Into<String>) -> Self {
         self.beside = beside.into();
@@ -47,7 +55,7 @@ impl Report {
     pub(crate) fn begin() -> Self {
         say("| what | figure | limit | held | beside it |");
         say("| --- | --- | --- | --- | --- |");
-        Self { n_held: 0, n_limits: 0 }
+        Self { n_held: 0, n_limits: 0, notes: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, row: Row) {
@@ -62,8 +70,22 @@ impl Report {
         say(&format!("| {what} | {figure} | {limit} | {held} | {beside} |"));
     }
 
+    /// Keeps what is to be said below the table, and tells it at once.
+    pub(crate) fn explain(&mut self, note: String) {
+        complain(&note);
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
     /// Says whether all limits were held.
     pub(crate) fn end(self) -> bool {
+        if !self.notes.is_empty() {
+            say("");
+        }
+        for note in &self.notes {
+            say(&format!("- {note}"));
+        }
         say(&format!("\n{} of {} limits held.", self.n_held, self.n_limits));
         self.n_held == self.n_limits
     }

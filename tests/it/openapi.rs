@@ -13,7 +13,9 @@ use crate::shared::{SCOPES, keyed, open};
 const STREAM: &str = "/api/v1/monitoring/live";
 
 /// Who may ask what: every documented route, and the pages that are no API.
-const ACCESS: [(&str, &str, &str); 31] = [
+const ACCESS: [(&str, &str, &str); 33] = [
+    ("POST", "/api/v1/admin/tsdb/flush", "admin"),
+    ("POST", "/api/v1/admin/tsdb/compact", "admin"),
     ("GET", "/", "public"),
     ("GET", "/health", "public"),
     ("GET", "/healthz", "public"),

@@ -127,6 +127,7 @@ impl App {
         let server = Server::new(web::Parts {
             ingest: ingest.clone(),
             querier: Arc::new(AliasQuerier::new(samples.clone())),
+            maintenance: samples.clone(),
             records: records.clone(),
             host: host.clone(),
             own_families: Arc::new(move || own_families.now()),

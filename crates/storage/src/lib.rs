@@ -9,6 +9,7 @@ mod alias;
 mod append;
 mod ingest;
 mod limits;
+mod maintenance;
 pub mod memory;
 mod query;
 mod records;
@@ -17,6 +18,7 @@ pub use alias::AliasQuerier;
 pub use append::{AppendError, Appender, Commit, CommitError, CommitSender, Row};
 pub use ingest::{Ingest, IngestError, IngestMeter, Rejected};
 pub use limits::{LimitError, Limits, PUSH_AHEAD_MAX_MS};
+pub use maintenance::{Maintenance, MaintenanceError};
 pub use query::{Querier, Select, SelectError, Series, SeriesSet};
 pub use records::{
     AlertFilter, AlertReport, PipelineFilter, PipelineReport, RecordOutcome, RecordWrite, Records,

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 
 use crate::CompactError;
 use crate::block::{Block, BlockMeta, BlockWriter, block_path, merge};
-use crate::db::{Core, Maintenance};
+use crate::db::{Core, Upkeep};
 use crate::manifest;
 use crate::windows::Window;
 
@@ -23,8 +23,8 @@ const OVER_AFTER_MS: i64 = 3_600_000;
 impl Core {
     /// See [`crate::Db::compact`].
     pub(crate) fn compact(&self, now_ms: i64) -> Result<bool, CompactError> {
-        let mut maintenance = self.maintenance.lock();
-        self.bury(&mut maintenance);
+        let mut upkeep = self.upkeep.lock();
+        self.bury(&mut upkeep);
         let blocks = self.blocks.read().clone();
         let Some(group) = due(&blocks, now_ms) else { return Ok(false) };
         let replaced = self.merge(&group).and_then(|merged| {
@@ -45,10 +45,10 @@ impl Core {
             self.meter.compaction_failures.inc();
             return Err(error);
         }
-        maintenance.replaced.extend(group);
+        upkeep.replaced.extend(group);
         self.meter.compactions.inc();
         drop(blocks);
-        self.bury(&mut maintenance);
+        self.bury(&mut upkeep);
         self.measure_blocks();
         Ok(true)
     }
@@ -78,11 +78,11 @@ impl Core {
     }
 
     /// Removes the files of replaced blocks that nobody reads any more.
-    pub(crate) fn bury(&self, maintenance: &mut Maintenance) {
+    pub(crate) fn bury(&self, upkeep: &mut Upkeep) {
         let is_read = |block: &Arc<Block>| Arc::strong_count(block) > 1;
         let (read, dead): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut maintenance.replaced).into_iter().partition(is_read);
-        maintenance.replaced = read;
+            std::mem::take(&mut upkeep.replaced).into_iter().partition(is_read);
+        upkeep.replaced = read;
         let files: Vec<_> = dead.iter().map(|block| block.path().to_owned()).collect();
         self.dir.remove_files(&files, self.env.disk.as_ref());
     }

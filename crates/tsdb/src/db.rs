@@ -10,7 +10,8 @@ use model::Matcher;
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 use stdx::Env;
 use storage::{
-    AppendError, Appender, Commit, CommitError, Querier, Row, Select, SelectError, SeriesSet,
+    AppendError, Appender, Commit, CommitError, Maintenance, MaintenanceError, Querier, Row,
+    Select, SelectError, SeriesSet,
 };
 
 use crate::block::{Block, Lost, PageCache};
@@ -76,7 +77,7 @@ pub(crate) struct Core {
     /// Samples older than this are gone, Unix milliseconds. It only rises.
     pub(crate) floor_ms: AtomicI64,
     /// One flush or pass of retention at a time.
-    pub(crate) maintenance: Mutex<Maintenance>,
+    pub(crate) upkeep: Mutex<Upkeep>,
     /// The blocks, in the order of their epochs. Who holds it sees each sample of a flush either
     /// in a block or in the head.
     pub(crate) blocks: RwLock<Vec<Arc<Block>>>,
@@ -93,9 +94,9 @@ pub(crate) struct Core {
     lock: Mutex<Option<LockGuard>>,
 }
 
-/// What the one who maintains the files remembers.
+/// What the one who keeps the files in order remembers.
 #[derive(Default)]
-pub(crate) struct Maintenance {
+pub(crate) struct Upkeep {
     /// An epoch whose flush failed.
     pub(crate) frozen: Option<Frozen>,
     /// Blocks that no manifest names any more, and that somebody may still read.
@@ -263,7 +264,7 @@ impl Core {
             writer: Mutex::new(Writer::new(start, env, Arc::clone(&meter))),
             health: RwLock::new(Health::Writable),
             floor_ms: AtomicI64::new(i64::MIN),
-            maintenance: Mutex::default(),
+            upkeep: Mutex::default(),
             blocks: RwLock::new(recovered.blocks),
             pages: recovered.pages,
             epoch: AtomicU64::new(recovered.epoch + 1),
@@ -526,6 +527,24 @@ impl Appender for Db {
     fn append(&self, rows: Vec<Row>) -> Result<Commit, AppendError> {
         self.core.append(rows)
     }
+}
+
+impl Maintenance for Db {
+    fn flush(&self) -> Result<(), MaintenanceError> {
+        self.core.flush(self.core.env.clock.now_ms()).map_err(maintenance_error)
+    }
+
+    fn compact(&self) -> Result<u64, MaintenanceError> {
+        let mut n_merged = 0;
+        while self.core.compact(self.core.env.clock.now_ms()).map_err(maintenance_error)? {
+            n_merged += 1;
+        }
+        Ok(n_merged)
+    }
+}
+
+fn maintenance_error(error: impl std::fmt::Display) -> MaintenanceError {
+    MaintenanceError { reason: error.to_string() }
 }
 
 impl Querier for Db {

@@ -37,8 +37,8 @@ pub(crate) struct Frozen {
 impl Core {
     /// See [`crate::Db::flush`].
     pub(crate) fn flush(&self, now_ms: i64) -> Result<(), FlushError> {
-        let mut maintenance = self.maintenance.lock();
-        let frozen = match maintenance.frozen.take() {
+        let mut upkeep = self.upkeep.lock();
+        let frozen = match upkeep.frozen.take() {
             Some(frozen) => frozen,
             None => self.freeze()?,
         };
@@ -52,7 +52,7 @@ impl Core {
         });
         if published.is_err() {
             self.meter.flush_failures.inc();
-            maintenance.frozen = Some(frozen);
+            upkeep.frozen = Some(frozen);
         }
         published
     }

@@ -12,7 +12,7 @@ use storage::CommitError;
 use crate::RetentionError;
 #[cfg(feature = "planted-bugs")]
 use crate::config::PlantedBug;
-use crate::db::{Core, Maintenance};
+use crate::db::{Core, Upkeep};
 use crate::manifest;
 use crate::wal::{SegmentId, SegmentInfo};
 
@@ -22,11 +22,11 @@ impl Core {
         if self.config.retention.is_none() {
             return Ok(());
         }
-        let mut maintenance = self.maintenance.lock();
+        let mut upkeep = self.upkeep.lock();
         let floor_ms = self.config.floor_ms(now_ms);
         let before = self.floor_ms.fetch_max(floor_ms, Ordering::AcqRel);
         self.drop_from_head(before.max(floor_ms));
-        let freed = self.drop_files(before.max(floor_ms), &mut maintenance);
+        let freed = self.drop_files(before.max(floor_ms), &mut upkeep);
         freed.inspect_err(|_| self.meter.retention_failures.inc())
     }
 
@@ -43,11 +43,7 @@ impl Core {
         drop(gate);
     }
 
-    fn drop_files(
-        &self,
-        floor_ms: i64,
-        maintenance: &mut Maintenance,
-    ) -> Result<(), RetentionError> {
+    fn drop_files(&self, floor_ms: i64, upkeep: &mut Upkeep) -> Result<(), RetentionError> {
         let blocks = self.blocks.read().clone();
         let (dead_blocks, blocks): (Vec<_>, Vec<_>) =
             blocks.into_iter().partition(|block| block.info().max_ms < floor_ms);
@@ -68,8 +64,8 @@ impl Core {
         *self.blocks.write() = blocks;
         self.writer.lock().forget(&dead);
         self.dir.remove_segments(&dead, self.env.disk.as_ref());
-        maintenance.replaced.extend(dead_blocks);
-        self.bury(maintenance);
+        upkeep.replaced.extend(dead_blocks);
+        self.bury(upkeep);
         self.measure_blocks();
         Ok(())
     }

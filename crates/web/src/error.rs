@@ -4,7 +4,9 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use storage::{AppendError, CommitError, IngestError, LimitError, RecordsError, SelectError};
+use storage::{
+    AppendError, CommitError, IngestError, LimitError, MaintenanceError, RecordsError, SelectError,
+};
 use utoipa::ToSchema;
 
 /// The body of every answer that is not a success.
@@ -142,6 +144,12 @@ impl From<RecordsError> for ApiError {
             RecordsError::Refused { .. } => Self::unprocessable("service", error.to_string()),
             RecordsError::Failed { .. } => unavailable(error.to_string()),
         }
+    }
+}
+
+impl From<MaintenanceError> for ApiError {
+    fn from(error: MaintenanceError) -> Self {
+        unavailable(error.to_string())
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! The crate knows storage only through its traits; the binary hands it [`Parts`].
 
+mod admin;
 mod auth;
 mod body;
 mod error;

@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 
 use crate::push::{alerts, metrics, pipelines, services};
 use crate::state::Shared;
-use crate::{exposition, health, host_json, ingest, monitoring, pages};
+use crate::{admin, exposition, health, host_json, ingest, monitoring, pages};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -44,6 +44,8 @@ pub(crate) fn all() -> (Router<Shared>, String) {
         .routes(routes!(monitoring::range::range))
         .routes(routes!(monitoring::ranges::ranges))
         .routes(routes!(monitoring::live::live))
+        .routes(routes!(admin::flush))
+        .routes(routes!(admin::compact))
         .routes(routes!(health::health))
         .routes(routes!(health::healthz))
         .routes(routes!(health::healthy))

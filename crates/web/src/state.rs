@@ -7,7 +7,7 @@ use std::time::Duration;
 use model::Family;
 use parking_lot::RwLock;
 use stdx::Env;
-use storage::{Ingest, Querier, Records};
+use storage::{Ingest, Maintenance, Querier, Records};
 use tokio::sync::watch;
 
 use crate::auth::Key;
@@ -48,6 +48,8 @@ pub struct Parts {
     pub ingest: Ingest,
     /// Reads samples, aliases included.
     pub querier: Arc<dyn Querier>,
+    /// What an administrator may ask of the samples.
+    pub maintenance: Arc<dyn Maintenance>,
     /// Services, pipelines and alerts.
     pub records: Arc<dyn Records>,
     /// This host's readings; `None` when nothing is collected.
@@ -70,6 +72,7 @@ pub struct Parts {
 pub(crate) struct AppState {
     pub(crate) ingest: Ingest,
     pub(crate) querier: Arc<dyn Querier>,
+    pub(crate) maintenance: Arc<dyn Maintenance>,
     pub(crate) records: Arc<dyn Records>,
     pub(crate) host: Option<collect::Handle>,
     pub(crate) own_families: Arc<dyn Fn() -> Vec<Family> + Send + Sync>,
@@ -89,6 +92,7 @@ impl AppState {
         Self {
             ingest: parts.ingest,
             querier: parts.querier,
+            maintenance: parts.maintenance,
             records: parts.records,
             host: parts.host,
             own_families: parts.own_families,

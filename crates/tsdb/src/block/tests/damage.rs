@@ -190,8 +190,8 @@ fn damage_names_series_and_times() {
 fn a_query_of_other_times_does_not_meet_the_damage() {
     let content = noisy(scraped(1, 30_000));
     let victim = Victim::new(&content);
-    victim.survives(&flipped(&victim.bytes, 2 * PAGE_BYTES, 0), "page 2").unwrap();
     let path = victim.block.path();
+    victim.disk.put(path, &flipped(&victim.bytes, PAGE_BYTES, 0));
     let block = Arc::new(Block::open(Arc::clone(&victim.disk) as _, path, cache()).unwrap());
     let times = |at: usize| content[0].samples[at].t_ms;
     for (from, to, is_hit) in [(0, 1_000, false), (0, 29_999, true), (28_000, 29_000, false)] {

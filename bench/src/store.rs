@@ -1,0 +1,61 @@
+//! Store: what samples cost each server that takes remote write, ours and its peers, when all get
+//! the same bytes over the same connections in the same run. Only the servers' processor time
+//! counts; the loader renders its requests before.
+
+mod compare;
+mod contender;
+mod disk_use;
+mod fleet;
+mod history;
+mod ingest;
+mod load;
+mod many;
+mod page;
+mod random;
+mod remote_write;
+mod small;
+
+pub(crate) use disk_use::measure as measure_disk_use;
+pub(crate) use ingest::measure as measure_ingest;
+pub(crate) use many::measure as measure_many;
+pub(crate) use small::measure as measure_small;
+
+use contender::{Contender, ensure_equal};
+
+/// How large the loads are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    /// For development: small enough for three minutes.
+    pub(crate) quick: bool,
+}
+
+/// What must be there after a load.
+struct Arrived<'a> {
+    selector: &'a str,
+    n_series: usize,
+    /// Not asked for when counting would take too long.
+    n_samples: Option<u64>,
+    /// A metric, and how many series of it there are: for a server without a query API.
+    metric: (&'a str, usize),
+    last_ms: i64,
+}
+
+impl Arrived<'_> {
+    /// # Errors
+    /// When something else is there.
+    fn check(&self, contender: &Contender<'_>) -> anyhow::Result<()> {
+        let Self { selector, n_series, n_samples, metric: (metric, n_metric_series), last_ms } =
+            *self;
+        let Some(n_there) = contender.query(&format!("count({selector})"), last_ms)? else {
+            let n_charted = contender.n_charted(metric, last_ms)?;
+            return ensure_equal("series of a metric", n_charted as f64, n_metric_series as f64);
+        };
+        ensure_equal("series", n_there, n_series as f64)?;
+        if let Some(n_samples) = n_samples {
+            let expression = format!("sum(count_over_time({selector}[2d]))");
+            let n_there = contender.query(&expression, last_ms)?.unwrap_or(0.0);
+            ensure_equal("samples", n_there, n_samples as f64)?;
+        }
+        Ok(())
+    }
+}
