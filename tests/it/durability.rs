@@ -9,9 +9,10 @@ mod tally;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use e2e::{Client, Server, Starting, eventually, pharos};
@@ -51,6 +52,7 @@ fn kills_under_load_lose_nothing_and_double_nothing() {
         n_left -= n_here;
     }
     println!("{n_kills} kills, {all}");
+    assert!(all.n_flushes > 0, "no kill can have met a flush");
     assert!(all.refusals.is_empty(), "a healthy server refused writes: {:?}", all.refusals);
 }
 
@@ -62,6 +64,8 @@ pub(crate) struct Outcome {
     /// How many requests were answered with anything but success, by status.
     pub(crate) refusals: BTreeMap<u16, u64>,
     loaded: Duration,
+    /// How often samples were moved into blocks and blocks merged meanwhile.
+    n_flushes: u64,
     tally: Tally,
 }
 
@@ -70,6 +74,7 @@ impl Outcome {
         self.n_requests += other.n_requests;
         add_up(&mut self.refusals, other.refusals);
         self.loaded += other.loaded;
+        self.n_flushes += other.n_flushes;
         self.tally.absorb(other.tally);
     }
 }
@@ -78,7 +83,12 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { n_requests, tally, .. } = self;
         let rate = *n_requests as f64 / self.loaded.as_secs_f64();
-        write!(f, "{n_requests} requests acknowledged, {rate:.0} per second\n{tally}")
+        let n_flushes = self.n_flushes;
+        writeln!(
+            f,
+            "{n_requests} requests acknowledged, {rate:.0} per second, {n_flushes} flushes"
+        )?;
+        write!(f, "{tally}")
     }
 }
 
@@ -98,8 +108,11 @@ pub(crate) fn live_again_and_again(
             check(&server.client(), last).expect_whole();
         }
         let load = Load::start(&server, number, random.next());
+        let address = server.addresses()[0];
+        let flushing = thread::spawn(move || flush_and_merge_until_gone(address));
         load.wait(random.between(KILL_AFTER), LOAD_MAX);
         end(&mut server, &load);
+        outcome.n_flushes += flushing.join().unwrap();
         let round = load.end();
         println!("round {number}: {} requests/s, ready after {ready_after:.1?}", round.rate());
         outcome.n_requests += round.n_acknowledged();
@@ -162,6 +175,27 @@ fn a_directory_in_use_is_refused_and_named() {
 }
 
 /// Sends the head of a request, and no body although the server has asked for it.
+/// Asks for flushes and merges all the time, so that the end meets them half done. Says how often
+/// one was done.
+fn flush_and_merge_until_gone(address: SocketAddr) -> u64 {
+    let ask = |what: &str| -> io::Result<bool> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(SOON))?;
+        let head = format!("POST /api/v1/admin/tsdb/{what} HTTP/1.1\r\nHost: {address}\r\n");
+        write!(stream, "{head}Content-Length: 0\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer.starts_with("HTTP/1.1 200"))
+    };
+    let mut n_done = 0;
+    while let Ok(done) = ask("flush").and_then(|flushed| Ok(ask("compact")? && flushed)) {
+        n_done += u64::from(done);
+        // Without a break blocks would be all that the machine is busy with.
+        thread::sleep(Duration::from_millis(20));
+    }
+    n_done
+}
+
 fn begin_request(address: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(SOON)).unwrap();
