@@ -158,6 +158,7 @@ impl Sources {
             ("pharos_tsdb_head_series", "Series in memory.", &meter.series),
             ("pharos_tsdb_head_chunks", "Sealed chunks in memory.", &meter.chunks),
             ("pharos_tsdb_head_bytes", "Memory of series and samples.", &meter.head_bytes),
+            ("pharos_tsdb_head_series_bytes", "Memory of series alone.", &meter.series_bytes),
         ] {
             out.push(gauge(name, help, value));
         }

@@ -16,7 +16,7 @@ pub struct Config {
     pub pending_bytes_max: usize,
     /// Appends are refused as overloaded while samples and series take this much memory.
     pub head_bytes_max: usize,
-    /// The head is flushed into blocks when it takes this much memory.
+    /// The head is flushed into blocks when its samples take this much memory.
     pub flush_head_bytes: usize,
     /// The head is flushed into blocks at latest after this time.
     pub flush_after: Duration,

@@ -126,7 +126,9 @@ impl Db {
         *core.lock.lock() = Some(lock);
         core.measure_head();
         core.measure_blocks();
-        core.define_again(|series| series.defined_at() > unproven_after);
+        let mut unproven = core.head.all();
+        unproven.retain(|series| series.defined_at() > unproven_after);
+        core.define_again(&unproven);
         let took = env.clock.monotonic().saturating_sub(began);
         core.meter.recovery.duration_ms.set(took.as_millis() as i64);
         let core = Arc::new(core);
@@ -416,6 +418,7 @@ impl Core {
         self.meter.series.set(index.len() as i64);
         let bytes = made.iter().map(|series| series.identity_bytes()).sum::<usize>();
         self.meter.head_bytes.add(bytes as i64);
+        self.meter.series_bytes.add(bytes as i64);
         // Before anybody else finds the new series: samples must not precede their definition.
         self.define(&mut self.pending.lock(), &made);
         series
@@ -445,15 +448,14 @@ impl Core {
     }
 
     /// Logs the definitions of those series once more. They are durable after the next commit.
-    pub(crate) fn define_again(&self, which: impl Fn(&Series) -> bool) {
-        let mut series = self.head.all();
-        series.retain(|series| which(series));
-        self.define(&mut self.pending.lock(), &series);
+    pub(crate) fn define_again(&self, series: &[Arc<Series>]) {
+        self.define(&mut self.pending.lock(), series);
     }
 
     /// Whether the head should be flushed, that long after the last time.
     pub(crate) fn wants_flush(&self, since_last: Duration) -> bool {
-        let head_bytes = self.meter.head_bytes.get();
+        // What a flush can free; the series stay.
+        let head_bytes = self.meter.head_bytes.get() - self.meter.series_bytes.get();
         since_last >= self.config.flush_after || head_bytes >= self.config.flush_head_bytes as i64
     }
 
@@ -481,15 +483,16 @@ impl Core {
 
     /// Measures series, chunks and memory from scratch.
     pub(crate) fn measure_head(&self) {
-        let sizes = self.head.all();
-        let sizes = sizes.iter().map(|series| series.size());
-        let (mut bytes, mut chunks, mut n_series) = (0, 0, 0);
-        for size in sizes {
+        let (mut bytes, mut series_bytes, mut chunks, mut n_series) = (0, 0, 0, 0);
+        for series in self.head.all() {
+            let size = series.size();
             bytes += size.bytes;
+            series_bytes += series.identity_bytes();
             chunks += size.chunks;
             n_series += 1;
         }
         self.meter.head_bytes.set(bytes as i64);
+        self.meter.series_bytes.set(series_bytes as i64);
         self.meter.chunks.set(chunks as i64);
         self.meter.series.set(n_series);
     }

@@ -38,6 +38,8 @@ pub struct Meter {
     pub compactions: Counter,
     /// Merges of blocks that failed; the blocks stay as they are.
     pub compaction_failures: Counter,
+    /// Memory of series without their samples, a part of `head_bytes`.
+    pub series_bytes: Gauge,
     /// Chunks of blocks that could not be read when a query asked for them.
     pub lost_chunks: Counter,
     /// Blocks.
@@ -129,6 +131,7 @@ impl Default for Meter {
             flush_failures: Counter::default(),
             compactions: Counter::default(),
             compaction_failures: Counter::default(),
+            series_bytes: Gauge::default(),
             lost_chunks: Counter::default(),
             blocks: Gauge::default(),
             block_bytes: Gauge::default(),

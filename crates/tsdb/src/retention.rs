@@ -16,6 +16,9 @@ use crate::db::{Core, Upkeep};
 use crate::manifest;
 use crate::wal::{SegmentId, SegmentInfo};
 
+/// So many definitions are logged and made durable at a time; some hundred bytes each.
+const DEFINITIONS_AT_ONCE: usize = 4096;
+
 impl Core {
     /// See [`crate::Db::enforce_retention`].
     pub(crate) fn enforce_retention(&self, now_ms: i64) -> Result<(), RetentionError> {
@@ -76,7 +79,13 @@ impl Core {
         if self.config.planted_bug == Some(PlantedBug::ForgetDefinitions) {
             return Ok(());
         }
-        self.define_again(|series| series.defined_at() <= last_lsn);
+        let mut series = self.head.all();
+        series.retain(|series| series.defined_at() <= last_lsn);
+        // In parts, so that appends do not find the log full of definitions.
+        for part in series.chunks(DEFINITIONS_AT_ONCE) {
+            self.define_again(part);
+            self.commit()?;
+        }
         // Even if there was nothing to say: an earlier pass may have said it and failed here.
         self.commit()
     }

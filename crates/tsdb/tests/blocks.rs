@@ -97,6 +97,21 @@ fn an_empty_head_makes_no_block() {
 }
 
 #[test]
+fn after_a_flush_memory_holds_series_and_no_samples() {
+    let world = sim_env(1);
+    let db = Db::open(manual(), &world.env).unwrap();
+    for i in 0..50 {
+        append(&db, (0..100).map(|n| row(&format!("job {n}"), SIM_START_MS + i, 0.5)).collect());
+    }
+    let meter = db.meter();
+    assert!(meter.head_bytes.get() > meter.series_bytes.get());
+    db.flush(SIM_START_MS).unwrap();
+    // What a flush cannot free must not ask for the next one.
+    assert!(meter.series_bytes.get() > 0);
+    assert_eq!(meter.head_bytes.get(), meter.series_bytes.get());
+}
+
+#[test]
 fn a_query_joins_blocks_and_head() {
     let world = sim_env(1);
     let db = flushed(&world);
