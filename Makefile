@@ -4,13 +4,14 @@
 #   make test     install what tests need, then run all of them
 #   make lint     formatting, clippy, dependency rules
 #   make bench    the figures of bench/, against the peers where one is named
+#   make bench-store  the sample store beside VictoriaMetrics and Prometheus; its limits are aims
 #   make soak     the long forms of the tests: hours, not minutes
 #   make dist     a stripped binary, a tar.gz and its checksum in target/dist/
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run ui build test test-tools lint bench soak dist clean
+.PHONY: help run ui build test test-tools lint bench bench-store soak dist clean
 
 CARGO ?= cargo
 PEERS := target/peers
@@ -19,7 +20,7 @@ TOOLS := target/tools
 UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -type f -print 2>/dev/null)
 
 help:
-	@sed -n '3,8p' Makefile
+	@sed -n '3,9p' Makefile
 
 run: ui
 	$(CARGO) run --release --bin pharos
@@ -53,7 +54,11 @@ lint: ui/node_modules/.installed
 
 bench: ui test-tools
 	$(CARGO) build --release --bin pharos
-	bench/run.sh
+	bench/run.sh foundation
+
+bench-store: ui test-tools
+	$(CARGO) build --release --bin pharos
+	bench/run.sh store
 
 soak: test-tools build
 	tests/soak.sh
