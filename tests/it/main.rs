@@ -17,3 +17,4 @@ mod peers;
 mod ranges;
 mod remote_write;
 mod shared;
+mod tsdb_command;

@@ -7,8 +7,8 @@ use model::{METRIC_NAME, MatchOp, Matcher};
 
 use crate::{Querier, Select, SelectError, Series, SeriesSet};
 
-/// The name under which pushed metrics are stored.
-const STORED_NAME: &str = "service_metric";
+/// The name under which all pushed metrics are stored.
+pub const PUSHED_METRIC: &str = "service_metric";
 /// The label that holds the plain name.
 const PLAIN_NAME_LABEL: &str = "metric_type";
 
@@ -42,7 +42,7 @@ impl Querier for AliasQuerier {
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
         let mut values = self.0.label_values(name, matchers)?;
         if name == METRIC_NAME {
-            let pushed = Matcher::equal(METRIC_NAME, STORED_NAME);
+            let pushed = Matcher::equal(METRIC_NAME, PUSHED_METRIC);
             values.extend(self.0.label_values(PLAIN_NAME_LABEL, &[pushed])?);
             values.sort_unstable();
             values.dedup();
@@ -56,12 +56,12 @@ impl Querier for AliasQuerier {
 fn aliased(select: &Select) -> Option<(String, Select)> {
     let by_name = |m: &&Matcher| m.name == METRIC_NAME && m.op == MatchOp::Equal;
     let plain_name = select.matchers.iter().find(by_name)?.value.clone();
-    if plain_name == STORED_NAME {
+    if plain_name == PUSHED_METRIC {
         return None;
     }
     let others = select.matchers.iter().filter(|m| m.name != METRIC_NAME).cloned();
     let stored = [
-        Matcher::equal(METRIC_NAME, STORED_NAME),
+        Matcher::equal(METRIC_NAME, PUSHED_METRIC),
         Matcher::equal(PLAIN_NAME_LABEL, plain_name.as_str()),
     ];
     let matchers = stored.into_iter().chain(others).collect();

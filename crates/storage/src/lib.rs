@@ -14,7 +14,7 @@ pub mod memory;
 mod query;
 mod records;
 
-pub use alias::AliasQuerier;
+pub use alias::{AliasQuerier, PUSHED_METRIC};
 pub use append::{AppendError, Appender, Commit, CommitError, CommitSender, Row};
 pub use ingest::{Ingest, IngestError, IngestMeter, Rejected};
 pub use limits::{LimitError, Limits, PUSH_AHEAD_MAX_MS};

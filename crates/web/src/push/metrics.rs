@@ -10,7 +10,7 @@ use bytes::Bytes;
 use model::time::format_rfc3339;
 use model::{Labels, METRIC_NAME, Matcher, Sample};
 use serde::Serialize;
-use storage::{Commit, Row, Select};
+use storage::{Commit, PUSHED_METRIC, Row, Select};
 use utoipa::{IntoParams, ToSchema};
 use wire::push::{MetricPush, PushError};
 
@@ -19,9 +19,6 @@ use crate::body::BoundedBody;
 use crate::error::{ApiError, ErrorBody};
 use crate::parameters::Parameters;
 use crate::state::Shared;
-
-/// The name under which all pushed metrics are stored.
-const STORED_NAME: &str = "service_metric";
 
 /// Bodies above this many bytes are read and appended on a thread that may take its time.
 const INLINE_BYTES_MAX: usize = 32 << 10;
@@ -153,7 +150,7 @@ fn append(shared: &Shared, body: &[u8], parse: Parse, now_ms: i64) -> Result<App
         if !services.contains(push.service()) {
             services.insert(push.service().to_owned());
         }
-        let labels = push.series(STORED_NAME);
+        let labels = push.series(PUSHED_METRIC);
         for pushed in push.samples() {
             let sample = Sample::new(pushed.t_ms.unwrap_or(now_ms), pushed.value);
             rows.push(Row { labels: labels.clone(), sample });
@@ -186,7 +183,7 @@ pub(crate) async fn list(shared: &Shared, query: Option<&str>) -> Result<Respons
     let parameters = Parameters::read(query, &["service", "metric_type", "hours", "limit"])?;
     let hours = parameters.number("hours", 0.0, 876_000.0)?.unwrap_or(24.0);
     let limit = parameters.limit()?;
-    let mut matchers = vec![Matcher::equal(METRIC_NAME, STORED_NAME)];
+    let mut matchers = vec![Matcher::equal(METRIC_NAME, PUSHED_METRIC)];
     for name in ["service", "metric_type"] {
         matchers.extend(parameters.get(name).map(|value| Matcher::equal(name, value)));
     }
@@ -258,20 +255,20 @@ mod tests {
 
     use model::{Labels, METRIC_NAME, Matcher, Sample};
     use storage::memory::MemoryStore;
-    use storage::{Appender as _, Querier as _, Row, Select};
+    use storage::{Appender as _, PUSHED_METRIC, Querier as _, Row, Select};
 
     #[test]
     fn the_newest_of_all_series_come_first() {
         let store = Arc::new(MemoryStore::default());
         let row = |service: &str, t_ms: i64| {
             let pairs = [("service", service), ("metric_type", "cpu")];
-            let labels = Labels::of_metric(super::STORED_NAME, pairs).unwrap();
+            let labels = Labels::of_metric(PUSHED_METRIC, pairs).unwrap();
             Row { labels, sample: Sample::new(t_ms, t_ms as f64) }
         };
         store
             .append(vec![row("a", 1), row("b", 2), row("a", 3), row("b", 4), row("a", 5)])
             .unwrap();
-        let matchers = vec![Matcher::equal(METRIC_NAME, super::STORED_NAME)];
+        let matchers = vec![Matcher::equal(METRIC_NAME, PUSHED_METRIC)];
         let set = store.select(&Select { matchers, start_ms: 0, end_ms: 9 }).unwrap();
         let values: Vec<f64> =
             super::newest(set, 3).unwrap().into_iter().map(|row| row.value).collect();
