@@ -1,4 +1,5 @@
-//! Errors: why a store cannot be opened, and why retention could not free the disk.
+//! Errors: why a store cannot be opened, flushed, compacted, or freed of what is too old. Each message says
+//! its cause, so none names it as a source a second time.
 
 use std::io;
 use std::path::PathBuf;
@@ -24,7 +25,6 @@ pub enum OpenError {
         /// Where.
         path: PathBuf,
         /// What the disk said.
-        #[source]
         cause: io::Error,
     },
     /// A later version of this program wrote it.
@@ -49,7 +49,6 @@ pub enum OpenError {
         /// Which one.
         name: &'static str,
         /// What the system said.
-        #[source]
         cause: io::Error,
     },
 }
@@ -60,7 +59,7 @@ pub enum OpenError {
 pub enum FlushError {
     /// The log could not be brought up to date.
     #[error("cannot bring the log up to date: {0}")]
-    Log(#[source] CommitError),
+    Log(CommitError),
     /// A block could not be written.
     #[error("{reason}")]
     Block {
@@ -73,7 +72,6 @@ pub enum FlushError {
         /// The file.
         path: PathBuf,
         /// What the disk said.
-        #[source]
         cause: io::Error,
     },
 }
@@ -96,7 +94,6 @@ pub enum CompactError {
         /// The file.
         path: PathBuf,
         /// What the disk said.
-        #[source]
         cause: io::Error,
     },
 }
@@ -113,14 +110,13 @@ impl From<BlockError> for CompactError {
 pub enum RetentionError {
     /// The definitions of series that live on could not be written again.
     #[error("cannot carry series definitions forward: {0}")]
-    Carry(#[source] CommitError),
+    Carry(CommitError),
     /// The list of live files could not be replaced.
     #[error("cannot write {}: {cause}", path.display())]
     Manifest {
         /// The file.
         path: PathBuf,
         /// What the disk said.
-        #[source]
         cause: io::Error,
     },
 }
