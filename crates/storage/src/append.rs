@@ -8,6 +8,8 @@ use std::time::Duration;
 use model::{Labels, Sample};
 use tokio::sync::oneshot;
 
+use crate::{Batch, BatchAppended, Rejected};
+
 /// One sample of one series, on its way in.
 #[derive(Debug, Clone)]
 pub struct Row {
@@ -115,4 +117,30 @@ pub trait Appender: Send + Sync {
     /// # Errors
     /// When nothing can be taken now.
     fn append(&self, rows: Vec<Row>) -> Result<Commit, AppendError>;
+
+    /// Appends the series of a batch, all but those that break a bound. They are visible to
+    /// queries when the call returns.
+    ///
+    /// # Errors
+    /// When nothing can be taken now; then nothing of the batch is stored.
+    fn append_batch(&self, batch: &dyn Batch) -> Result<BatchAppended, AppendError> {
+        let mut rows = Vec::new();
+        let mut rejected = Vec::new();
+        let mut pairs = Vec::new();
+        for index in 0..batch.n_series() {
+            pairs.clear();
+            match batch.labels(index, &mut pairs) {
+                Ok(()) => {
+                    let labels = Labels::new(pairs.iter().copied());
+                    let labels = labels.expect("a batch hands out good labels only");
+                    let samples = batch.samples(index).iter();
+                    rows.extend(samples.map(|s| Row { labels: labels.clone(), sample: *s }));
+                }
+                Err(cause) => rejected.push(Rejected { index, cause }),
+            }
+        }
+        let n_samples = rows.len() as u64;
+        let commit = self.append(rows)?;
+        Ok(BatchAppended { commit, n_samples, rejected })
+    }
 }

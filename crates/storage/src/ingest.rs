@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stdx::Clock;
 use stdx::meter::Counter;
 
-use crate::{AppendError, Appender, Commit, LimitError, Limits, Row};
+use crate::{AppendError, Appender, Commit, LimitError, Limits, Rejected, Row};
 
 /// Why rows were refused. Nothing of the call is stored.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -21,15 +21,6 @@ pub enum IngestError {
     /// The engine takes nothing now.
     #[error(transparent)]
     Append(#[from] AppendError),
-}
-
-/// A row that [`Ingest::append_good`] left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejected {
-    /// Which row of the call, from 0.
-    pub index: usize,
-    /// Which bound it breaks.
-    pub cause: LimitError,
 }
 
 /// What the path counts about itself.

@@ -7,6 +7,7 @@
 
 mod alias;
 mod append;
+mod batch;
 mod ingest;
 mod limits;
 mod maintenance;
@@ -16,7 +17,8 @@ mod records;
 
 pub use alias::{AliasQuerier, PUSHED_METRIC};
 pub use append::{AppendError, Appender, Commit, CommitError, CommitSender, Row};
-pub use ingest::{Ingest, IngestError, IngestMeter, Rejected};
+pub use batch::{Batch, BatchAppended, Rejected, Speller};
+pub use ingest::{Ingest, IngestError, IngestMeter};
 pub use limits::{LimitError, Limits, PUSH_AHEAD_MAX_MS};
 pub use maintenance::{Maintenance, MaintenanceError};
 pub use query::{Querier, Select, SelectError, Series, SeriesSet};
