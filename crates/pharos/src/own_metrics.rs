@@ -156,7 +156,6 @@ impl Sources {
             ("pharos_tsdb_blocks", "Block files.", &meter.blocks),
             ("pharos_tsdb_block_bytes", "Bytes of the block files.", &meter.block_bytes),
             ("pharos_tsdb_head_series", "Series in memory.", &meter.series),
-            ("pharos_tsdb_head_chunks", "Sealed chunks in memory.", &meter.chunks),
             ("pharos_tsdb_head_bytes", "Memory of series and samples.", &meter.head_bytes),
             ("pharos_tsdb_head_series_bytes", "Memory of series alone.", &meter.series_bytes),
         ] {

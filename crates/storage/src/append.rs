@@ -8,7 +8,7 @@ use std::time::Duration;
 use model::{Labels, Sample};
 use tokio::sync::oneshot;
 
-use crate::{Batch, BatchAppended, Rejected};
+use crate::{Batch, BatchAppended, LimitError, Rejected};
 
 /// One sample of one series, on its way in.
 #[derive(Debug, Clone)]
@@ -29,6 +29,14 @@ pub enum AppendError {
         reason: String,
         /// When to come back.
         retry_after: Duration,
+    },
+    /// One row breaks a bound of the engine's.
+    #[error("item {index}: {cause}")]
+    Refused {
+        /// Which row, from 0.
+        index: usize,
+        /// Which bound.
+        cause: LimitError,
     },
     /// The engine cannot write, for instance on a full disk.
     #[error("not accepting writes: {reason}")]

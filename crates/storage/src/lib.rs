@@ -14,6 +14,7 @@ mod maintenance;
 pub mod memory;
 mod query;
 mod records;
+mod rows;
 
 pub use alias::{AliasQuerier, PUSHED_METRIC};
 pub use append::{AppendError, Appender, Commit, CommitError, CommitSender, Row};
@@ -26,3 +27,4 @@ pub use records::{
     AlertFilter, AlertReport, PipelineFilter, PipelineReport, RecordOutcome, RecordWrite, Records,
     RecordsCommit, RecordsError, ServiceFilter, ServiceReport,
 };
+pub use rows::RowsBatch;

@@ -25,6 +25,6 @@ fn finds_a_repeated_sync() {
 }
 
 #[test]
-fn finds_forgotten_definitions() {
-    check_is_found(|config| config.planted_bug = Some(PlantedBug::ForgetDefinitions));
+fn finds_a_freeze_outside_the_gate() {
+    check_is_found(|config| config.planted_bug = Some(PlantedBug::FreezeOutsideGate));
 }

@@ -46,8 +46,9 @@ pub enum PlantedBug {
     AckBeforeSync,
     /// A failed sync is repeated on the same file, as if the second success covered the first.
     RepeatFailedSync,
-    /// Segments are removed without carrying the definitions of live series forward.
-    ForgetDefinitions,
+    /// A freeze does not wait for appends that have begun. It comes at the worst moment: when an
+    /// append has been encoded and is not in the log and the head.
+    FreezeOutsideGate,
 }
 
 impl Config {

@@ -1,41 +1,28 @@
-//! Db: the store as its users see it. Appends go through here into the log and the head, queries
-//! out of the head.
+//! Db: the store as its users see it, and what its parts share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use model::Matcher;
-use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+use parking_lot::{Condvar, Mutex, RwLock};
 use stdx::Env;
 use storage::{
-    AppendError, Appender, Commit, CommitError, Maintenance, MaintenanceError, Querier, Row,
-    Select, SelectError, SeriesSet,
+    CommitError, Maintenance, MaintenanceError, Querier, Select, SelectError, SeriesSet,
 };
 
 use crate::block::{Block, Lost, PageCache};
 use crate::config::{Config, Driver};
 use crate::dir::{DataDir, LockGuard};
 use crate::flush::Frozen;
-use crate::head::{Head, Series};
+use crate::head::Head;
 use crate::manifest::{self, Manifest};
 use crate::recovery::{Recovered, recover};
 use crate::threads;
 use crate::view::View;
-use crate::wal::{
-    Before, FRAME_PAYLOAD_BYTES_MAX, FrameKind, Pending, Writer, WriterStart, definition_bytes,
-    encode_definition, encode_sample,
-};
+use crate::wal::{Pending, Writer, WriterStart};
 use crate::{CompactError, FlushError, Meter, OpenError, RetentionError};
-
-/// Rows in one frame at most: 38 bytes each at worst, so far below what a frame takes.
-const FRAME_ROWS_MAX: usize = 16_384;
-/// A frame of definitions is ended when it has this size.
-const FRAME_DEFINITION_BYTES: usize = 256 << 10;
-/// When to come back after the log was too far behind, or the head too large.
-const RETRY_LOG_AFTER: Duration = Duration::from_secs(1);
-const RETRY_HEAD_AFTER: Duration = Duration::from_secs(60);
 
 /// Whether writes are taken. Queries always are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +38,9 @@ pub enum Health {
 
 /// A store of samples in a data directory.
 ///
-/// Rows are visible when [`Appender::append`] returns and survive everything when its [`Commit`]
-/// has resolved. If the commit fails, the rows stay visible and may or may not survive.
+/// Samples are visible when [`storage::Appender::append`] returns and survive everything when its
+/// [`storage::Commit`] has resolved. If the commit fails, they stay visible and may or may not
+/// survive.
 pub struct Db {
     pub(crate) core: Arc<Core>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -64,11 +52,14 @@ pub(crate) struct Core {
     pub(crate) env: Env,
     pub(crate) dir: DataDir,
     pub(crate) meter: Arc<Meter>,
-    pub(crate) head: Head,
-    /// Shared from a row's encoding into the log until the head has it. Who takes it exclusively
-    /// sees every row in both or in neither, and no series that is about to be used.
+    pub(crate) head: Arc<Head>,
+    /// What the log held when the store was opened, until blocks have it. Changed only with
+    /// `blocks` held exclusively.
+    pub(crate) recovered: RwLock<Option<Arc<Head>>>,
+    /// Shared from a sample's encoding for the log until the head has it. Who takes it exclusively
+    /// sees every sample in both or in neither, and no series that is about to be used.
     pub(crate) gate: RwLock<()>,
-    /// Held while rows go into the log and into the head, so that both have them in one order.
+    /// Held while samples go into the log and into the head, so that both have them in one order.
     pub(crate) pending: Mutex<Pending>,
     /// Signals that something is pending, or that the store stops.
     pub(crate) wake: Condvar,
@@ -76,6 +67,8 @@ pub(crate) struct Core {
     pub(crate) health: RwLock<Health>,
     /// Samples older than this are gone, Unix milliseconds. It only rises.
     pub(crate) floor_ms: AtomicI64,
+    /// Whether some series in memory has no sample that is not older.
+    pub(crate) has_expired: AtomicBool,
     /// One flush or pass of retention at a time.
     pub(crate) upkeep: Mutex<Upkeep>,
     /// The blocks, in the order of their epochs. Who holds it sees each sample of a flush either
@@ -84,9 +77,9 @@ pub(crate) struct Core {
     /// Pages of blocks that were read lately.
     pub(crate) pages: Arc<PageCache>,
     /// The number of the live epoch.
-    pub(crate) epoch: AtomicU64,
+    pub(crate) epoch: AtomicU32,
     /// Every epoch up to this one is in blocks.
-    pub(crate) flushed_epoch: AtomicU64,
+    pub(crate) flushed_epoch: AtomicU32,
     pub(crate) stopped: AtomicBool,
     /// Where the maintenance thread waits for its next pass or the end.
     pub(crate) idle: Mutex<()>,
@@ -97,7 +90,7 @@ pub(crate) struct Core {
 /// What the one who keeps the files in order remembers.
 #[derive(Default)]
 pub(crate) struct Upkeep {
-    /// An epoch whose flush failed.
+    /// An epoch that is not in blocks: what was recovered, or one whose flush failed.
     pub(crate) frozen: Option<Frozen>,
     /// Blocks that no manifest names any more, and that somebody may still read.
     pub(crate) replaced: Vec<Arc<Block>>,
@@ -116,19 +109,16 @@ impl Db {
         let meter = Arc::new(Meter::default());
         let (dir, lock) = DataDir::open(&config.dir, env.disk.as_ref())?;
         let floor_ms = config.floor_ms(env.clock.now_ms());
-        let recovered = recover(&dir, &env.disk, floor_ms, &meter)?;
+        let recovered = recover(&dir, env, floor_ms, &meter)?;
         let health = write_first_manifest(&recovered, &dir, env, &meter);
-        let unproven_after = recovered.durable_lsn;
         let driver = config.driver;
         let core = Core::new(config, env, dir, meter, recovered);
         *core.health.write() = health;
         core.floor_ms.store(floor_ms, Ordering::Release);
         *core.lock.lock() = Some(lock);
+        core.look_for_expired(floor_ms);
         core.measure_head();
         core.measure_blocks();
-        let mut unproven = core.head.all();
-        unproven.retain(|series| series.defined_at() > unproven_after);
-        core.define_again(&unproven);
         let took = env.clock.monotonic().saturating_sub(began);
         core.meter.recovery.duration_ms.set(took.as_millis() as i64);
         let core = Arc::new(core);
@@ -216,10 +206,10 @@ impl Drop for Db {
 /// not list may go.
 fn write_first_manifest(recovered: &Recovered, dir: &DataDir, env: &Env, meter: &Meter) -> Health {
     let manifest = Manifest {
-        generation: recovered.index.generation(),
+        generation: recovered.epoch + 1,
         next_segment: recovered.next_segment,
         segments: recovered.closed.iter().map(|info| info.id).collect(),
-        epoch: recovered.epoch,
+        epoch: u64::from(recovered.flushed_epoch),
         blocks: recovered.blocks.iter().map(|block| manifest::block_name(block)).collect(),
     };
     meter.segments.set(recovered.closed.len() as i64);
@@ -255,22 +245,28 @@ impl Core {
             #[cfg(feature = "planted-bugs")]
             planted_bug: config.planted_bug,
         };
+        let head = Head::new(recovered.epoch + 1, env.randomness.as_ref());
+        let old = Arc::new(recovered.head);
+        let frozen = Frozen::of(&old, recovered.epoch, recovered.last_lsn);
+        let has_old = !frozen.is_empty();
         Self {
             config,
             env: env.clone(),
             dir,
-            head: Head::new(recovered.index),
+            head: Arc::new(head),
+            recovered: RwLock::new(has_old.then_some(old)),
             gate: RwLock::new(()),
             pending: Mutex::new(Pending::new(recovered.last_lsn + 1)),
             wake: Condvar::new(),
             writer: Mutex::new(Writer::new(start, env, Arc::clone(&meter))),
             health: RwLock::new(Health::Writable),
             floor_ms: AtomicI64::new(i64::MIN),
-            upkeep: Mutex::default(),
+            has_expired: AtomicBool::new(false),
+            upkeep: Mutex::new(Upkeep { frozen: Some(frozen), ..Upkeep::default() }),
             blocks: RwLock::new(recovered.blocks),
             pages: recovered.pages,
-            epoch: AtomicU64::new(recovered.epoch + 1),
-            flushed_epoch: AtomicU64::new(recovered.epoch),
+            epoch: AtomicU32::new(recovered.epoch + 1),
+            flushed_epoch: AtomicU32::new(recovered.flushed_epoch),
             stopped: AtomicBool::new(false),
             idle: Mutex::new(()),
             stop_signal: Condvar::new(),
@@ -313,145 +309,6 @@ impl Core {
         result
     }
 
-    /// Whether rows are taken now.
-    fn admit(&self) -> Result<(), AppendError> {
-        let unavailable = |reason: String| {
-            self.meter.unavailable_appends.inc();
-            Err(AppendError::Unavailable { reason })
-        };
-        let overloaded = |reason: String, retry_after| {
-            self.meter.overloaded_appends.inc();
-            Err(AppendError::Overloaded { reason, retry_after })
-        };
-        if self.stopped.load(Ordering::Acquire) {
-            return unavailable("the store is closed".to_owned());
-        }
-        if let Health::Stalled { reason } = &*self.health.read() {
-            return unavailable(reason.clone());
-        }
-        let max = self.config.pending_bytes_max;
-        if self.pending.lock().undurable_bytes() >= max {
-            let reason = format!("{max} bytes of log are waiting for the disk");
-            return overloaded(reason, RETRY_LOG_AFTER);
-        }
-        let max = self.config.head_bytes_max;
-        if self.meter.head_bytes.get() >= max as i64 {
-            let reason = format!("samples in memory take all of the {max} bytes they may");
-            return overloaded(reason, RETRY_HEAD_AFTER);
-        }
-        Ok(())
-    }
-
-    fn append(&self, mut rows: Vec<Row>) -> Result<Commit, AppendError> {
-        let _gate = self.gate.read();
-        self.admit()?;
-        let n_given = rows.len();
-        let floor_ms = self.floor_ms.load(Ordering::Acquire);
-        rows.retain(|row| row.sample.t_ms >= floor_ms);
-        let series = self.series_of(&rows)?;
-        let n_expired = n_given - rows.len();
-        self.meter.expired_samples.add(n_expired as u64);
-        self.meter.appended_samples.add(n_given as u64);
-        if rows.is_empty() {
-            return Ok(Commit::done());
-        }
-        Ok(self.append_to(&series, &rows))
-    }
-
-    /// Logs the rows, then puts each into its series.
-    fn append_to(&self, series: &[Arc<Series>], rows: &[Row]) -> Commit {
-        let payloads = encode_rows(series, rows);
-        let newest_ms = rows.iter().map(|row| row.sample.t_ms).max();
-        let now = self.env.clock.monotonic();
-        let (sender, commit) = Commit::pending();
-        let mut pending = self.pending.lock();
-        for payload in &payloads {
-            pending.push(FrameKind::Samples, payload, now);
-        }
-        pending.saw_sample_at(newest_ms.unwrap_or(i64::MIN));
-        self.put_into_head(series, rows);
-        pending.add_waiter(sender);
-        self.meter.pending_bytes.set(pending.undurable_bytes() as i64);
-        drop(pending);
-        self.wake.notify_all();
-        commit
-    }
-
-    fn put_into_head(&self, series: &[Arc<Series>], rows: &[Row]) {
-        let (mut bytes, mut chunks, mut n_late) = (0, 0, 0);
-        for (series, row) in series.iter().zip(rows) {
-            let appended = series.append(row.sample);
-            bytes += appended.bytes;
-            chunks += appended.chunks;
-            n_late += u64::from(appended.out_of_order);
-        }
-        self.meter.head_bytes.add(bytes);
-        self.meter.chunks.add(chunks);
-        self.meter.out_of_order_samples.add(n_late);
-    }
-
-    /// The series of each row; new ones are made and their definitions logged.
-    fn series_of(&self, rows: &[Row]) -> Result<Vec<Arc<Series>>, AppendError> {
-        let index = self.head.index().read();
-        let known = rows.iter().map_while(|row| index.get(&row.labels).cloned());
-        let mut series: Vec<Arc<Series>> = known.collect();
-        drop(index);
-        if series.len() < rows.len() {
-            check_definitions(rows)?;
-            let unknown = &rows[series.len()..];
-            series.extend(self.known_or_new(unknown));
-        }
-        Ok(series)
-    }
-
-    fn known_or_new(&self, rows: &[Row]) -> Vec<Arc<Series>> {
-        let mut made = Vec::new();
-        let mut index = self.head.index().write();
-        let find_or_make = |row: &Row| {
-            index.get(&row.labels).cloned().unwrap_or_else(|| {
-                let series = index.add(row.labels.clone());
-                made.push(Arc::clone(&series));
-                series
-            })
-        };
-        let series = rows.iter().map(find_or_make).collect();
-        self.meter.series.set(index.len() as i64);
-        let bytes = made.iter().map(|series| series.identity_bytes()).sum::<usize>();
-        self.meter.head_bytes.add(bytes as i64);
-        self.meter.series_bytes.add(bytes as i64);
-        // Before anybody else finds the new series: samples must not precede their definition.
-        self.define(&mut self.pending.lock(), &made);
-        series
-    }
-
-    /// Logs definitions.
-    fn define(&self, pending: &mut MutexGuard<'_, Pending>, series: &[Arc<Series>]) {
-        let now = self.env.clock.monotonic();
-        let mut payload = Vec::new();
-        let mut in_frame = 0;
-        for (at, one) in series.iter().enumerate() {
-            encode_definition(&mut payload, one.reference(), one.labels());
-            let next_bytes = series.get(at + 1).map(|next| definition_bytes(next.labels()));
-            let is_full = |next_bytes| {
-                payload.len() >= FRAME_DEFINITION_BYTES
-                    || payload.len() + next_bytes > FRAME_PAYLOAD_BYTES_MAX
-            };
-            if next_bytes.is_none_or(is_full) {
-                let lsn = pending.push(FrameKind::Series, &payload, now);
-                for defined in &series[in_frame..=at] {
-                    defined.set_defined_at(lsn);
-                }
-                in_frame = at + 1;
-                payload.clear();
-            }
-        }
-    }
-
-    /// Logs the definitions of those series once more. They are durable after the next commit.
-    pub(crate) fn define_again(&self, series: &[Arc<Series>]) {
-        self.define(&mut self.pending.lock(), series);
-    }
-
     /// Whether the head should be flushed, that long after the last time.
     pub(crate) fn wants_flush(&self, since_last: Duration) -> bool {
         // What a flush can free; the series stay.
@@ -462,7 +319,11 @@ impl Core {
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Vec<String> {
         let floor_ms = self.floor_ms.load(Ordering::Acquire);
         let blocks = self.blocks.read();
-        let mut values = self.head.label_values(name, matchers);
+        let head_floor_ms = self.has_expired.load(Ordering::Acquire).then_some(floor_ms);
+        let mut values = self.head.label_values(name, matchers, head_floor_ms);
+        if let Some(recovered) = &*self.recovered.read() {
+            values.extend(recovered.label_values(name, matchers, head_floor_ms));
+        }
         let mut lost = Lost::default();
         for block in blocks.iter() {
             values.extend(block.label_values(name, matchers, floor_ms, &mut lost));
@@ -481,54 +342,9 @@ impl Core {
         self.meter.block_bytes.set(bytes as i64);
     }
 
-    /// Measures series, chunks and memory from scratch.
-    pub(crate) fn measure_head(&self) {
-        let (mut bytes, mut series_bytes, mut chunks, mut n_series) = (0, 0, 0, 0);
-        for series in self.head.all() {
-            let size = series.size();
-            bytes += size.bytes;
-            series_bytes += series.identity_bytes();
-            chunks += size.chunks;
-            n_series += 1;
-        }
-        self.meter.head_bytes.set(bytes as i64);
-        self.meter.series_bytes.set(series_bytes as i64);
-        self.meter.chunks.set(chunks as i64);
-        self.meter.series.set(n_series);
-    }
-}
-
-/// Refuses labels that no frame could hold. Ingest's limits are far below.
-fn check_definitions(rows: &[Row]) -> Result<(), AppendError> {
-    let largest = rows.iter().map(|row| definition_bytes(&row.labels)).max();
-    match largest {
-        Some(given) if given > FRAME_PAYLOAD_BYTES_MAX => Err(AppendError::Unavailable {
-            reason: format!(
-                "the labels of one series take {given} bytes, \
-                 a log frame holds {FRAME_PAYLOAD_BYTES_MAX}"
-            ),
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// The rows as payloads of sample frames.
-fn encode_rows(series: &[Arc<Series>], rows: &[Row]) -> Vec<Vec<u8>> {
-    let encode = |(series, rows): (&[Arc<Series>], &[Row])| {
-        let mut payload = Vec::with_capacity(14 * rows.len());
-        let mut before = Before::default();
-        for (series, row) in series.iter().zip(rows) {
-            encode_sample(&mut payload, &mut before, series.reference(), &row.sample);
-        }
-        payload
-    };
-    let parts = series.chunks(FRAME_ROWS_MAX);
-    parts.zip(rows.chunks(FRAME_ROWS_MAX)).map(encode).collect()
-}
-
-impl Appender for Db {
-    fn append(&self, rows: Vec<Row>) -> Result<Commit, AppendError> {
-        self.core.append(rows)
+    /// The number of the live epoch.
+    pub(crate) fn live_epoch(&self) -> u32 {
+        self.epoch.load(Ordering::Acquire)
     }
 }
 

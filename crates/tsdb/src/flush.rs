@@ -1,10 +1,11 @@
 //! Flush: from the head into blocks.
 //!
-//! A freeze ends the live epoch: with the gate held, so that every row is in the log and in the
-//! head or in neither, what is pending becomes durable, the log begins a new segment, and each
-//! series puts its samples aside. The frozen samples are written as blocks, one per window. One
-//! manifest then names the blocks and forgets the segments that hold the same samples; readers
-//! change over at one moment; the files of the segments go last.
+//! A freeze ends the live epoch: with the gate held, so that every sample is in the log and in the
+//! head or in neither, what is pending becomes durable, the log begins a new segment, and the head
+//! puts its samples aside. The frozen samples are written as blocks, one per window. One manifest
+//! then names the blocks and forgets the segments that hold the same samples; readers change over
+//! at one moment; the files of the segments go last. What was in the log when the store was opened
+//! is a frozen epoch too.
 //!
 //! Whatever fails, the frozen samples stay in memory and in the log, and the next flush writes
 //! them.
@@ -15,8 +16,8 @@ use std::sync::atomic::Ordering;
 
 use crate::FlushError;
 use crate::block::{Block, BlockMeta, BlockWriter, Columns, block_path};
-use crate::db::Core;
-use crate::head::Series;
+use crate::db::{Core, Upkeep};
+use crate::head::{FrozenEpoch, Head};
 use crate::manifest::{self, Manifest};
 use crate::wal::SegmentId;
 use crate::windows::Window;
@@ -24,85 +25,151 @@ use crate::windows::Window;
 /// A series that had no sample for so long leaves the head once it is in a block.
 const IDLE_MS: i64 = 3_600_000;
 
+/// So many blocks are written side by side; a backfill may need hundreds, which takes more passes.
+const WINDOWS_AT_ONCE: usize = 16;
+
 /// An epoch that nobody appends to any more and that is not in blocks yet.
-#[derive(Debug)]
 pub(crate) struct Frozen {
-    epoch: u64,
+    epoch: u32,
     /// Its last place in the log.
     last_lsn: u64,
-    /// The series it has samples of, in the order of their labels.
-    series: Vec<Arc<Series>>,
+    head: Arc<Head>,
+    series: FrozenEpoch,
+}
+
+impl Frozen {
+    /// The frozen epoch of a head.
+    pub(crate) fn of(head: &Arc<Head>, epoch: u32, last_lsn: u64) -> Self {
+        Self { epoch, last_lsn, head: Arc::clone(head), series: head.frozen() }
+    }
+
+    /// Whether it has no sample.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
 }
 
 impl Core {
     /// See [`crate::Db::flush`].
     pub(crate) fn flush(&self, now_ms: i64) -> Result<(), FlushError> {
         let mut upkeep = self.upkeep.lock();
-        let frozen = match upkeep.frozen.take() {
-            Some(frozen) => frozen,
-            None => self.freeze()?,
-        };
-        if frozen.series.is_empty() {
+        if let Some(frozen) = upkeep.frozen.take() {
+            self.flush_frozen(&mut upkeep, frozen, now_ms)?;
+        }
+        let frozen = self.freeze()?;
+        self.flush_frozen(&mut upkeep, frozen, now_ms)
+    }
+
+    fn flush_frozen(
+        &self,
+        upkeep: &mut Upkeep,
+        frozen: Frozen,
+        now_ms: i64,
+    ) -> Result<(), FlushError> {
+        if frozen.is_empty() && self.writer.lock().segments_up_to(frozen.last_lsn).is_empty() {
+            frozen.head.forget_frozen();
             return Ok(());
         }
-        let published = self.write_blocks(&frozen, now_ms).and_then(|blocks| {
-            self.publish(&frozen, blocks)?;
-            self.forget_idle_series(now_ms);
-            Ok(())
-        });
+        let blocks = self.write_blocks(&frozen, now_ms);
+        let published = blocks.and_then(|blocks| self.publish(&frozen, blocks));
         if published.is_err() {
             self.meter.flush_failures.inc();
             upkeep.frozen = Some(frozen);
+            return published;
         }
-        published
+        self.forget_idle_series(now_ms);
+        Ok(())
     }
 
     /// Ends the live epoch.
     fn freeze(&self) -> Result<Frozen, FlushError> {
-        let _gate = self.gate.write();
+        let gate = self.gate.write();
+        let frozen = self.end_epoch()?;
+        drop(gate);
+        Ok(Frozen::of(&self.head, frozen.0, frozen.1))
+    }
+
+    /// The epoch that ended and its last place in the log. The gate is held exclusively.
+    fn end_epoch(&self) -> Result<(u32, u64), FlushError> {
         self.commit().map_err(FlushError::Log)?;
         let last_lsn = self.writer.lock().end_segment();
-        let mut series = self.head.all();
-        series.retain(|series| series.freeze());
-        series.sort_unstable_by(|a, b| a.labels().cmp(b.labels()));
-        Ok(Frozen { epoch: self.epoch.fetch_add(1, Ordering::AcqRel), last_lsn, series })
+        self.head.freeze();
+        Ok((self.epoch.fetch_add(1, Ordering::AcqRel), last_lsn))
+    }
+
+    #[cfg(feature = "planted-bugs")]
+    pub(crate) fn freeze_now_if_planted(&self) {
+        if self.config.planted_bug != Some(crate::PlantedBug::FreezeOutsideGate) {
+            return;
+        }
+        let mut upkeep = self.upkeep.lock();
+        if upkeep.frozen.is_none()
+            && let Ok((epoch, last_lsn)) = self.end_epoch()
+        {
+            upkeep.frozen = Some(Frozen::of(&self.head, epoch, last_lsn));
+        }
     }
 
     fn write_blocks(&self, frozen: &Frozen, now_ms: i64) -> Result<Vec<Arc<Block>>, FlushError> {
-        let times = frozen.series.iter().flat_map(|series| series.frozen());
-        let windows: BTreeSet<Window> =
-            times.map(|sample| Window::of(sample.t_ms, now_ms)).collect();
-        windows.into_iter().map(|window| self.write_block(frozen, window, now_ms)).collect()
+        let floor_ms = self.floor_ms.load(Ordering::Acquire);
+        let mut windows: BTreeSet<Window> = BTreeSet::new();
+        let mut last = None;
+        for (_, samples) in frozen.series.series() {
+            for sample in samples.iter().filter(|sample| sample.t_ms >= floor_ms) {
+                if !last.is_some_and(|window: Window| window.contains(sample.t_ms)) {
+                    let window = Window::of(sample.t_ms, now_ms);
+                    windows.insert(window);
+                    last = Some(window);
+                }
+            }
+        }
+        let windows: Vec<Window> = windows.into_iter().collect();
+        let mut blocks = Vec::new();
+        for part in windows.chunks(WINDOWS_AT_ONCE) {
+            blocks.extend(self.write_windows(frozen, part, floor_ms)?);
+        }
+        Ok(blocks)
     }
 
-    fn write_block(
+    /// Writes the blocks of these windows, rising in time, in one pass over the series.
+    fn write_windows(
         &self,
         frozen: &Frozen,
-        window: Window,
-        now_ms: i64,
-    ) -> Result<Arc<Block>, FlushError> {
-        let disk = &self.env.disk;
-        let meta = BlockMeta {
-            id: self.env.randomness.next_u64(),
-            level: 0,
-            epoch_from: frozen.epoch,
-            epoch_to: frozen.epoch,
-            parents: Vec::new(),
-        };
+        windows: &[Window],
+        floor_ms: i64,
+    ) -> Result<Vec<Arc<Block>>, FlushError> {
         let folder = self.dir.blocks();
-        let mut writer = BlockWriter::create(Arc::clone(disk), &folder, meta)?;
-        for series in &frozen.series {
-            let mut samples = series.frozen();
-            samples.retain(|sample| Window::of(sample.t_ms, now_ms) == window);
-            writer.add_series(series.labels(), &[Columns::of(&samples).borrow()])?;
+        let create = |_: &Window| {
+            let meta = BlockMeta {
+                id: self.env.randomness.next_u64(),
+                level: 0,
+                epoch_from: u64::from(frozen.epoch),
+                epoch_to: u64::from(frozen.epoch),
+                parents: Vec::new(),
+            };
+            BlockWriter::create(Arc::clone(&self.env.disk), &folder, meta)
+        };
+        let mut writers: Vec<BlockWriter> = windows.iter().map(create).collect::<Result<_, _>>()?;
+        for (slot, samples) in frozen.series.series() {
+            let labels = frozen.head.identities().read().labels(slot);
+            for (window, writer) in windows.iter().zip(&mut writers) {
+                let start =
+                    samples.partition_point(|s| s.t_ms < floor_ms || s.t_ms <= window.start_ms);
+                let end = samples.partition_point(|s| s.t_ms <= window.end_ms);
+                if start < end {
+                    writer.add_series(&labels, &[Columns::of(&samples[start..end]).borrow()])?;
+                }
+            }
         }
-        let info = writer.finish()?.expect("a window is made of the samples in it");
-        let path = block_path(&folder, &info);
-        Ok(Arc::new(Block::open(Arc::clone(disk), &path, Arc::clone(&self.pages))?))
+        let finish = |writer: BlockWriter| {
+            let info = writer.finish()?.expect("a window is made of the samples in it");
+            let path = block_path(&folder, &info);
+            Ok(Arc::new(Block::open(Arc::clone(&self.env.disk), &path, Arc::clone(&self.pages))?))
+        };
+        writers.into_iter().map(finish).collect()
     }
 
     fn publish(&self, frozen: &Frozen, written: Vec<Arc<Block>>) -> Result<(), FlushError> {
-        self.carry_definitions(frozen.last_lsn).map_err(FlushError::Log)?;
         let dead = self.writer.lock().segments_up_to(frozen.last_lsn);
         let mut blocks = self.blocks.read().clone();
         blocks.extend(written);
@@ -110,9 +177,8 @@ impl Core {
             .map_err(|cause| FlushError::Manifest { path: manifest::path(&self.dir), cause })?;
         let mut published = self.blocks.write();
         *published = blocks;
-        for series in &frozen.series {
-            series.forget_frozen();
-        }
+        frozen.head.forget_frozen();
+        self.recovered.write().take_if(|recovered| Arc::ptr_eq(recovered, &frozen.head));
         drop(published);
         self.flushed_epoch.store(frozen.epoch, Ordering::Release);
         self.writer.lock().forget(&dead);
@@ -126,17 +192,17 @@ impl Core {
     pub(crate) fn write_manifest(
         &self,
         blocks: &[Arc<Block>],
-        epoch: u64,
+        epoch: u32,
         dead: &[SegmentId],
     ) -> std::io::Result<()> {
         let (mut segments, next_segment) = self.writer.lock().live();
         segments.retain(|id| !dead.contains(id));
         segments.sort_unstable();
         let manifest = Manifest {
-            generation: self.head.index().read().generation(),
+            generation: self.live_epoch(),
             next_segment,
             segments,
-            epoch,
+            epoch: u64::from(epoch),
             blocks: blocks.iter().map(|block| manifest::block_name(block)).collect(),
         };
         manifest.write(&self.dir, self.env.disk.as_ref())
@@ -144,12 +210,9 @@ impl Core {
 
     /// Lets series go whose samples are all in blocks and that have been silent for long.
     fn forget_idle_series(&self, now_ms: i64) {
-        let idle_before_ms = now_ms.saturating_sub(IDLE_MS);
-        let all = self.head.all();
         let gate = self.gate.write();
-        let dead: Vec<_> = all.into_iter().filter(|s| s.is_idle(idle_before_ms)).collect();
-        self.head.index().write().remove(&dead);
-        self.measure_head();
+        self.head.forget_idle(now_ms.saturating_sub(IDLE_MS));
         drop(gate);
+        self.measure_head();
     }
 }

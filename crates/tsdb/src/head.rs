@@ -1,64 +1,269 @@
-//! The head: every sample that is kept, compressed in memory, and the index over its series.
+//! The head: the newest samples, compressed in memory, and the series they belong to.
+//!
+//! A series has a slot, which leads to everything about it: its labels (`identities`), the bytes
+//! by which senders name it (`spellings`), its line and its samples (`shard`). Samples stand in
+//! epochs (`epoch`), in chains (`chain`) of small pages (`pages`).
 //!
 //! The log has a sample before the head does, and both take samples in the same order, so that a
-//! replay ends where the process ended. It never reads the clock or the disk.
+//! replay ends where the process ended. The head never reads the clock or the disk.
 
-mod bits;
-mod chunk;
-mod index;
-mod series;
-mod timeline;
+mod chain;
+mod epoch;
+mod identities;
+mod pages;
+mod shard;
+mod spellings;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::Matcher;
-use parking_lot::RwLock;
+use model::{Labels, Matcher, Sample};
+use parking_lot::{Mutex, MutexGuard, RwLock};
+use stdx::Randomness;
 
-pub(crate) use index::Index;
-pub(crate) use series::Series;
-pub(crate) use timeline::merge;
+pub(crate) use epoch::{Epoch, merge};
+pub(crate) use identities::Identities;
+pub(crate) use shard::Captured;
+use shard::{LINE_BYTES, LINES_PER_PART, Shard};
+pub(crate) use spellings::{Fingerprint, NO_SLOT, Spellings};
+
+/// Appends hold one shard at a time, so a reader waits for none for long.
+const N_SHARDS: usize = 16;
 
 /// See the head of this file.
+///
+/// Locks are taken in the order of the fields, and slots go only while nobody appends.
 pub(crate) struct Head {
-    index: RwLock<Index>,
+    identities: RwLock<Identities>,
+    spellings: RwLock<Spellings>,
+    shards: Vec<Mutex<Shard>>,
+}
+
+/// What an append of many samples did.
+#[derive(Debug, Default)]
+pub(crate) struct Took {
+    /// Samples that were not newer than all before them in their series.
+    pub(crate) n_late: u64,
+    /// Slots whose first sample in the live epoch was among them, in the order of the append.
+    pub(crate) entered: Vec<u32>,
+    /// Memory taken for samples.
+    pub(crate) grown_bytes: usize,
+}
+
+/// Memory that the head takes, bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct HeadBytes {
+    /// By series: labels, spellings, lines.
+    pub(crate) series: usize,
+    /// By samples, the frozen ones included.
+    pub(crate) samples: usize,
 }
 
 impl Head {
-    /// Everything that was recovered; new series get references of this generation.
-    pub(crate) fn new(index: Index) -> Self {
-        let index = RwLock::new(index);
-        Self { index }
-    }
-
-    /// The index, to be held for as short as possible.
-    pub(crate) fn index(&self) -> &RwLock<Index> {
-        &self.index
-    }
-
-    /// The series that match, in the order of their labels.
-    pub(crate) fn matching(&self, matchers: &[Matcher]) -> Vec<Arc<Series>> {
-        let mut found = self.index.read().matching(matchers);
-        found.sort_unstable_by(|a, b| a.labels().cmp(b.labels()));
-        found
-    }
-
-    /// Every series, in the order of their slots.
-    pub(crate) fn all(&self) -> Vec<Arc<Series>> {
-        self.index.read().iter().cloned().collect()
-    }
-
-    /// The values of one label, sorted, each once.
-    pub(crate) fn label_values(&self, name: &str, matchers: &[Matcher]) -> Vec<String> {
-        let index = self.index.read();
-        if matchers.is_empty() {
-            return index.values_of(name);
+    /// An empty head; its live epoch has this number.
+    pub(crate) fn new(epoch: u32, randomness: &dyn Randomness) -> Self {
+        let mut key = [0; spellings::KEY_BYTES];
+        for part in key.chunks_exact_mut(8) {
+            part.copy_from_slice(&randomness.next_u64().to_le_bytes());
         }
-        let found = index.matching(matchers);
-        drop(index);
-        let mut values: Vec<&str> =
-            found.iter().filter_map(|series| series.labels().get(name)).collect();
-        values.sort_unstable();
-        values.dedup();
+        Self {
+            identities: RwLock::default(),
+            spellings: RwLock::new(Spellings::new(key)),
+            shards: (0..N_SHARDS).map(|_| Mutex::new(Shard::new(epoch))).collect(),
+        }
+    }
+
+    /// The labels of the series.
+    pub(crate) fn identities(&self) -> &RwLock<Identities> {
+        &self.identities
+    }
+
+    /// How senders name the series.
+    pub(crate) fn spellings(&self) -> &RwLock<Spellings> {
+        &self.spellings
+    }
+
+    /// Takes samples, in this order, each with its slot.
+    pub(crate) fn append<'s>(&self, samples: impl Iterator<Item = (u32, &'s Sample)>) -> Took {
+        let mut took = Took::default();
+        let mut held: Option<(usize, MutexGuard<'_, Shard>)> = None;
+        for (slot, sample) in samples {
+            let (nth, at) = place(slot);
+            let shard = match &mut held {
+                Some((held_nth, shard)) if *held_nth == nth => shard,
+                other => {
+                    // One at a time: the last one is given back before.
+                    *other = None;
+                    &mut other.insert((nth, self.shards[nth].lock())).1
+                }
+            };
+            let appended = shard.append(at, slot, sample);
+            took.grown_bytes += appended.grown_bytes;
+            took.n_late += u64::from(appended.is_late);
+            if appended.is_first {
+                took.entered.push(slot);
+            }
+        }
+        took
+    }
+
+    /// Ends the live epoch. Nobody may append meanwhile.
+    pub(crate) fn freeze(&self) {
+        for shard in &self.shards {
+            shard.lock().freeze();
+        }
+    }
+
+    /// The frozen epoch, its series in the order of their labels.
+    pub(crate) fn frozen(&self) -> FrozenEpoch {
+        let shards = self.shards.iter().enumerate();
+        let (mut epochs, mut firsts) = (Vec::new(), Vec::new());
+        for (nth, shard) in shards {
+            let shard = shard.lock();
+            epochs.extend(shard.frozen().cloned());
+            let chains = shard.frozen_chains().into_iter();
+            firsts.extend(chains.map(|(at, first)| (slot_of(nth, at), first)));
+        }
+        firsts.sort_unstable();
+        let mut slots: Vec<u32> = firsts.iter().map(|(slot, _)| *slot).collect();
+        self.identities.read().sort_by_labels(&mut slots);
+        let first_of = |slot: u32| {
+            let at = firsts.binary_search_by_key(&slot, |(slot, _)| *slot);
+            (slot, firsts[at.expect("both have the same slots")].1)
+        };
+        FrozenEpoch { epochs, series: slots.into_iter().map(first_of).collect() }
+    }
+
+    /// Forgets the frozen epoch: blocks have it.
+    pub(crate) fn forget_frozen(&self) {
+        for shard in &self.shards {
+            shard.lock().forget_frozen();
+        }
+    }
+
+    /// Lets series go that have no sample here and none newer than a moment anywhere. Nobody may
+    /// append meanwhile.
+    pub(crate) fn forget_idle(&self, before_ms: i64) {
+        let mut idle = Vec::new();
+        for (nth, shard) in self.shards.iter().enumerate() {
+            let mut shard = shard.lock();
+            for at in shard.idle(before_ms) {
+                shard.reset(at);
+                idle.push(slot_of(nth, at));
+            }
+        }
+        idle.sort_unstable();
+        self.identities.write().remove(&idle);
+        self.spellings.write().remove(&idle);
+    }
+
+    /// Lets series go that never had a sample.
+    pub(crate) fn forget_unused(&self) {
+        let mut identities = self.identities.write();
+        let has_no_sample = |slot: &u32| {
+            let (nth, at) = place(*slot);
+            self.shards[nth].lock().newest_ms(at).is_none()
+        };
+        let unused: Vec<u32> = identities.matching(&[]).into_iter().filter(has_no_sample).collect();
+        identities.remove(&unused);
+        self.spellings.write().remove(&unused);
+    }
+
+    /// Takes hold of the samples in a range, both ends inclusive, of the series that match, in the
+    /// order of their labels.
+    pub(crate) fn capture(
+        &self,
+        matchers: &[Matcher],
+        range: (i64, i64),
+    ) -> Vec<(Labels, Captured)> {
+        let identities = self.identities.read();
+        let mut slots = identities.matching(matchers);
+        identities.sort_by_labels(&mut slots);
+        let captured = slots.into_iter().map(|slot| {
+            let (nth, at) = place(slot);
+            (slot, self.shards[nth].lock().capture(at, slot, range))
+        });
+        let some = captured.filter(|(_, captured)| !captured.is_empty());
+        some.map(|(slot, captured)| (identities.labels(slot), captured)).collect()
+    }
+
+    /// The values of one label, sorted, each once, of series with a sample not older than a moment.
+    pub(crate) fn label_values(
+        &self,
+        name: &str,
+        matchers: &[Matcher],
+        floor_ms: Option<i64>,
+    ) -> Vec<String> {
+        let identities = self.identities.read();
+        let Some(floor_ms) = floor_ms else {
+            return identities.label_values(name, matchers);
+        };
+        let is_kept = |slot: &u32| {
+            let (nth, at) = place(*slot);
+            self.shards[nth].lock().newest_ms(at) >= Some(floor_ms)
+        };
+        let kept = identities.matching(matchers).into_iter().filter(is_kept);
+        let value_of = |slot: u32| identities.pairs(slot).find(|(n, _)| *n == name).map(|(_, v)| v);
+        let values: BTreeSet<&str> = kept.filter_map(value_of).collect();
         values.into_iter().map(str::to_owned).collect()
     }
+
+    /// Whether all samples of some series, wherever they are, are older than a moment.
+    pub(crate) fn has_expired(&self, floor_ms: i64) -> bool {
+        self.shards.iter().any(|shard| shard.lock().has_expired(floor_ms))
+    }
+
+    /// How many series there are.
+    pub(crate) fn n_series(&self) -> usize {
+        self.identities.read().n_series()
+    }
+
+    /// Memory taken.
+    pub(crate) fn bytes(&self) -> HeadBytes {
+        let labels = self.identities.read();
+        let lines = labels.n_series() * LINE_BYTES;
+        HeadBytes {
+            series: labels.bytes() + self.spellings.read().bytes() + lines,
+            samples: self.shards.iter().map(|shard| shard.lock().sample_bytes()).sum(),
+        }
+    }
 }
+
+/// An epoch that nobody appends to any more.
+#[derive(Debug)]
+pub(crate) struct FrozenEpoch {
+    epochs: Vec<Arc<Epoch>>,
+    /// Slot and first page, in the order of labels.
+    series: Vec<(u32, u32)>,
+}
+
+impl FrozenEpoch {
+    /// Whether it has no sample.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
+    /// Its series, in the order of their labels: the slot and the samples in rising time.
+    pub(crate) fn series(&self) -> impl Iterator<Item = (u32, Vec<Sample>)> {
+        self.series.iter().map(|(slot, first)| {
+            let (nth, _) = place(*slot);
+            (*slot, self.epochs[nth].samples(*slot, *first, (i64::MIN, i64::MAX)))
+        })
+    }
+}
+
+/// Shard and place in it. Slots that follow each other are mostly in one shard, so that a request
+/// changes shards rarely.
+fn place(slot: u32) -> (usize, usize) {
+    let (part, at) = (slot as usize / LINES_PER_PART, slot as usize % LINES_PER_PART);
+    (part % N_SHARDS, part / N_SHARDS * LINES_PER_PART + at)
+}
+
+/// The reverse of [`place`].
+fn slot_of(nth: usize, place: usize) -> u32 {
+    let part = place / LINES_PER_PART * N_SHARDS + nth;
+    (part * LINES_PER_PART + place % LINES_PER_PART) as u32
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@
 //!
 //! Every byte on disk is drawn in `docs/formats/`.
 
+mod append;
 mod block;
 mod codec;
 mod compact;

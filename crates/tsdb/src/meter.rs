@@ -54,8 +54,6 @@ pub struct Meter {
     pub segments: Gauge,
     /// Series in the head.
     pub series: Gauge,
-    /// Chunks in the head.
-    pub chunks: Gauge,
     /// Memory of the head, bytes, as it is bounded by [`crate::Config::head_bytes_max`].
     pub head_bytes: Gauge,
     /// What recovery found.
@@ -139,7 +137,6 @@ impl Default for Meter {
             pending_bytes: Gauge::default(),
             segments: Gauge::default(),
             series: Gauge::default(),
-            chunks: Gauge::default(),
             head_bytes: Gauge::default(),
             recovery: RecoveryMeter::default(),
         }

@@ -1,35 +1,40 @@
 //! Recovery: from the files of a data directory to a head as it was.
 //!
-//! Two passes over the log. The first collects every definition, because a definition that was
-//! carried forward stands behind samples that use it; it also learns where each segment begins
-//! and ends. The second puts the samples into the head in the order of the log.
+//! Two passes over the log. The first learns where each segment begins and ends. The second puts
+//! series and samples into a head of its own, in the order of the log.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use stdx::Disk;
+use model::Sample;
+use stdx::Env;
 
 use crate::block::{
     BLOCK_VERSION, Block, BlockError, PageCache, is_block_name, is_unfinished_name,
 };
 use crate::dir::DataDir;
-use crate::head::{Index, Series};
+use crate::head::Head;
 use crate::manifest::{self, MANIFEST_VERSION_MAX, Manifest, ManifestError};
 use crate::meter::RecoveryMeter;
 use crate::wal::{
-    Damage, Definition, FrameKind, RefMap, SEGMENT_VERSION, Samples, SegmentError, SegmentId,
-    SegmentInfo, SegmentReader, decode_series, segment_path,
+    Damage, Definitions, FrameKind, RefMap, SEGMENT_VERSION, Samples, SegmentError, SegmentId,
+    SegmentInfo, SegmentReader, SeriesRef, segment_path,
 };
 use crate::{Meter, OpenError};
 
 /// How much of the blocks is kept in memory after it was read.
 const PAGE_CACHE_BYTES: usize = 16 << 20;
 
+/// Why epochs never run out.
+const EPOCHS_LAST: &str = "four billion epochs outlast every data directory";
+
 /// What the files say.
 pub(crate) struct Recovered {
-    /// Every series that has a sample.
-    pub(crate) index: Index,
+    /// What the log held, frozen.
+    pub(crate) head: Head,
+    /// The number of its epoch. No reference in the log is of a later one.
+    pub(crate) epoch: u32,
     /// The segments that were read.
     pub(crate) closed: Vec<SegmentInfo>,
     /// The segments that no manifest names. They may go once a new manifest is durable: the one
@@ -42,11 +47,11 @@ pub(crate) struct Recovered {
     /// The cache that the blocks read through.
     pub(crate) pages: Arc<PageCache>,
     /// Every epoch up to this one is in blocks.
-    pub(crate) epoch: u64,
+    pub(crate) flushed_epoch: u32,
     /// The number of the next segment; no file ever had it.
     pub(crate) next_segment: SegmentId,
-    /// Every definition up to here is durable. Later ones were read, perhaps from memory that the
-    /// kernel has not written: they must be said again before they are relied on.
+    /// Every frame up to here is durable. Later ones were read, perhaps from memory that the
+    /// kernel has not written.
     pub(crate) durable_lsn: u64,
     /// The newest frame's place.
     pub(crate) last_lsn: u64,
@@ -55,7 +60,7 @@ pub(crate) struct Recovered {
 /// One data directory on its way into memory.
 struct Recovery<'a> {
     dir: &'a DataDir,
-    disk: &'a Arc<dyn Disk>,
+    env: &'a Env,
     floor_ms: i64,
     meter: &'a Meter,
 }
@@ -68,29 +73,24 @@ struct Scanned {
     durable_lsn: u64,
 }
 
-/// What the first pass collects.
-#[derive(Default)]
-struct Scan {
-    segments: Vec<Scanned>,
-    definitions: Vec<(u64, Definition)>,
-}
-
-/// What the second pass learns.
-#[derive(Default)]
-struct Replayed {
+/// Where the second pass puts things, and what it learns.
+struct Replay {
+    head: Head,
+    /// The slot in this head of each reference in the log.
+    slots: RefMap<u32>,
     segments: Vec<SegmentInfo>,
     /// A definition may be lost and its samples not: their references are spent all the same.
-    newest_generation: u32,
+    newest_epoch: u32,
 }
 
 /// Reads everything; samples older than `floor_ms` are left out.
 pub(crate) fn recover(
     dir: &DataDir,
-    disk: &Arc<dyn Disk>,
+    env: &Env,
     floor_ms: i64,
     meter: &Meter,
 ) -> Result<Recovered, OpenError> {
-    let recovery = Recovery { dir, disk, floor_ms, meter };
+    let recovery = Recovery { dir, env, floor_ms, meter };
     recovery.run()
 }
 
@@ -101,30 +101,29 @@ impl Recovery<'_> {
         let pages = Arc::new(PageCache::new(PAGE_CACHE_BYTES));
         let (blocks, dead_block_files) = self.blocks(manifest.as_ref(), &pages)?;
         let flushed = blocks.iter().map(|block| block.info().meta.epoch_to).max().unwrap_or(0);
-        let epoch = manifest.as_ref().map_or(0, |manifest| manifest.epoch).max(flushed);
-        let scan = self.scan(&live)?;
-        self.count_missing_frames(&scan.segments);
-        let mut index = Index::default();
-        let by_ref = restore_series(&mut index, scan.definitions);
-        let replayed = self.replay(&scan.segments, &by_ref)?;
+        let flushed = manifest.as_ref().map_or(0, |manifest| manifest.epoch).max(flushed);
+        let flushed_epoch = u32::try_from(flushed).expect(EPOCHS_LAST);
+        let scanned = self.scan(&live)?;
+        self.count_missing_frames(&scanned);
+        let Replay { head, segments, newest_epoch, .. } = self.replay(&scanned)?;
+        // All samples of a series may be older than retention.
+        head.forget_unused();
+        head.freeze();
+        self.meter.recovery.series.add(head.n_series() as u64);
         let known = manifest.as_ref().map_or(0, |manifest| manifest.generation);
-        let spent = by_ref.keys().map(|reference| reference.generation()).max();
-        index.begin_generation_after(known.max(spent.unwrap_or(0)).max(replayed.newest_generation));
-        drop(by_ref);
-        let dead: Vec<_> = index.iter().filter(|s| s.is_empty()).cloned().collect();
-        index.remove(&dead);
-        self.meter.recovery.series.add(index.len() as u64);
+        let spent = newest_epoch.max(known).max(flushed_epoch);
         let newest_file = live.last().map_or(0, |id| id + 1);
-        let last_lsn = scan.segments.iter().map(|s| s.last_lsn.max(s.durable_lsn));
-        let durable_lsn = scan.segments.iter().map(|s| s.durable_lsn);
+        let last_lsn = scanned.iter().map(|s| s.last_lsn.max(s.durable_lsn));
+        let durable_lsn = scanned.iter().map(|s| s.durable_lsn);
         Ok(Recovered {
-            index,
-            closed: replayed.segments,
+            head,
+            epoch: spent.checked_add(1).expect(EPOCHS_LAST),
+            closed: segments,
             dead_segments,
             blocks,
             dead_block_files,
             pages,
-            epoch,
+            flushed_epoch,
             next_segment: manifest.map_or(1, |m| m.next_segment).max(newest_file),
             durable_lsn: durable_lsn.max().unwrap_or(0),
             last_lsn: last_lsn.max().unwrap_or(0),
@@ -138,7 +137,7 @@ impl Recovery<'_> {
     /// The manifest, if there is one to rely on.
     fn read_manifest(&self) -> Result<Option<Manifest>, OpenError> {
         let path = manifest::path(self.dir);
-        match Manifest::read(self.dir, self.disk.as_ref()) {
+        match Manifest::read(self.dir, self.env.disk.as_ref()) {
             Ok(manifest) => Ok(Some(manifest)),
             Err(ManifestError::Absent) => Ok(None),
             Err(ManifestError::Damaged) => {
@@ -160,7 +159,7 @@ impl Recovery<'_> {
         &self,
         manifest: Option<&Manifest>,
     ) -> Result<(Vec<SegmentId>, Vec<SegmentId>), OpenError> {
-        let found = self.dir.segments(self.disk.as_ref())?;
+        let found = self.dir.segments(self.env.disk.as_ref())?;
         let Some(manifest) = manifest else {
             if !found.is_empty() && self.counts().manifests_rebuilt.get() == 0 {
                 self.counts().manifests_rebuilt.inc();
@@ -180,7 +179,7 @@ impl Recovery<'_> {
         pages: &Arc<PageCache>,
     ) -> Result<(Vec<Arc<Block>>, Vec<PathBuf>), OpenError> {
         let folder = self.dir.blocks();
-        let found = self.disk.list(&folder).map_err(|cause| OpenError::Disk {
+        let found = self.env.disk.list(&folder).map_err(|cause| OpenError::Disk {
             action: "list",
             path: folder,
             cause,
@@ -206,14 +205,14 @@ impl Recovery<'_> {
 
     /// Opens a block; one that is damaged beyond use is moved aside.
     fn open_block(&self, path: &Path, pages: &Arc<PageCache>) -> Result<Option<Block>, OpenError> {
-        match Block::open(Arc::clone(self.disk), path, Arc::clone(pages)) {
+        match Block::open(Arc::clone(&self.env.disk), path, Arc::clone(pages)) {
             Ok(block) => Ok(Some(block)),
             Err(BlockError::Damaged { .. }) => {
                 self.counts().quarantined_blocks.inc();
                 let mut aside = path.as_os_str().to_owned();
                 aside.push(".corrupt");
                 // If that fails the file stays where it is, and is not read either.
-                let _stays = self.disk.rename(path, Path::new(&aside));
+                let _stays = self.env.disk.rename(path, Path::new(&aside));
                 Ok(None)
             }
             Err(BlockError::Newer { path, version, features }) => {
@@ -229,8 +228,8 @@ impl Recovery<'_> {
         }
     }
 
-    fn scan(&self, live: &[SegmentId]) -> Result<Scan, OpenError> {
-        let mut scan = Scan::default();
+    fn scan(&self, live: &[SegmentId]) -> Result<Vec<Scanned>, OpenError> {
+        let mut segments = Vec::new();
         for id in live {
             let mut reader = self.open_segment(*id)?;
             let mut scanned = Scanned {
@@ -243,41 +242,30 @@ impl Recovery<'_> {
                 scanned.first_lsn.get_or_insert(frame.lsn);
                 scanned.last_lsn = frame.lsn;
                 let kind = FrameKind::from_number(frame.kind).filter(|_| frame.flags == 0);
-                match kind {
-                    Some(FrameKind::Series) => self.collect(&mut scan, frame.lsn, frame.payload),
-                    Some(FrameKind::Samples) => {}
-                    None => self.counts().unknown_frames.inc(),
-                }
+                self.counts().unknown_frames.add(u64::from(kind.is_none()));
             }
             self.count_damage(reader.damage());
-            scan.segments.push(scanned);
+            segments.push(scanned);
         }
-        Ok(scan)
+        Ok(segments)
     }
 
     fn open_segment(&self, id: SegmentId) -> Result<SegmentReader<'_>, OpenError> {
-        SegmentReader::open(self.disk.as_ref(), &self.dir.wal(), id).map_err(|error| match error {
-            SegmentError::Io(cause) => self.unreadable(id, cause),
-            SegmentError::Newer { version, features } => OpenError::NewerFormat {
-                path: segment_path(&self.dir.wal(), id),
-                version,
-                features,
-                supported: SEGMENT_VERSION,
+        SegmentReader::open(self.env.disk.as_ref(), &self.dir.wal(), id).map_err(
+            |error| match error {
+                SegmentError::Io(cause) => self.unreadable(id, cause),
+                SegmentError::Newer { version, features } => OpenError::NewerFormat {
+                    path: segment_path(&self.dir.wal(), id),
+                    version,
+                    features,
+                    supported: SEGMENT_VERSION,
+                },
             },
-        })
+        )
     }
 
     fn unreadable(&self, id: SegmentId, cause: std::io::Error) -> OpenError {
         OpenError::Disk { action: "read", path: segment_path(&self.dir.wal(), id), cause }
-    }
-
-    fn collect(&self, scan: &mut Scan, lsn: u64, payload: &[u8]) {
-        let Ok(definitions) = decode_series(payload) else {
-            self.counts().corrupt_frames.inc();
-            return;
-        };
-        let placed = definitions.into_iter().map(|definition| (lsn, definition));
-        scan.definitions.extend(placed);
     }
 
     fn count_damage(&self, damage: Damage) {
@@ -306,85 +294,88 @@ impl Recovery<'_> {
         }
     }
 
-    fn replay(
-        &self,
-        segments: &[Scanned],
-        by_ref: &RefMap<Arc<Series>>,
-    ) -> Result<Replayed, OpenError> {
-        let mut replayed = Replayed::default();
+    fn replay(&self, segments: &[Scanned]) -> Result<Replay, OpenError> {
+        let mut replay = Replay {
+            head: Head::new(1, self.env.randomness.as_ref()),
+            slots: RefMap::default(),
+            segments: Vec::new(),
+            newest_epoch: 0,
+        };
         for (at, scanned) in segments.iter().enumerate() {
             // A failed write is repeated in a later segment. Taking the frames from there keeps
             // the order of the log even where the failed attempt has holes.
             let later = segments[at + 1..].iter().filter_map(|s| s.first_lsn);
             let end_lsn = later.min().unwrap_or(u64::MAX);
-            let mut info =
-                SegmentInfo { id: scanned.id, last_lsn: scanned.last_lsn, newest_ms: i64::MIN };
-            let mut reader = self.open_segment(scanned.id)?;
-            while let Some(frame) = reader.next_frame().map_err(|e| self.unreadable(info.id, e))? {
-                let kind = FrameKind::from_number(frame.kind).filter(|_| frame.flags == 0);
-                if frame.lsn >= end_lsn {
-                    self.counts().superseded_frames.inc();
-                } else if kind == Some(FrameKind::Samples) {
-                    let newest = self.replay_samples(frame.payload, by_ref);
-                    info.newest_ms = info.newest_ms.max(newest.ms);
-                    replayed.newest_generation = replayed.newest_generation.max(newest.generation);
-                }
-            }
-            replayed.segments.push(info);
+            self.replay_segment(&mut replay, scanned, end_lsn)?;
         }
-        Ok(replayed)
+        Ok(replay)
     }
 
-    fn replay_samples(&self, payload: &[u8], by_ref: &RefMap<Arc<Series>>) -> Newest {
+    fn replay_segment(
+        &self,
+        replay: &mut Replay,
+        scanned: &Scanned,
+        end_lsn: u64,
+    ) -> Result<(), OpenError> {
+        let Scanned { id, last_lsn, .. } = *scanned;
+        let mut reader = self.open_segment(id)?;
+        while let Some(frame) = reader.next_frame().map_err(|e| self.unreadable(id, e))? {
+            if frame.lsn >= end_lsn {
+                self.counts().superseded_frames.inc();
+                continue;
+            }
+            match FrameKind::from_number(frame.kind).filter(|_| frame.flags == 0) {
+                Some(FrameKind::Series) => self.replay_definitions(replay, frame.payload),
+                Some(FrameKind::Samples) => self.replay_samples(replay, frame.payload),
+                None => {}
+            }
+        }
+        replay.segments.push(SegmentInfo { id, last_lsn });
+        Ok(())
+    }
+
+    fn replay_definitions(&self, replay: &mut Replay, payload: &[u8]) {
+        let mut identities = replay.head.identities().write();
+        let mut definitions = Definitions::new(payload);
+        let mut pairs = Vec::new();
+        while let Some(defined) = definitions.next_into(&mut pairs) {
+            let Ok(reference) = defined else {
+                self.counts().corrupt_frames.inc();
+                return;
+            };
+            replay.newest_epoch = replay.newest_epoch.max(reference.epoch());
+            replay.slots.insert(reference, identities.find_or_add(&pairs).slot);
+        }
+    }
+
+    fn replay_samples(&self, replay: &mut Replay, payload: &[u8]) {
         let counts = self.counts();
-        let (mut ms, mut generation) = (i64::MIN, 0);
-        let (mut n_taken, mut n_expired, mut n_late) = (0, 0, 0);
+        let (mut n_expired, mut n_orphans) = (0, 0);
+        let mut samples: Vec<(u32, Sample)> = Vec::new();
         for record in Samples::new(payload) {
             let Ok((reference, sample)) = record else {
                 counts.corrupt_frames.inc();
                 break;
             };
-            ms = ms.max(sample.t_ms);
-            generation = generation.max(reference.generation());
+            replay.newest_epoch = replay.newest_epoch.max(reference.epoch());
             if sample.t_ms < self.floor_ms {
                 n_expired += 1;
-            } else if let Some(series) = by_ref.get(&reference) {
-                n_late += u64::from(series.append(sample).out_of_order);
-                n_taken += 1;
+            } else if let Some(slot) = replay.slot(reference) {
+                samples.push((slot, sample));
             } else {
-                counts.orphan_samples.inc();
+                n_orphans += 1;
             }
         }
-        counts.samples.add(n_taken);
+        let took = replay.head.append(samples.iter().map(|(slot, sample)| (*slot, sample)));
+        counts.samples.add(samples.len() as u64);
         counts.expired_samples.add(n_expired);
-        self.meter.out_of_order_samples.add(n_late);
-        Newest { ms, generation }
+        counts.orphan_samples.add(n_orphans);
+        self.meter.out_of_order_samples.add(took.n_late);
     }
 }
 
-/// The extremes of one frame.
-struct Newest {
-    ms: i64,
-    generation: u32,
-}
-
-/// Series by every reference that the log ever gave them. Each goes on under its newest one.
-fn restore_series(
-    index: &mut Index,
-    mut definitions: Vec<(u64, Definition)>,
-) -> RefMap<Arc<Series>> {
-    let mut by_ref = RefMap::default();
-    definitions.sort_by_key(|(lsn, _)| std::cmp::Reverse(*lsn));
-    for (lsn, Definition { reference, labels }) in definitions {
-        if by_ref.contains_key(&reference) {
-            continue;
-        }
-        let series = index.get(&labels).cloned().unwrap_or_else(|| {
-            let series = index.restore(reference, labels);
-            series.set_defined_at(lsn);
-            series
-        });
-        by_ref.insert(reference, series);
+impl Replay {
+    fn slot(&self, reference: SeriesRef) -> Option<u32> {
+        self.slots.get(&reference).copied()
     }
-    by_ref
 }

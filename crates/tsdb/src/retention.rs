@@ -1,23 +1,11 @@
-//! Retention: what is older than its time leaves queries at once, memory by chunk, and the disk by
-//! segment.
-//!
-//! A segment may hold the only definition of a series that lives on in later segments. So the
-//! definition is logged again and made durable before the manifest forgets the segment, and the
-//! manifest is durable before the file goes. Segments go in the order in which they were written.
+//! Retention: what is older than its time leaves queries at once and the disk by block. What is
+//! still in memory goes when it would be flushed.
 
 use std::sync::atomic::Ordering;
 
-use storage::CommitError;
-
 use crate::RetentionError;
-#[cfg(feature = "planted-bugs")]
-use crate::config::PlantedBug;
 use crate::db::{Core, Upkeep};
 use crate::manifest;
-use crate::wal::{SegmentId, SegmentInfo};
-
-/// So many definitions are logged and made durable at a time; some hundred bytes each.
-const DEFINITIONS_AT_ONCE: usize = 4096;
 
 impl Core {
     /// See [`crate::Db::enforce_retention`].
@@ -28,65 +16,33 @@ impl Core {
         let mut upkeep = self.upkeep.lock();
         let floor_ms = self.config.floor_ms(now_ms);
         let before = self.floor_ms.fetch_max(floor_ms, Ordering::AcqRel);
-        self.drop_from_head(before.max(floor_ms));
-        let freed = self.drop_files(before.max(floor_ms), &mut upkeep);
+        let floor_ms = before.max(floor_ms);
+        self.look_for_expired(floor_ms);
+        let freed = self.drop_blocks(floor_ms, &mut upkeep);
         freed.inspect_err(|_| self.meter.retention_failures.inc())
     }
 
-    fn drop_from_head(&self, floor_ms: i64) {
-        let all = self.head.all();
-        for series in &all {
-            series.drop_before(floor_ms);
-        }
-        // Exclusively: no append has found a series that is about to go, or it has filled it.
-        let gate = self.gate.write();
-        let dead: Vec<_> = all.into_iter().filter(|series| series.is_expired(floor_ms)).collect();
-        self.head.index().write().remove(&dead);
-        self.measure_head();
-        drop(gate);
+    /// Notes whether memory has series that no query should know any more.
+    pub(crate) fn look_for_expired(&self, floor_ms: i64) {
+        let recovered = self.recovered.read().clone();
+        let mut heads = recovered.iter().chain([&self.head]);
+        self.has_expired.store(heads.any(|head| head.has_expired(floor_ms)), Ordering::Release);
     }
 
-    fn drop_files(&self, floor_ms: i64, upkeep: &mut Upkeep) -> Result<(), RetentionError> {
+    fn drop_blocks(&self, floor_ms: i64, upkeep: &mut Upkeep) -> Result<(), RetentionError> {
         let blocks = self.blocks.read().clone();
         let (dead_blocks, blocks): (Vec<_>, Vec<_>) =
             blocks.into_iter().partition(|block| block.info().max_ms < floor_ms);
-        let closed = self.writer.lock().closed().to_vec();
-        // Only from the oldest on: what a later segment supersedes in an earlier one would come
-        // back if the later one went first.
-        let is_dead = |info: &&SegmentInfo| info.newest_ms < floor_ms;
-        let dead: Vec<SegmentInfo> = closed.iter().take_while(is_dead).copied().collect();
-        match dead.iter().map(|info| info.last_lsn).max() {
-            Some(last_lsn) => self.carry_definitions(last_lsn).map_err(RetentionError::Carry)?,
-            None if dead_blocks.is_empty() => return Ok(()),
-            None => {}
+        if dead_blocks.is_empty() {
+            return Ok(());
         }
-        let dead: Vec<SegmentId> = dead.iter().map(|info| info.id).collect();
         let epoch = self.flushed_epoch.load(Ordering::Acquire);
-        self.write_manifest(&blocks, epoch, &dead)
+        self.write_manifest(&blocks, epoch, &[])
             .map_err(|cause| RetentionError::Manifest { path: manifest::path(&self.dir), cause })?;
         *self.blocks.write() = blocks;
-        self.writer.lock().forget(&dead);
-        self.dir.remove_segments(&dead, self.env.disk.as_ref());
         upkeep.replaced.extend(dead_blocks);
         self.bury(upkeep);
         self.measure_blocks();
         Ok(())
-    }
-
-    /// Makes every definition up to this place durable once more, behind it.
-    pub(crate) fn carry_definitions(&self, last_lsn: u64) -> Result<(), CommitError> {
-        #[cfg(feature = "planted-bugs")]
-        if self.config.planted_bug == Some(PlantedBug::ForgetDefinitions) {
-            return Ok(());
-        }
-        let mut series = self.head.all();
-        series.retain(|series| series.defined_at() <= last_lsn);
-        // In parts, so that appends do not find the log full of definitions.
-        for part in series.chunks(DEFINITIONS_AT_ONCE) {
-            self.define_again(part);
-            self.commit()?;
-        }
-        // Even if there was nothing to say: an earlier pass may have said it and failed here.
-        self.commit()
     }
 }

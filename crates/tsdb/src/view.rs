@@ -13,11 +13,12 @@ use storage::{Select, SelectError, Series};
 use crate::Meter;
 use crate::block::BlockSeries;
 use crate::db::Core;
-use crate::head::merge;
+use crate::head::{Head, merge};
 
 /// See the head of this file. Yields the series in the order of their labels.
 pub(crate) struct View {
-    /// The blocks' series in the order of their epochs, then the head's: the later one wins.
+    /// The blocks' series in the order of their epochs, then what was recovered, then the head's:
+    /// the later one wins.
     sources: Vec<Peekable<Source>>,
 }
 
@@ -34,7 +35,8 @@ impl View {
         let in_range = blocks.iter().filter(|b| b.overlaps(select.start_ms, select.end_ms));
         let mut sources: Vec<Source> =
             in_range.map(|block| from_block(core, block.select(&select))).collect();
-        sources.push(head(core, &select));
+        sources.extend(core.recovered.read().as_ref().map(|old| from_head(old, &select)));
+        sources.push(from_head(&core.head, &select));
         drop(blocks);
         Self { sources: sources.into_iter().map(Iterator::peekable).collect() }
     }
@@ -66,20 +68,10 @@ impl Iterator for FromBlock {
     }
 }
 
-/// What the head has, as it is now.
-fn head(core: &Core, select: &Select) -> Source {
-    let matching = core.head.matching(&select.matchers).into_iter();
-    let captured: Vec<_> = matching
-        .map(|series| {
-            let captured = series.capture(select.start_ms, select.end_ms);
-            (series, captured)
-        })
-        .collect();
-    let unpacked = captured.into_iter().map(|(series, captured)| Series {
-        labels: series.labels().clone(),
-        samples: captured.samples(),
-    });
-    Box::new(unpacked)
+/// What a head has, as it is now.
+fn from_head(head: &Head, select: &Select) -> Source {
+    let captured = head.capture(&select.matchers, (select.start_ms, select.end_ms)).into_iter();
+    Box::new(captured.map(|(labels, captured)| Series { labels, samples: captured.samples() }))
 }
 
 impl Iterator for View {

@@ -18,13 +18,13 @@ pub(crate) use frame::FRAME_PAYLOAD_BYTES_MAX;
 pub(crate) use pending::{Due, Pending};
 pub(crate) use reader::{Damage, SegmentError, SegmentReader};
 pub(crate) use record::{
-    Before, Definition, FrameKind, Samples, decode_series, definition_bytes, encode_definition,
-    encode_sample,
+    Before, Definitions, FrameKind, Samples, definition_bytes, encode_definition, encode_sample,
 };
 pub(crate) use segment::{
     SEGMENT_VERSION, SegmentId, SegmentInfo, parse_segment_name, segment_path,
 };
 pub(crate) use series_ref::{RefMap, SeriesRef};
+pub(crate) use varint::{put_varint_at, take_varint, unzigzag, zigzag};
 pub(crate) use writer::{Writer, WriterStart};
 
 #[cfg(test)]

@@ -41,8 +41,7 @@ impl Window {
     }
 
     /// Whether a moment lies in it.
-    #[cfg(test)]
-    fn contains(&self, t_ms: i64) -> bool {
+    pub(crate) fn contains(&self, t_ms: i64) -> bool {
         t_ms > self.start_ms && t_ms <= self.end_ms
     }
 }

@@ -124,6 +124,7 @@ impl From<AppendError> for ApiError {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, error.to_string())
                     .retry_after(retry_after.as_secs().max(1))
             }
+            AppendError::Refused { .. } => Self::new(StatusCode::BAD_REQUEST, error.to_string()),
             AppendError::Unavailable { .. } => unavailable(error.to_string()),
         }
     }

@@ -21,15 +21,13 @@ pub(super) struct Batch {
     pub(super) frames: Vec<u8>,
     /// The place of the last frame; that of the last batch when there is none.
     pub(super) last_lsn: u64,
-    /// The newest sample, Unix milliseconds; `i64::MIN` without one.
-    pub(super) newest_ms: i64,
     waiters: Vec<CommitSender>,
 }
 
 impl Batch {
     /// Nothing, after this place in the log.
     pub(super) fn empty(last_lsn: u64) -> Self {
-        Self { frames: Vec::new(), last_lsn, newest_ms: i64::MIN, waiters: Vec::new() }
+        Self { frames: Vec::new(), last_lsn, waiters: Vec::new() }
     }
 
     /// Puts a later batch behind this one.
@@ -40,7 +38,6 @@ impl Batch {
             self.frames.extend_from_slice(&later.frames);
         }
         self.last_lsn = later.last_lsn;
-        self.newest_ms = self.newest_ms.max(later.newest_ms);
         self.waiters.extend(later.waiters);
     }
 
@@ -90,11 +87,6 @@ impl Pending {
         self.batch.last_lsn = lsn;
         self.next_lsn += 1;
         lsn
-    }
-
-    /// Notes a time that stands in the frames.
-    pub(crate) fn saw_sample_at(&mut self, t_ms: i64) {
-        self.batch.newest_ms = self.batch.newest_ms.max(t_ms);
     }
 
     /// Somebody may wait for all frames so far.

@@ -3,10 +3,10 @@
 //! Differences to the record before keep numbers small; each payload starts from zero, so a frame
 //! can be read without the ones before it.
 
-use model::{Label, Labels, Sample};
+use model::Sample;
 
 use super::SeriesRef;
-use super::varint::{put_varint, take_u64, take_varint, unzigzag, zigzag};
+use super::varint::{put_varint, put_varint_at, take_u64, take_varint, unzigzag, zigzag};
 
 /// What a payload is. The numbers are frozen; readers skip those they do not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,15 +28,6 @@ impl FrameKind {
     }
 }
 
-/// From here on a reference stands for these labels.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Definition {
-    /// The reference.
-    pub(crate) reference: SeriesRef,
-    /// What it stands for.
-    pub(crate) labels: Labels,
-}
-
 /// A payload whose checksum is right and whose content is not: a writer's defect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a log record is malformed")]
@@ -50,40 +41,72 @@ const START_FOLLOWS: u64 = 1;
 /// This number and up: the distance from start to sample, zigzag.
 const START_DISTANCE: u64 = 2;
 
+/// How many bytes a sample takes at most: reference, time, start in full, value.
+const SAMPLE_BYTES_MAX: usize = 10 + 10 + 10 + 8;
+
 /// How many bytes a definition takes at most.
-pub(crate) fn definition_bytes(labels: &Labels) -> usize {
-    let label_bytes = |label: &Label| label.name.len() + label.value.len() + 20;
-    20 + labels.iter().map(label_bytes).sum::<usize>()
+pub(crate) fn definition_bytes<'l>(pairs: impl Iterator<Item = (&'l str, &'l str)>) -> usize {
+    20 + pairs.map(|(name, value)| name.len() + value.len() + 20).sum::<usize>()
 }
 
 /// Appends a definition to a payload.
-pub(crate) fn encode_definition(payload: &mut Vec<u8>, reference: SeriesRef, labels: &Labels) {
+pub(crate) fn encode_definition<'l>(
+    payload: &mut Vec<u8>,
+    reference: SeriesRef,
+    pairs: impl ExactSizeIterator<Item = (&'l str, &'l str)>,
+) {
     payload.extend_from_slice(&reference.to_bits().to_le_bytes());
-    put_varint(payload, labels.len() as u64);
-    for label in labels {
-        put_text(payload, &label.name);
-        put_text(payload, &label.value);
+    put_varint(payload, pairs.len() as u64);
+    for (name, value) in pairs {
+        put_text(payload, name);
+        put_text(payload, value);
     }
 }
 
-/// All definitions of a payload.
-pub(crate) fn decode_series(mut payload: &[u8]) -> Result<Vec<Definition>, MalformedPayload> {
-    let mut definitions = Vec::new();
-    while !payload.is_empty() {
-        definitions.push(take_definition(&mut payload).ok_or(MalformedPayload)?);
-    }
-    Ok(definitions)
+/// The definitions of a payload, one after the other.
+pub(crate) struct Definitions<'p> {
+    payload: &'p [u8],
 }
 
-fn take_definition(payload: &mut &[u8]) -> Option<Definition> {
+impl<'p> Definitions<'p> {
+    /// Reads from the start of a payload.
+    pub(crate) fn new(payload: &'p [u8]) -> Self {
+        Self { payload }
+    }
+
+    /// The next one: a reference, and in `pairs` what it stands for from here on.
+    pub(crate) fn next_into(
+        &mut self,
+        pairs: &mut Vec<(&'p str, &'p str)>,
+    ) -> Option<Result<SeriesRef, MalformedPayload>> {
+        pairs.clear();
+        if self.payload.is_empty() {
+            return None;
+        }
+        let taken = take_definition(&mut self.payload, pairs).filter(|_| are_labels(pairs));
+        if taken.is_none() {
+            self.payload = &[];
+        }
+        Some(taken.ok_or(MalformedPayload))
+    }
+}
+
+fn take_definition<'p>(
+    payload: &mut &'p [u8],
+    pairs: &mut Vec<(&'p str, &'p str)>,
+) -> Option<SeriesRef> {
     let reference = SeriesRef::from_bits(take_u64(payload)?);
     let n_labels = take_varint(payload)?;
-    let mut pairs = Vec::new();
     for _ in 0..n_labels {
         pairs.push((take_text(payload)?, take_text(payload)?));
     }
-    let labels = Labels::new(pairs).ok()?;
-    Some(Definition { reference, labels })
+    Some(reference)
+}
+
+/// Whether they are as [`model::Labels`] has them: rising by name, each once, nothing empty.
+fn are_labels(pairs: &[(&str, &str)]) -> bool {
+    pairs.iter().all(|(name, value)| !name.is_empty() && !value.is_empty())
+        && pairs.windows(2).all(|two| two[0].0 < two[1].0)
 }
 
 fn put_text(payload: &mut Vec<u8>, text: &str) {
@@ -114,24 +137,29 @@ pub(crate) fn encode_sample(
 ) {
     let reference = reference.to_bits();
     let ref_delta = reference.wrapping_sub(before.reference) as i64;
-    put_varint(payload, zigzag(ref_delta));
-    put_varint(payload, zigzag(sample.t_ms.wrapping_sub(before.t_ms)));
-    put_start(payload, sample);
-    payload.extend_from_slice(&sample.value.to_bits().to_le_bytes());
+    // Gathered in place and copied once: this runs for every sample there is.
+    let mut bytes = [0; SAMPLE_BYTES_MAX];
+    let mut n = put_varint_at(&mut bytes, zigzag(ref_delta));
+    n += put_varint_at(&mut bytes[n..], zigzag(sample.t_ms.wrapping_sub(before.t_ms)));
+    n += put_start(&mut bytes[n..], sample);
+    bytes[n..n + 8].copy_from_slice(&sample.value.to_bits().to_le_bytes());
+    payload.extend_from_slice(&bytes[..n + 8]);
     let t_ms = sample.t_ms;
     *before = Before { reference, t_ms };
 }
 
-fn put_start(payload: &mut Vec<u8>, sample: &Sample) {
+/// Puts a start time at the front of a slice and says how many bytes it takes.
+fn put_start(slice: &mut [u8], sample: &Sample) -> usize {
     if sample.start_ms == 0 {
-        return put_varint(payload, START_NONE);
+        return put_varint_at(slice, START_NONE);
     }
     let distance = sample.t_ms.checked_sub(sample.start_ms).map(zigzag);
     match distance.and_then(|distance| distance.checked_add(START_DISTANCE)) {
-        Some(number) => put_varint(payload, number),
+        Some(number) => put_varint_at(slice, number),
         None => {
-            put_varint(payload, START_FOLLOWS);
-            payload.extend_from_slice(&sample.start_ms.to_le_bytes());
+            let n = put_varint_at(slice, START_FOLLOWS);
+            slice[n..n + 8].copy_from_slice(&sample.start_ms.to_le_bytes());
+            n + 8
         }
     }
 }

@@ -25,8 +25,6 @@ pub(crate) struct SegmentInfo {
     pub(crate) id: SegmentId,
     /// Its last frame's place in the log.
     pub(crate) last_lsn: u64,
-    /// Its newest sample, Unix milliseconds; `i64::MIN` without one.
-    pub(crate) newest_ms: i64,
 }
 
 /// What a segment's first bytes say.
@@ -103,7 +101,6 @@ pub(super) struct OpenSegment {
     file: Box<dyn DiskFile>,
     bytes: u64,
     last_lsn: u64,
-    newest_ms: i64,
 }
 
 impl OpenSegment {
@@ -118,13 +115,7 @@ impl OpenSegment {
         let mut file = disk.create(&segment_path(wal_dir, id))?;
         file.append(&encode_header(id, durable_lsn))?;
         disk.sync_dir(wal_dir)?;
-        Ok(Self {
-            id,
-            file,
-            bytes: SEGMENT_HEADER_BYTES as u64,
-            last_lsn: durable_lsn,
-            newest_ms: i64::MIN,
-        })
+        Ok(Self { id, file, bytes: SEGMENT_HEADER_BYTES as u64, last_lsn: durable_lsn })
     }
 
     /// Writes whole frames, sealing them for this segment.
@@ -139,10 +130,9 @@ impl OpenSegment {
     }
 
     /// Notes what was written and synced.
-    pub(super) fn grew(&mut self, bytes: usize, last_lsn: u64, newest_ms: i64) {
+    pub(super) fn grew(&mut self, bytes: usize, last_lsn: u64) {
         self.bytes += bytes as u64;
         self.last_lsn = last_lsn;
-        self.newest_ms = self.newest_ms.max(newest_ms);
     }
 
     /// Bytes that are durable.
@@ -152,6 +142,6 @@ impl OpenSegment {
 
     /// What is durable in it.
     pub(super) fn info(&self) -> SegmentInfo {
-        SegmentInfo { id: self.id, last_lsn: self.last_lsn, newest_ms: self.newest_ms }
+        SegmentInfo { id: self.id, last_lsn: self.last_lsn }
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// `generation << 32 | slot`. Slots are used again, but only in a later generation.
+/// `epoch << 32 | slot`. Slots are used again, but only in a later epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SeriesRef(u64);
 
 impl SeriesRef {
-    /// The reference of a slot in a generation.
-    pub(crate) fn new(generation: u32, slot: u32) -> Self {
-        Self(u64::from(generation) << 32 | u64::from(slot))
+    /// The reference of a slot in an epoch.
+    pub(crate) fn new(epoch: u32, slot: u32) -> Self {
+        Self(u64::from(epoch) << 32 | u64::from(slot))
     }
 
     /// As it stands in the log.
@@ -23,8 +23,8 @@ impl SeriesRef {
         self.0
     }
 
-    /// The generation that handed it out.
-    pub(crate) fn generation(self) -> u32 {
+    /// The epoch that it was defined in.
+    pub(crate) fn epoch(self) -> u32 {
         (self.0 >> 32) as u32
     }
 }

@@ -9,6 +9,7 @@ use stdx::Disk;
 use testkit::SimDisk;
 
 use super::frame::{push_frame, seal};
+use super::record::MalformedPayload;
 use super::segment::{HeaderError, decode_header, encode_header};
 use super::varint::{put_varint, take_varint, unzigzag, zigzag};
 use super::*;
@@ -68,11 +69,27 @@ const GOLDEN_SAMPLES: &str = "
     7f0080e0aa929199ffffff010101000000000000000000000000000080
     943b300f";
 
-fn golden_definition() -> Definition {
-    Definition {
-        reference: SeriesRef::new(3, 5),
-        labels: Labels::of_metric("cpu", [("höst", "a")]).unwrap(),
+fn golden_definition() -> (SeriesRef, Labels) {
+    (SeriesRef::new(3, 5), Labels::of_metric("cpu", [("höst", "a")]).unwrap())
+}
+
+fn pairs_of(labels: &Labels) -> Vec<(&str, &str)> {
+    labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect()
+}
+
+fn definition_payload((reference, labels): &(SeriesRef, Labels)) -> Vec<u8> {
+    let mut payload = Vec::new();
+    encode_definition(&mut payload, *reference, pairs_of(labels).into_iter());
+    payload
+}
+
+fn decode_definitions(payload: &[u8]) -> Result<Vec<(SeriesRef, Labels)>, MalformedPayload> {
+    let mut definitions = Definitions::new(payload);
+    let (mut pairs, mut decoded) = (Vec::new(), Vec::new());
+    while let Some(reference) = definitions.next_into(&mut pairs) {
+        decoded.push((reference?, Labels::new(pairs.iter().copied()).unwrap()));
     }
+    Ok(decoded)
 }
 
 fn golden_samples() -> Vec<(SeriesRef, Sample)> {
@@ -116,9 +133,7 @@ fn frozen_segment_header() {
 
 #[test]
 fn frozen_frames() {
-    let mut payload = Vec::new();
-    let Definition { reference, labels } = golden_definition();
-    encode_definition(&mut payload, reference, &labels);
+    let payload = definition_payload(&golden_definition());
     let mut frames = Vec::new();
     push_frame(&mut frames, FrameKind::Series as u16, 42, &payload);
     let samples = encode_samples(&golden_samples());
@@ -133,7 +148,7 @@ fn frozen_frames() {
     let [(42, 1, definitions), (43, 2, samples)] = &frames[..] else {
         panic!("{frames:?}");
     };
-    assert_eq!(decode_series(definitions), Ok(vec![golden_definition()]));
+    assert_eq!(decode_definitions(definitions), Ok(vec![golden_definition()]));
     assert_same_samples(&decode_samples(samples), &golden_samples());
 }
 
@@ -233,23 +248,30 @@ fn malformed_payloads_are_refused() {
     let samples = encode_samples(&golden_samples());
     let refused = |payload: &[u8]| Samples::new(payload).any(|sample| sample.is_err());
     assert!(refused(&samples[..samples.len() - 1]));
-    let mut payload = Vec::new();
-    let Definition { reference, labels } = golden_definition();
-    encode_definition(&mut payload, reference, &labels);
-    assert!(decode_series(&payload[..payload.len() - 1]).is_err());
+    let mut payload = definition_payload(&golden_definition());
+    assert!(decode_definitions(&payload[..payload.len() - 1]).is_err());
     // A text that is not UTF-8, and a length beyond the end.
     let at = payload.len() - 1;
     payload[at] = 0xFF;
-    assert!(decode_series(&payload).is_err());
+    assert!(decode_definitions(&payload).is_err());
     payload[at - 1] = 0x7f;
-    assert!(decode_series(&payload).is_err());
+    assert!(decode_definitions(&payload).is_err());
 }
 
 #[test]
-fn references_keep_generation_and_slot() {
+fn labels_out_of_order_are_refused() {
+    for pairs in [vec![("b", "1"), ("a", "1")], vec![("a", "1"), ("a", "2")], vec![("a", "")]] {
+        let mut payload = Vec::new();
+        encode_definition(&mut payload, SeriesRef::new(1, 1), pairs.clone().into_iter());
+        assert_eq!(decode_definitions(&payload), Err(MalformedPayload), "{pairs:?}");
+    }
+}
+
+#[test]
+fn references_keep_epoch_and_slot() {
     let reference = SeriesRef::new(0xdead_beef, 0x1234_5678);
     assert_eq!(reference.to_bits(), 0xdead_beef_1234_5678);
-    assert_eq!(reference.generation(), 0xdead_beef);
+    assert_eq!(reference.epoch(), 0xdead_beef);
 }
 
 /// Times from everywhere, often the extremes.
@@ -312,15 +334,15 @@ proptest! {
     ) {
         let reference = SeriesRef::from_bits(reference);
         let labels = Labels::new(pairs).unwrap();
-        let mut payload = Vec::new();
-        encode_definition(&mut payload, reference, &labels);
-        prop_assert!(payload.len() <= definition_bytes(&labels));
-        prop_assert_eq!(decode_series(&payload), Ok(vec![Definition { reference, labels }]));
+        let defined = (reference, labels);
+        let payload = definition_payload(&defined);
+        prop_assert!(payload.len() <= definition_bytes(pairs_of(&defined.1).into_iter()));
+        prop_assert_eq!(decode_definitions(&payload), Ok(vec![defined]));
     }
 
     #[test]
     fn any_bytes_are_no_reason_to_panic(bytes in vec(any::<u8>(), 0..200)) {
-        let _ = decode_series(&bytes);
+        let _ = decode_definitions(&bytes);
         let _ = Samples::new(&bytes).count();
         let _ = read_segment(&bytes);
     }

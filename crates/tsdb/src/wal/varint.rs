@@ -10,8 +10,21 @@ pub(super) fn put_varint(buf: &mut Vec<u8>, mut value: u64) {
     buf.push(value as u8);
 }
 
+/// Puts a number in 1 to 10 bytes at the front of a slice that has room for them, and says how many
+/// they are.
+pub(crate) fn put_varint_at(slice: &mut [u8], mut value: u64) -> usize {
+    let mut n = 0;
+    while value >= 0x80 {
+        slice[n] = value as u8 | 0x80;
+        value >>= 7;
+        n += 1;
+    }
+    slice[n] = value as u8;
+    n + 1
+}
+
 /// Takes a number off the front; `None` when the bytes end within it or it exceeds 64 bits.
-pub(super) fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
+pub(crate) fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
         let (byte, rest) = bytes.split_first()?;
@@ -36,11 +49,11 @@ pub(super) fn take_u64(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 /// 0, -1, 1, -2, ... become 0, 1, 2, 3, ...
-pub(super) fn zigzag(value: i64) -> u64 {
+pub(crate) fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
 /// The reverse of [`zigzag`].
-pub(super) fn unzigzag(value: u64) -> i64 {
+pub(crate) fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }

@@ -94,11 +94,6 @@ impl Writer {
         self.kept.resolve(result);
     }
 
-    /// The segments that are not written any more, the oldest first.
-    pub(crate) fn closed(&self) -> &[SegmentInfo] {
-        &self.start.closed
-    }
-
     /// Every segment that must be kept, and the number of the next one.
     pub(crate) fn live(&self) -> (Vec<SegmentId>, SegmentId) {
         let current = self.current.as_ref().map(OpenSegment::info);
@@ -168,10 +163,9 @@ impl Writer {
         // An empty batch only proves that the disk works: of earlier processes' frames it says
         // nothing.
         if written.is_ok() && n_bytes > 0 {
-            segment.grew(n_bytes, self.kept.last_lsn, self.kept.newest_ms);
+            segment.grew(n_bytes, self.kept.last_lsn);
             self.start.durable_lsn = self.kept.last_lsn;
             self.kept.frames.clear();
-            self.kept.newest_ms = i64::MIN;
             self.meter.wal_bytes.add(n_bytes as u64);
             self.meter.batch_bytes.observe(n_bytes as f64);
         }

@@ -1,0 +1,272 @@
+//! Append: from a sender's batch into the log and the head.
+//!
+//! First each series of the batch gets its slot: most are known by their spelling, the others are
+//! read and made. Then the samples are encoded for the log. Both go, under one lock, into the
+//! pending part of the log and into the head, so that the two have everything in one order. A
+//! series that enters an epoch with this batch is defined in the log before its samples, so the
+//! log of an epoch can be read without any other.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use model::Sample;
+use storage::{
+    AppendError, Appender, Batch, BatchAppended, Commit, LimitError, Rejected, Row, RowsBatch,
+};
+
+use crate::db::{Core, Db, Health};
+use crate::head::{Fingerprint, Identities, NO_SLOT};
+use crate::wal::{
+    Before, FRAME_PAYLOAD_BYTES_MAX, FrameKind, Pending, SeriesRef, definition_bytes,
+    encode_definition, encode_sample,
+};
+
+/// Samples in one frame at most: 38 bytes each at worst, so far below what a frame takes.
+const FRAME_SAMPLES_MAX: usize = 16_384;
+/// A frame of definitions is ended when it has this size.
+const FRAME_DEFINITION_BYTES: usize = 256 << 10;
+/// When to come back after the log was too far behind, or the head too large.
+const RETRY_LOG_AFTER: Duration = Duration::from_secs(1);
+const RETRY_HEAD_AFTER: Duration = Duration::from_secs(60);
+
+/// The slots of a batch's series.
+#[derive(Default)]
+struct Resolved {
+    /// In the order of the batch; [`NO_SLOT`] for what has no sample to append or was rejected.
+    slots: Vec<u32>,
+    rejected: Vec<Rejected>,
+}
+
+/// A batch's samples as payloads of frames, and what was seen on the way.
+#[derive(Default)]
+struct Encoded {
+    payloads: Vec<Vec<u8>>,
+    n_samples: u64,
+}
+
+impl Appender for Db {
+    fn append(&self, rows: Vec<Row>) -> Result<Commit, AppendError> {
+        let batch = RowsBatch::new(rows);
+        self.core.append(&batch, true).map(|appended| appended.commit)
+    }
+
+    fn append_batch(&self, batch: &dyn Batch) -> Result<BatchAppended, AppendError> {
+        self.core.append(batch, false)
+    }
+}
+
+impl Core {
+    /// Appends a batch: all of it or nothing, or all but what was rejected.
+    fn append(&self, batch: &dyn Batch, or_nothing: bool) -> Result<BatchAppended, AppendError> {
+        let _gate = self.gate.read();
+        self.admit()?;
+        let floor_ms = self.floor_ms.load(Ordering::Acquire);
+        let resolved = self.resolve(batch, floor_ms);
+        if or_nothing && let Some(Rejected { index, cause }) = resolved.rejected.first().cloned() {
+            return Err(AppendError::Refused { index, cause });
+        }
+        let encoded = encode(batch, &resolved.slots, (floor_ms, self.live_epoch()));
+        #[cfg(feature = "planted-bugs")]
+        self.freeze_now_if_planted();
+        let n_given: usize = (0..batch.n_series()).map(|i| batch.samples(i).len()).sum();
+        let n_refused: usize = resolved.rejected.iter().map(|r| batch.samples(r.index).len()).sum();
+        let n_samples = (n_given - n_refused) as u64;
+        self.meter.appended_samples.add(n_samples);
+        self.meter.expired_samples.add(n_samples - encoded.n_samples);
+        let commit = match encoded.payloads.is_empty() {
+            true => Commit::done(),
+            false => self.append_encoded(batch, &resolved.slots, &encoded, floor_ms),
+        };
+        Ok(BatchAppended { commit, n_samples, rejected: resolved.rejected })
+    }
+
+    /// Whether samples are taken now.
+    fn admit(&self) -> Result<(), AppendError> {
+        let unavailable = |reason: String| {
+            self.meter.unavailable_appends.inc();
+            Err(AppendError::Unavailable { reason })
+        };
+        let overloaded = |reason: String, retry_after| {
+            self.meter.overloaded_appends.inc();
+            Err(AppendError::Overloaded { reason, retry_after })
+        };
+        if self.stopped.load(Ordering::Acquire) {
+            return unavailable("the store is closed".to_owned());
+        }
+        if let Health::Stalled { reason } = &*self.health.read() {
+            return unavailable(reason.clone());
+        }
+        let max = self.config.pending_bytes_max;
+        if self.pending.lock().undurable_bytes() >= max {
+            let reason = format!("{max} bytes of log are waiting for the disk");
+            return overloaded(reason, RETRY_LOG_AFTER);
+        }
+        let max = self.config.head_bytes_max;
+        if self.meter.head_bytes.get() >= max as i64 {
+            let reason = format!("samples in memory take all of the {max} bytes they may");
+            return overloaded(reason, RETRY_HEAD_AFTER);
+        }
+        Ok(())
+    }
+
+    /// Finds the slot of each series that has a sample to append; new series are made.
+    fn resolve(&self, batch: &dyn Batch, floor_ms: i64) -> Resolved {
+        let mut resolved = Resolved::default();
+        let mut unknown: Vec<(usize, Fingerprint)> = Vec::new();
+        resolved.slots.reserve(batch.n_series());
+        let spellings = self.head.spellings().read();
+        let (speller, mut guess) = (batch.speller(), 0);
+        for index in 0..batch.n_series() {
+            let mut slot = NO_SLOT;
+            if batch.samples(index).iter().any(|sample| sample.t_ms >= floor_ms) {
+                let spelling = spellings.fingerprint(speller, batch.spelling(index));
+                match spellings.find(spelling, guess) {
+                    Some(found) => slot = found,
+                    None => unknown.push((index, spelling)),
+                }
+                guess = slot.wrapping_add(1);
+            }
+            resolved.slots.push(slot);
+        }
+        drop(spellings);
+        if !unknown.is_empty() {
+            self.make_known(batch, &unknown, &mut resolved);
+        }
+        resolved
+    }
+
+    /// Reads the labels of series whose spelling is new, and makes those that are new themselves.
+    fn make_known(
+        &self,
+        batch: &dyn Batch,
+        unknown: &[(usize, Fingerprint)],
+        resolved: &mut Resolved,
+    ) {
+        let mut identities = self.head.identities().write();
+        let mut spellings = self.head.spellings().write();
+        let mut pairs = Vec::new();
+        for (index, spelling) in unknown {
+            pairs.clear();
+            let checked = batch.labels(*index, &mut pairs).and_then(|()| check_definition(&pairs));
+            match checked {
+                Ok(()) => {
+                    let found = identities.find_or_add(&pairs);
+                    resolved.slots[*index] = found.slot;
+                    // The batch may have it twice.
+                    if spellings.find(*spelling, found.slot).is_none() {
+                        spellings.add(*spelling, found.slot);
+                    }
+                }
+                Err(cause) => resolved.rejected.push(Rejected { index: *index, cause }),
+            }
+        }
+        drop((identities, spellings));
+        self.measure_head();
+    }
+
+    /// Logs the samples and puts them into the head.
+    fn append_encoded(
+        &self,
+        batch: &dyn Batch,
+        slots: &[u32],
+        encoded: &Encoded,
+        floor_ms: i64,
+    ) -> Commit {
+        let now = self.env.clock.monotonic();
+        let (sender, commit) = Commit::pending();
+        let mut pending = self.pending.lock();
+        let took = self.head.append(kept(batch, slots, floor_ms));
+        self.define(&mut pending, &took.entered);
+        for payload in &encoded.payloads {
+            pending.push(FrameKind::Samples, payload, now);
+        }
+        pending.add_waiter(sender);
+        self.meter.pending_bytes.set(pending.undurable_bytes() as i64);
+        drop(pending);
+        self.wake.notify_all();
+        self.meter.out_of_order_samples.add(took.n_late);
+        self.meter.head_bytes.add(took.grown_bytes as i64);
+        commit
+    }
+
+    /// Logs what series are that entered the live epoch.
+    fn define(&self, pending: &mut Pending, slots: &[u32]) {
+        if slots.is_empty() {
+            return;
+        }
+        let now = self.env.clock.monotonic();
+        let epoch = self.live_epoch();
+        let identities = self.head.identities().read();
+        let mut payload = Vec::new();
+        for slot in slots {
+            let bytes = definition_bytes(identities.pairs(*slot));
+            let is_full = payload.len() >= FRAME_DEFINITION_BYTES
+                || payload.len() + bytes > FRAME_PAYLOAD_BYTES_MAX;
+            if is_full && !payload.is_empty() {
+                pending.push(FrameKind::Series, &payload, now);
+                payload.clear();
+            }
+            put_definition(&mut payload, &identities, SeriesRef::new(epoch, *slot), *slot);
+        }
+        pending.push(FrameKind::Series, &payload, now);
+    }
+
+    /// Measures series and memory from scratch.
+    pub(crate) fn measure_head(&self) {
+        let bytes = self.head.bytes();
+        self.meter.head_bytes.set((bytes.series + bytes.samples) as i64);
+        self.meter.series_bytes.set(bytes.series as i64);
+        self.meter.series.set(self.head.n_series() as i64);
+    }
+}
+
+fn put_definition(payload: &mut Vec<u8>, identities: &Identities, reference: SeriesRef, slot: u32) {
+    let pairs: Vec<(&str, &str)> = identities.pairs(slot).collect();
+    encode_definition(payload, reference, pairs.into_iter());
+}
+
+/// Refuses labels that no frame could hold. Ingest's limits are far below.
+fn check_definition(pairs: &[(&str, &str)]) -> Result<(), LimitError> {
+    let given = definition_bytes(pairs.iter().copied());
+    if given <= FRAME_PAYLOAD_BYTES_MAX {
+        return Ok(());
+    }
+    let reason = format!(
+        "the labels of one series take {given} bytes, \
+         a log frame holds {FRAME_PAYLOAD_BYTES_MAX}"
+    );
+    Err(LimitError::BadLabels { reason })
+}
+
+/// The samples of a batch that are kept, each with its slot.
+fn kept<'b>(
+    batch: &'b dyn Batch,
+    slots: &'b [u32],
+    floor_ms: i64,
+) -> impl Iterator<Item = (u32, &'b Sample)> {
+    let with_slot = slots.iter().copied().enumerate().filter(|(_, slot)| *slot != NO_SLOT);
+    with_slot.flat_map(move |(index, slot)| {
+        let samples = batch.samples(index).iter().filter(move |s| s.t_ms >= floor_ms);
+        samples.map(move |sample| (slot, sample))
+    })
+}
+
+/// The samples of a batch that are kept, as payloads of sample frames.
+fn encode(batch: &dyn Batch, slots: &[u32], (floor_ms, epoch): (i64, u32)) -> Encoded {
+    let mut encoded = Encoded::default();
+    let mut payload = Vec::with_capacity(14 * slots.len());
+    let (mut before, mut in_frame) = (Before::default(), 0);
+    for (slot, sample) in kept(batch, slots, floor_ms) {
+        if in_frame == FRAME_SAMPLES_MAX {
+            encoded.payloads.push(std::mem::take(&mut payload));
+            (before, in_frame) = (Before::default(), 0);
+        }
+        encode_sample(&mut payload, &mut before, SeriesRef::new(epoch, slot), sample);
+        in_frame += 1;
+        encoded.n_samples += 1;
+    }
+    if in_frame > 0 {
+        encoded.payloads.push(payload);
+    }
+    encoded
+}

@@ -1,0 +1,224 @@
+//! Shard: a part of the head's series, each with its line, and their samples by epoch.
+//!
+//! A line is all that an append touches of a series but the page it writes to: where its chain
+//! grows and what the next sample is encoded against. It tells by number which epoch its chain
+//! belongs to, so a freeze changes no line: the first append after it does.
+
+use std::sync::Arc;
+
+use model::Sample;
+
+use super::chain::{self, Before};
+use super::epoch::{Epoch, Excerpt, merge};
+use super::pages::Ends;
+
+/// Lines are taken from the allocator so many at a time, so that growing copies none of them.
+pub(super) const LINES_PER_PART: usize = 1024;
+
+/// One series.
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    /// What the next sample is encoded against. Its time is that of the newest sample that ever
+    /// went into a chain.
+    before: Before,
+    /// The chain in `epoch`.
+    ends: Ends,
+    /// The newest epoch that it had samples in; 0 for none.
+    epoch: u32,
+    /// The one before, and the first page of its chain there.
+    last_epoch: u32,
+    last_first: u32,
+}
+
+/// Memory of a series here, without its samples.
+pub(super) const LINE_BYTES: usize = size_of::<Line>();
+
+/// A series that nothing was appended to.
+const NEW_LINE: Line = Line {
+    before: Before { t_ms: i64::MIN, start_ms: 0, value_bits: 0, step_ms: 0, exponent: 0 },
+    ends: Ends { first: 0, last: 0, used_bytes: 0 },
+    epoch: 0,
+    last_epoch: 0,
+    last_first: 0,
+};
+
+/// What an append did.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Appended {
+    /// The sample was not newer than all before it.
+    pub(super) is_late: bool,
+    /// It is the series' first one in this epoch.
+    pub(super) is_first: bool,
+    /// Memory taken for it.
+    pub(super) grown_bytes: usize,
+}
+
+/// See the head of this file.
+#[derive(Debug)]
+pub(super) struct Shard {
+    lines: Vec<Box<[Line]>>,
+    live: Epoch,
+    frozen: Option<Arc<Epoch>>,
+}
+
+impl Shard {
+    pub(super) fn new(epoch: u32) -> Self {
+        Self { lines: Vec::new(), live: Epoch::new(epoch), frozen: None }
+    }
+
+    /// Takes a sample for the line at this place; `slot` is its name among all shards.
+    pub(super) fn append(&mut self, at: usize, slot: u32, sample: &Sample) -> Appended {
+        let part = at / LINES_PER_PART;
+        while self.lines.len() <= part {
+            self.lines.push(vec![NEW_LINE; LINES_PER_PART].into_boxed_slice());
+        }
+        let line = &mut self.lines[part][at % LINES_PER_PART];
+        let live = &mut self.live;
+        let bytes = live.bytes();
+        let is_first = line.epoch != live.number;
+        if is_first {
+            line.last_epoch = line.epoch;
+            line.last_first = line.ends.first;
+            line.epoch = live.number;
+            line.ends = Ends::default();
+        }
+        let is_late = sample.t_ms <= line.before.t_ms;
+        if is_late {
+            live.add_late(slot, *sample);
+        } else {
+            push(live, line, sample);
+        }
+        Appended { is_late, is_first, grown_bytes: live.bytes() - bytes }
+    }
+
+    /// Forgets the lines at these places: their slots will be other series'.
+    pub(super) fn reset(&mut self, at: usize) {
+        if let Some(part) = self.lines.get_mut(at / LINES_PER_PART) {
+            part[at % LINES_PER_PART] = NEW_LINE;
+        }
+    }
+
+    /// Ends the live epoch.
+    pub(super) fn freeze(&mut self) {
+        assert!(self.frozen.is_none(), "a freeze while one is still being written");
+        let next = Epoch::new(self.live.number + 1);
+        self.frozen = Some(Arc::new(std::mem::replace(&mut self.live, next)));
+    }
+
+    /// The frozen epoch.
+    pub(super) fn frozen(&self) -> Option<&Arc<Epoch>> {
+        self.frozen.as_ref()
+    }
+
+    /// Forgets the frozen epoch: blocks have it.
+    pub(super) fn forget_frozen(&mut self) {
+        self.frozen = None;
+    }
+
+    /// The lines that have samples in the frozen epoch: place and first page, 0 for none.
+    pub(super) fn frozen_chains(&self) -> Vec<(usize, u32)> {
+        let Some(frozen) = &self.frozen else { return Vec::new() };
+        let lines = self.lines.iter().flat_map(|part| part.iter()).enumerate();
+        lines.filter_map(|(at, line)| Some((at, line.first_in(frozen.number)?))).collect()
+    }
+
+    /// Places of the lines without a sample in the live or the frozen epoch and newer than a
+    /// moment.
+    pub(super) fn idle(&self, before_ms: i64) -> Vec<usize> {
+        let oldest_kept = self.frozen.as_ref().map_or(self.live.number, |frozen| frozen.number);
+        let is_idle = |line: &Line| {
+            line.epoch != 0 && line.epoch < oldest_kept && line.before.t_ms < before_ms
+        };
+        let lines = self.lines.iter().flat_map(|part| part.iter()).enumerate();
+        lines.filter(|(_, line)| is_idle(line)).map(|(at, _)| at).collect()
+    }
+
+    /// Takes hold of a series' samples in a range, both ends inclusive.
+    pub(super) fn capture(&self, at: usize, slot: u32, range: (i64, i64)) -> Captured {
+        let Some(part) = self.lines.get(at / LINES_PER_PART) else { return Captured::default() };
+        let line = &part[at % LINES_PER_PART];
+        let frozen = self.frozen.as_ref().and_then(|epoch| {
+            let first = line.first_in(epoch.number)?;
+            Some(FrozenPart { epoch: Arc::clone(epoch), first, slot, range })
+        });
+        let live = line.first_in(self.live.number).map(|first| {
+            let mut bytes = Vec::new();
+            if line.before.t_ms >= range.0 {
+                self.live.pages.read(first, &mut bytes);
+            }
+            let late = self.live.late(slot, range);
+            Excerpt { bytes, base_ms: self.live.base_ms, late, range }
+        });
+        Captured { frozen, live }
+    }
+
+    /// Memory of the samples.
+    pub(super) fn sample_bytes(&self) -> usize {
+        self.live.bytes() + self.frozen.as_ref().map_or(0, |frozen| frozen.bytes())
+    }
+
+    /// The time of the newest sample that this line ever had; `None` if it had none.
+    pub(super) fn newest_ms(&self, at: usize) -> Option<i64> {
+        let line = &self.lines.get(at / LINES_PER_PART)?[at % LINES_PER_PART];
+        (line.epoch != 0).then_some(line.before.t_ms)
+    }
+
+    /// Whether all samples of some line, wherever they are, are older than a moment.
+    pub(super) fn has_expired(&self, floor_ms: i64) -> bool {
+        let mut lines = self.lines.iter().flat_map(|part| part.iter());
+        lines.any(|line| line.epoch != 0 && line.before.t_ms < floor_ms)
+    }
+}
+
+/// Puts a sample, newer than all before it, at the end of a chain.
+fn push(live: &mut Epoch, line: &mut Line, sample: &Sample) {
+    let is_first = line.ends.first == 0;
+    if is_first {
+        if live.pages.bytes() == 0 {
+            live.base_ms = sample.t_ms;
+        }
+        line.before = Before::first(live.base_ms);
+    }
+    let encoded = chain::encode(&mut line.before, sample, is_first);
+    live.pages.append(&mut line.ends, encoded.as_slice());
+}
+
+impl Line {
+    /// Its first page in an epoch, 0 if all samples there are late; `None` if there are none.
+    fn first_in(&self, epoch: u32) -> Option<u32> {
+        if self.epoch == epoch {
+            return Some(self.ends.first);
+        }
+        (self.last_epoch == epoch).then_some(self.last_first)
+    }
+}
+
+/// The samples of a series in a range, as they were at one moment; still compressed.
+#[derive(Debug, Default)]
+pub(crate) struct Captured {
+    frozen: Option<FrozenPart>,
+    live: Option<Excerpt>,
+}
+
+#[derive(Debug)]
+struct FrozenPart {
+    epoch: Arc<Epoch>,
+    first: u32,
+    slot: u32,
+    range: (i64, i64),
+}
+
+impl Captured {
+    /// Whether there is certainly no sample.
+    pub(super) fn is_empty(&self) -> bool {
+        self.frozen.is_none() && self.live.is_none()
+    }
+
+    /// The samples, in rising time.
+    pub(crate) fn samples(&self) -> Vec<Sample> {
+        let live = self.live.as_ref().map_or_else(Vec::new, Excerpt::samples);
+        let Some(frozen) = &self.frozen else { return live };
+        let frozen = frozen.epoch.samples(frozen.slot, frozen.first, frozen.range);
+        merge(frozen.into_iter(), &live)
+    }
+}
