@@ -146,7 +146,7 @@ impl Simulator {
 
     fn step(&mut self) -> Outcome {
         if self.db.is_none() {
-            self.reopen()?;
+            self.reopen(true)?;
         }
         match self.rng.below(100) {
             0..40 => self.append()?,
@@ -320,7 +320,7 @@ impl Simulator {
         self.report.n_power_cuts += 1;
         self.abandon()?;
         self.world.disk.crash();
-        self.reopen()?;
+        self.reopen(false)?;
         // What is there after a power cut is durable, acknowledged or not.
         self.history.settle(&everything(self.db())?);
         Ok(())
@@ -331,7 +331,7 @@ impl Simulator {
         self.report.n_kills += 1;
         self.abandon()?;
         self.world.disk.restart();
-        self.reopen()
+        self.reopen(true)
     }
 
     /// Commits that have resolved count; those that have not never will.
@@ -343,9 +343,16 @@ impl Simulator {
     }
 
     /// Opens the store, judges what came back and continues the reference from there.
-    fn reopen(&mut self) -> Outcome {
+    fn reopen(&mut self, writes_while_cold: bool) -> Outcome {
         let db = self.open()?;
         self.raise_floor();
+        if writes_while_cold {
+            self.write_while_cold(&db)?;
+        }
+        if let Err(error) = db.warm() {
+            // Nothing of the disk's ever fails to be read here, but it may be stopped.
+            return Err(format!("what is on disk does not come back: {error}"));
+        }
         let recovery = &db.meter().recovery;
         let missing = [
             recovery.missing_frames.get(),
@@ -369,6 +376,20 @@ impl Simulator {
         }
         self.trace.write(&found.len().to_le_bytes());
         self.db = Some(db);
+        Ok(())
+    }
+
+    /// What is written before the log is read must fit what comes out of it.
+    fn write_while_cold(&mut self, db: &Arc<Db>) -> Outcome {
+        self.db = Some(Arc::clone(db));
+        for _ in 0..self.rng.below(3) {
+            self.append()?;
+            if self.rng.per_mille(500) {
+                self.commit();
+            }
+        }
+        self.poll_commits()?;
+        self.db = None;
         Ok(())
     }
 

@@ -213,7 +213,12 @@ impl Core {
 
     /// Measures series and memory from scratch.
     pub(crate) fn measure_head(&self) {
-        let bytes = self.head.bytes();
+        let mut bytes = self.head.bytes();
+        if let Some(recovered) = &*self.recovered.read() {
+            let recovered = recovered.bytes();
+            bytes.series += recovered.series;
+            bytes.samples += recovered.samples;
+        }
         self.meter.head_bytes.set((bytes.series + bytes.samples) as i64);
         self.meter.series_bytes.set(bytes.series as i64);
         self.meter.series.set(self.head.n_series() as i64);

@@ -19,9 +19,10 @@ use crate::flush::Frozen;
 use crate::head::Head;
 use crate::manifest::{self, Manifest};
 use crate::recovery::{Recovered, recover};
+use crate::replay::Replay;
 use crate::threads;
 use crate::view::View;
-use crate::wal::{Pending, Writer, WriterStart};
+use crate::wal::{Pending, SegmentId, SegmentInfo, Writer, WriterStart};
 use crate::{CompactError, FlushError, Meter, OpenError, RetentionError};
 
 /// Whether writes are taken. Queries always are.
@@ -56,6 +57,8 @@ pub(crate) struct Core {
     /// What the log held when the store was opened, until blocks have it. Changed only with
     /// `blocks` held exclusively.
     pub(crate) recovered: RwLock<Option<Arc<Head>>>,
+    /// Whether `recovered` still grows.
+    pub(crate) is_warming: AtomicBool,
     /// Shared from a sample's encoding for the log until the head has it. Who takes it exclusively
     /// sees every sample in both or in neither, and no series that is about to be used.
     pub(crate) gate: RwLock<()>,
@@ -90,14 +93,26 @@ pub(crate) struct Core {
 /// What the one who keeps the files in order remembers.
 #[derive(Default)]
 pub(crate) struct Upkeep {
+    /// The log of earlier processes, until it is in memory.
+    pub(crate) old_log: Option<OldLog>,
     /// An epoch that is not in blocks: what was recovered, or one whose flush failed.
     pub(crate) frozen: Option<Frozen>,
     /// Blocks that no manifest names any more, and that somebody may still read.
     pub(crate) replaced: Vec<Arc<Block>>,
 }
 
+/// What earlier processes left in the log.
+pub(crate) struct OldLog {
+    segments: Vec<SegmentId>,
+    /// The number of the epoch that it becomes.
+    epoch: u32,
+    /// Its last place.
+    last_lsn: u64,
+}
+
 impl Db {
-    /// Opens a data directory, makes it if absent, and reads back what is in it.
+    /// Opens a data directory, and makes it if absent. Writes are taken at once; what an earlier
+    /// process left in the log comes back by and by, see [`Db::warm`].
     ///
     /// Damaged data does not prevent it: see [`Meter::recovery`]. If the disk takes no writes the
     /// store opens all the same, and [`Db::health`] says why.
@@ -105,11 +120,10 @@ impl Db {
     /// # Errors
     /// Another process has it open, the disk cannot be read, or a later version wrote it.
     pub fn open(config: Config, env: &Env) -> Result<Arc<Self>, OpenError> {
-        let began = env.clock.monotonic();
         let meter = Arc::new(Meter::default());
         let (dir, lock) = DataDir::open(&config.dir, env.disk.as_ref())?;
         let floor_ms = config.floor_ms(env.clock.now_ms());
-        let recovered = recover(&dir, env, floor_ms, &meter)?;
+        let recovered = recover(&dir, env, &meter)?;
         let health = write_first_manifest(&recovered, &dir, env, &meter);
         let driver = config.driver;
         let core = Core::new(config, env, dir, meter, recovered);
@@ -119,14 +133,26 @@ impl Db {
         core.look_for_expired(floor_ms);
         core.measure_head();
         core.measure_blocks();
-        let took = env.clock.monotonic().saturating_sub(began);
-        core.meter.recovery.duration_ms.set(took.as_millis() as i64);
         let core = Arc::new(core);
         let threads = match driver {
             Driver::Thread => threads::start(&core)?,
             Driver::Manual => Vec::new(),
         };
         Ok(Arc::new(Self { core, threads: Mutex::new(threads) }))
+    }
+
+    /// Reads back what an earlier process left in the log. Until this is done, answers may lack it
+    /// and nothing is flushed. [`Driver::Thread`] calls this first of all.
+    ///
+    /// # Errors
+    /// The disk cannot be read; the next call begins again.
+    pub fn warm(&self) -> Result<(), OpenError> {
+        self.core.warm(&mut self.core.upkeep.lock())
+    }
+
+    /// Whether [`Db::warm`] is still to be done, so that answers may not be whole.
+    pub fn is_warming(&self) -> bool {
+        self.core.is_warming.load(Ordering::Acquire)
     }
 
     /// Refuses further appends, makes durable what was appended, ends the threads and gives the
@@ -208,11 +234,11 @@ fn write_first_manifest(recovered: &Recovered, dir: &DataDir, env: &Env, meter: 
     let manifest = Manifest {
         generation: recovered.epoch + 1,
         next_segment: recovered.next_segment,
-        segments: recovered.closed.iter().map(|info| info.id).collect(),
+        segments: recovered.segments.clone(),
         epoch: u64::from(recovered.flushed_epoch),
         blocks: recovered.blocks.iter().map(|block| manifest::block_name(block)).collect(),
     };
-    meter.segments.set(recovered.closed.len() as i64);
+    meter.segments.set(recovered.segments.len() as i64);
     match manifest.write(dir, env.disk.as_ref()) {
         Ok(()) => {
             dir.remove_segments(&recovered.dead_segments, env.disk.as_ref());
@@ -235,34 +261,35 @@ impl Core {
         meter: Arc<Meter>,
         recovered: Recovered,
     ) -> Self {
+        let last_lsn = recovered.last_lsn;
         let start = WriterStart {
             wal_dir: dir.wal(),
             segment_bytes_max: config.segment_bytes_max,
-            closed: recovered.closed,
+            closed: recovered.segments.iter().map(|id| SegmentInfo { id: *id, last_lsn }).collect(),
             next_segment: recovered.next_segment,
             durable_lsn: recovered.durable_lsn,
-            last_lsn: recovered.last_lsn,
+            last_lsn,
             #[cfg(feature = "planted-bugs")]
             planted_bug: config.planted_bug,
         };
         let head = Head::new(recovered.epoch + 1, env.randomness.as_ref());
-        let old = Arc::new(recovered.head);
-        let frozen = Frozen::of(&old, recovered.epoch, recovered.last_lsn);
-        let has_old = !frozen.is_empty();
+        let (epoch, segments) = (recovered.epoch, recovered.segments);
+        let old_log = (!segments.is_empty()).then_some(OldLog { segments, epoch, last_lsn });
         Self {
             config,
             env: env.clone(),
             dir,
             head: Arc::new(head),
-            recovered: RwLock::new(has_old.then_some(old)),
+            recovered: RwLock::new(None),
+            is_warming: AtomicBool::new(old_log.is_some()),
             gate: RwLock::new(()),
-            pending: Mutex::new(Pending::new(recovered.last_lsn + 1)),
+            pending: Mutex::new(Pending::new(last_lsn + 1)),
             wake: Condvar::new(),
             writer: Mutex::new(Writer::new(start, env, Arc::clone(&meter))),
             health: RwLock::new(Health::Writable),
             floor_ms: AtomicI64::new(i64::MIN),
             has_expired: AtomicBool::new(false),
-            upkeep: Mutex::new(Upkeep { frozen: Some(frozen), ..Upkeep::default() }),
+            upkeep: Mutex::new(Upkeep { old_log, ..Upkeep::default() }),
             blocks: RwLock::new(recovered.blocks),
             pages: recovered.pages,
             epoch: AtomicU32::new(recovered.epoch + 1),
@@ -273,6 +300,26 @@ impl Core {
             lock: Mutex::new(None),
             meter,
         }
+    }
+
+    /// See [`Db::warm`].
+    pub(crate) fn warm(&self, upkeep: &mut Upkeep) -> Result<(), OpenError> {
+        let Some(OldLog { segments, epoch, last_lsn }) = &upkeep.old_log else { return Ok(()) };
+        let began = self.env.clock.monotonic();
+        let head = Arc::new(Head::new(1, self.env.randomness.as_ref()));
+        let blocks = self.blocks.write();
+        *self.recovered.write() = Some(Arc::clone(&head));
+        drop(blocks);
+        let (dir, env, meter) = (&self.dir, &self.env, &self.meter);
+        let floor_ms = self.floor_ms.load(Ordering::Acquire);
+        Replay { dir, env, meter, floor_ms, head: Arc::clone(&head) }.run(segments)?;
+        upkeep.frozen = Some(Frozen::of(&head, *epoch, *last_lsn));
+        upkeep.old_log = None;
+        self.look_for_expired(self.floor_ms.load(Ordering::Acquire));
+        let took = self.env.clock.monotonic().saturating_sub(began);
+        self.meter.recovery.duration_ms.set(took.as_millis() as i64);
+        self.is_warming.store(false, Ordering::Release);
+        Ok(())
     }
 
     /// Says no to what comes from now on, and waits for what is under way.

@@ -57,6 +57,9 @@ pub enum OpenError {
 /// writes them.
 #[derive(Debug, thiserror::Error)]
 pub enum FlushError {
+    /// What an earlier process left in the log could not be read.
+    #[error("{0}")]
+    Replay(OpenError),
     /// The log could not be brought up to date.
     #[error("cannot bring the log up to date: {0}")]
     Log(CommitError),

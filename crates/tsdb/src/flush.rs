@@ -53,11 +53,18 @@ impl Core {
     /// See [`crate::Db::flush`].
     pub(crate) fn flush(&self, now_ms: i64) -> Result<(), FlushError> {
         let mut upkeep = self.upkeep.lock();
-        if let Some(frozen) = upkeep.frozen.take() {
-            self.flush_frozen(&mut upkeep, frozen, now_ms)?;
-        }
+        self.flush_old(&mut upkeep, now_ms)?;
         let frozen = self.freeze()?;
         self.flush_frozen(&mut upkeep, frozen, now_ms)
+    }
+
+    /// Flushes what was recovered, or what could not be flushed before.
+    pub(crate) fn flush_old(&self, upkeep: &mut Upkeep, now_ms: i64) -> Result<(), FlushError> {
+        self.warm(upkeep).map_err(FlushError::Replay)?;
+        match upkeep.frozen.take() {
+            Some(frozen) => self.flush_frozen(upkeep, frozen, now_ms),
+            None => Ok(()),
+        }
     }
 
     fn flush_frozen(

@@ -22,6 +22,7 @@ mod inspect;
 mod manifest;
 mod meter;
 mod recovery;
+mod replay;
 mod retention;
 mod threads;
 mod view;

@@ -3,7 +3,7 @@
 use stdx::meter::{Counter, Gauge, Histogram};
 
 /// Counters only grow while the process lives; those of recovery are complete when the store is
-/// open.
+/// warm.
 #[derive(Debug)]
 pub struct Meter {
     /// Samples taken.
@@ -91,6 +91,8 @@ pub struct RecoveryMeter {
     pub missing_blocks: Counter,
     /// 1 when the manifest was lost or damaged and made anew from the files.
     pub manifests_rebuilt: Counter,
+    /// Segments of the log that are still to be read; answers are not whole before.
+    pub segments_left: Gauge,
     /// How long recovery took, milliseconds.
     pub duration_ms: Gauge,
 }

@@ -1,25 +1,23 @@
-//! Recovery: from the files of a data directory to a head as it was.
+//! Recovery: from the files of a data directory to a store that can be written to.
 //!
-//! Two passes over the log. The first learns where each segment begins and ends. The second puts
-//! series and samples into a head of its own, in the order of the log.
+//! It learns what the manifest and the blocks say and how far the log reaches, and leaves the log's
+//! content to the replay: an epoch's log needs no other's, so new samples need not wait for it.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::Sample;
 use stdx::Env;
 
 use crate::block::{
     BLOCK_VERSION, Block, BlockError, PageCache, is_block_name, is_unfinished_name,
 };
 use crate::dir::DataDir;
-use crate::head::Head;
 use crate::manifest::{self, MANIFEST_VERSION_MAX, Manifest, ManifestError};
 use crate::meter::RecoveryMeter;
 use crate::wal::{
-    Damage, Definitions, FrameKind, RefMap, SEGMENT_VERSION, Samples, SegmentError, SegmentId,
-    SegmentInfo, SegmentReader, SeriesRef, segment_path,
+    Definitions, Frame, FrameKind, SEGMENT_VERSION, Samples, SegmentError, SegmentId,
+    SegmentReader, SeriesRef, segment_path,
 };
 use crate::{Meter, OpenError};
 
@@ -31,14 +29,12 @@ const EPOCHS_LAST: &str = "four billion epochs outlast every data directory";
 
 /// What the files say.
 pub(crate) struct Recovered {
-    /// What the log held, frozen.
-    pub(crate) head: Head,
-    /// The number of its epoch. No reference in the log is of a later one.
+    /// The segments of the log, rising.
+    pub(crate) segments: Vec<SegmentId>,
+    /// The number for the epoch that they are. No reference in them is of a later one.
     pub(crate) epoch: u32,
-    /// The segments that were read.
-    pub(crate) closed: Vec<SegmentInfo>,
-    /// The segments that no manifest names. They may go once a new manifest is durable: the one
-    /// that was read may not be.
+    /// The segments that the manifest does not name. They may go once a new manifest is durable:
+    /// the one that was read may not be.
     pub(crate) dead_segments: Vec<SegmentId>,
     /// The blocks, in the order of their epochs.
     pub(crate) blocks: Vec<Arc<Block>>,
@@ -61,37 +57,21 @@ pub(crate) struct Recovered {
 struct Recovery<'a> {
     dir: &'a DataDir,
     env: &'a Env,
-    floor_ms: i64,
     meter: &'a Meter,
 }
 
-/// What the first pass learns of a segment.
-struct Scanned {
-    id: SegmentId,
-    first_lsn: Option<u64>,
+/// How far the log reaches.
+#[derive(Default)]
+struct Reach {
     last_lsn: u64,
     durable_lsn: u64,
+    /// The newest epoch that a reference in it is of.
+    epoch: u32,
 }
 
-/// Where the second pass puts things, and what it learns.
-struct Replay {
-    head: Head,
-    /// The slot in this head of each reference in the log.
-    slots: RefMap<u32>,
-    segments: Vec<SegmentInfo>,
-    /// A definition may be lost and its samples not: their references are spent all the same.
-    newest_epoch: u32,
-}
-
-/// Reads everything; samples older than `floor_ms` are left out.
-pub(crate) fn recover(
-    dir: &DataDir,
-    env: &Env,
-    floor_ms: i64,
-    meter: &Meter,
-) -> Result<Recovered, OpenError> {
-    let recovery = Recovery { dir, env, floor_ms, meter };
-    recovery.run()
+/// Learns what there is.
+pub(crate) fn recover(dir: &DataDir, env: &Env, meter: &Meter) -> Result<Recovered, OpenError> {
+    Recovery { dir, env, meter }.run()
 }
 
 impl Recovery<'_> {
@@ -103,30 +83,21 @@ impl Recovery<'_> {
         let flushed = blocks.iter().map(|block| block.info().meta.epoch_to).max().unwrap_or(0);
         let flushed = manifest.as_ref().map_or(0, |manifest| manifest.epoch).max(flushed);
         let flushed_epoch = u32::try_from(flushed).expect(EPOCHS_LAST);
-        let scanned = self.scan(&live)?;
-        self.count_missing_frames(&scanned);
-        let Replay { head, segments, newest_epoch, .. } = self.replay(&scanned)?;
-        // All samples of a series may be older than retention.
-        head.forget_unused();
-        head.freeze();
-        self.meter.recovery.series.add(head.n_series() as u64);
+        let reach = self.reach(&live)?;
         let known = manifest.as_ref().map_or(0, |manifest| manifest.generation);
-        let spent = newest_epoch.max(known).max(flushed_epoch);
+        let spent = reach.epoch.max(known).max(flushed_epoch);
         let newest_file = live.last().map_or(0, |id| id + 1);
-        let last_lsn = scanned.iter().map(|s| s.last_lsn.max(s.durable_lsn));
-        let durable_lsn = scanned.iter().map(|s| s.durable_lsn);
         Ok(Recovered {
-            head,
+            segments: live,
             epoch: spent.checked_add(1).expect(EPOCHS_LAST),
-            closed: segments,
             dead_segments,
             blocks,
             dead_block_files,
             pages,
             flushed_epoch,
             next_segment: manifest.map_or(1, |m| m.next_segment).max(newest_file),
-            durable_lsn: durable_lsn.max().unwrap_or(0),
-            last_lsn: last_lsn.max().unwrap_or(0),
+            durable_lsn: reach.durable_lsn,
+            last_lsn: reach.last_lsn.max(reach.durable_lsn),
         })
     }
 
@@ -228,154 +199,57 @@ impl Recovery<'_> {
         }
     }
 
-    fn scan(&self, live: &[SegmentId]) -> Result<Vec<Scanned>, OpenError> {
-        let mut segments = Vec::new();
-        for id in live {
-            let mut reader = self.open_segment(*id)?;
-            let mut scanned = Scanned {
-                id: *id,
-                first_lsn: None,
-                last_lsn: 0,
-                durable_lsn: reader.durable_lsn(),
-            };
-            while let Some(frame) = reader.next_frame().map_err(|e| self.unreadable(*id, e))? {
-                scanned.first_lsn.get_or_insert(frame.lsn);
-                scanned.last_lsn = frame.lsn;
-                let kind = FrameKind::from_number(frame.kind).filter(|_| frame.flags == 0);
-                self.counts().unknown_frames.add(u64::from(kind.is_none()));
-            }
-            self.count_damage(reader.damage());
-            segments.push(scanned);
-        }
-        Ok(segments)
-    }
-
-    fn open_segment(&self, id: SegmentId) -> Result<SegmentReader<'_>, OpenError> {
-        SegmentReader::open(self.env.disk.as_ref(), &self.dir.wal(), id).map_err(
-            |error| match error {
-                SegmentError::Io(cause) => self.unreadable(id, cause),
-                SegmentError::Newer { version, features } => OpenError::NewerFormat {
-                    path: segment_path(&self.dir.wal(), id),
-                    version,
-                    features,
-                    supported: SEGMENT_VERSION,
-                },
-            },
-        )
-    }
-
-    fn unreadable(&self, id: SegmentId, cause: std::io::Error) -> OpenError {
-        OpenError::Disk { action: "read", path: segment_path(&self.dir.wal(), id), cause }
-    }
-
-    fn count_damage(&self, damage: Damage) {
-        let counts = self.counts();
-        counts.damaged_headers.add(u64::from(damage.header));
-        counts.corrupt_frames.add(damage.corrupt_places);
-        counts.torn_tails.add(u64::from(damage.torn_tail));
-    }
-
-    /// A segment says what was durable when it was begun: those before it must reach as far. That
-    /// can be told only where none of them was removed.
-    fn count_missing_frames(&self, segments: &[Scanned]) {
-        let mut reach = None;
-        let mut next_id = None;
-        for segment in segments {
-            if next_id != Some(segment.id) {
-                reach = None;
-            }
-            if let Some(reach) = reach {
-                self.counts().missing_frames.add(segment.durable_lsn.saturating_sub(reach));
-            }
-            // Zero: nothing in the file can be read.
-            let own = segment.last_lsn.max(segment.durable_lsn);
-            reach = reach.max((own > 0).then_some(own));
-            next_id = Some(segment.id + 1);
-        }
-    }
-
-    fn replay(&self, segments: &[Scanned]) -> Result<Replay, OpenError> {
-        let mut replay = Replay {
-            head: Head::new(1, self.env.randomness.as_ref()),
-            slots: RefMap::default(),
-            segments: Vec::new(),
-            newest_epoch: 0,
-        };
-        for (at, scanned) in segments.iter().enumerate() {
-            // A failed write is repeated in a later segment. Taking the frames from there keeps
-            // the order of the log even where the failed attempt has holes.
-            let later = segments[at + 1..].iter().filter_map(|s| s.first_lsn);
-            let end_lsn = later.min().unwrap_or(u64::MAX);
-            self.replay_segment(&mut replay, scanned, end_lsn)?;
-        }
-        Ok(replay)
-    }
-
-    fn replay_segment(
-        &self,
-        replay: &mut Replay,
-        scanned: &Scanned,
-        end_lsn: u64,
-    ) -> Result<(), OpenError> {
-        let Scanned { id, last_lsn, .. } = *scanned;
-        let mut reader = self.open_segment(id)?;
-        while let Some(frame) = reader.next_frame().map_err(|e| self.unreadable(id, e))? {
-            if frame.lsn >= end_lsn {
-                self.counts().superseded_frames.inc();
+    /// How far the log reaches, read from its end. Its begin is looked at too: a later program's
+    /// segment must not be found when it is too late to say so.
+    fn reach(&self, live: &[SegmentId]) -> Result<Reach, OpenError> {
+        let mut reach = Reach::default();
+        for id in live.iter().rev() {
+            let mut reader = open_segment(self.dir, self.env, *id)?;
+            reach.durable_lsn = reach.durable_lsn.max(reader.durable_lsn());
+            // An older segment that reaches further was repeated from the newer one's begin on.
+            if reach.last_lsn > 0 {
                 continue;
             }
-            match FrameKind::from_number(frame.kind).filter(|_| frame.flags == 0) {
-                Some(FrameKind::Series) => self.replay_definitions(replay, frame.payload),
-                Some(FrameKind::Samples) => self.replay_samples(replay, frame.payload),
-                None => {}
+            let failed = |cause| unreadable(self.dir, *id, cause);
+            while let Some(frame) = reader.next_frame().map_err(failed)? {
+                reach.last_lsn = frame.lsn;
+                reach.epoch = reach.epoch.max(first_epoch(&frame));
             }
         }
-        replay.segments.push(SegmentInfo { id, last_lsn });
-        Ok(())
-    }
-
-    fn replay_definitions(&self, replay: &mut Replay, payload: &[u8]) {
-        let mut identities = replay.head.identities().write();
-        let mut definitions = Definitions::new(payload);
-        let mut pairs = Vec::new();
-        while let Some(defined) = definitions.next_into(&mut pairs) {
-            let Ok(reference) = defined else {
-                self.counts().corrupt_frames.inc();
-                return;
-            };
-            replay.newest_epoch = replay.newest_epoch.max(reference.epoch());
-            replay.slots.insert(reference, identities.find_or_add(&pairs).slot);
-        }
-    }
-
-    fn replay_samples(&self, replay: &mut Replay, payload: &[u8]) {
-        let counts = self.counts();
-        let (mut n_expired, mut n_orphans) = (0, 0);
-        let mut samples: Vec<(u32, Sample)> = Vec::new();
-        for record in Samples::new(payload) {
-            let Ok((reference, sample)) = record else {
-                counts.corrupt_frames.inc();
-                break;
-            };
-            replay.newest_epoch = replay.newest_epoch.max(reference.epoch());
-            if sample.t_ms < self.floor_ms {
-                n_expired += 1;
-            } else if let Some(slot) = replay.slot(reference) {
-                samples.push((slot, sample));
-            } else {
-                n_orphans += 1;
-            }
-        }
-        let took = replay.head.append(samples.iter().map(|(slot, sample)| (*slot, sample)));
-        counts.samples.add(samples.len() as u64);
-        counts.expired_samples.add(n_expired);
-        counts.orphan_samples.add(n_orphans);
-        self.meter.out_of_order_samples.add(took.n_late);
+        Ok(reach)
     }
 }
 
-impl Replay {
-    fn slot(&self, reference: SeriesRef) -> Option<u32> {
-        self.slots.get(&reference).copied()
-    }
+/// The epoch of a frame's references, which are all of one; 0 if it has none.
+fn first_epoch(frame: &Frame<'_>) -> u32 {
+    let reference = match FrameKind::from_number(frame.kind).filter(|_| frame.flags == 0) {
+        Some(FrameKind::Series) => Definitions::new(frame.payload).next_into(&mut Vec::new()),
+        Some(FrameKind::Samples) => {
+            Samples::new(frame.payload).next().map(|sample| sample.map(|(reference, _)| reference))
+        }
+        None => None,
+    };
+    reference.and_then(Result::ok).map_or(0, SeriesRef::epoch)
+}
+
+/// Opens a segment of this version or an earlier one.
+pub(crate) fn open_segment<'e>(
+    dir: &DataDir,
+    env: &'e Env,
+    id: SegmentId,
+) -> Result<SegmentReader<'e>, OpenError> {
+    SegmentReader::open(env.disk.as_ref(), &dir.wal(), id).map_err(|error| match error {
+        SegmentError::Io(cause) => unreadable(dir, id, cause),
+        SegmentError::Newer { version, features } => OpenError::NewerFormat {
+            path: segment_path(&dir.wal(), id),
+            version,
+            features,
+            supported: SEGMENT_VERSION,
+        },
+    })
+}
+
+/// The disk does not give a segment.
+pub(crate) fn unreadable(dir: &DataDir, id: SegmentId, cause: std::io::Error) -> OpenError {
+    OpenError::Disk { action: "read", path: segment_path(&dir.wal(), id), cause }
 }

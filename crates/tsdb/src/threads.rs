@@ -72,9 +72,13 @@ fn wait_until_due(core: &Core) -> bool {
 fn upkeep_loop(core: &Core) {
     let mut next_retention = core.env.clock.monotonic();
     let mut last_flush = next_retention;
+    let mut has_old = true;
     loop {
         let now = core.env.clock.monotonic();
-        if core.wants_flush(now.saturating_sub(last_flush)) {
+        if has_old {
+            // A failure is counted; the next round tries again.
+            has_old = core.flush_old(&mut core.upkeep.lock(), core.env.clock.now_ms()).is_err();
+        } else if core.wants_flush(now.saturating_sub(last_flush)) {
             // Counted; the next round tries again.
             let _counted = core.flush(core.env.clock.now_ms());
             last_flush = now;

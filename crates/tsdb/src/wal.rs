@@ -16,7 +16,7 @@ mod writer;
 
 pub(crate) use frame::FRAME_PAYLOAD_BYTES_MAX;
 pub(crate) use pending::{Due, Pending};
-pub(crate) use reader::{Damage, SegmentError, SegmentReader};
+pub(crate) use reader::{Damage, Frame, SegmentError, SegmentReader};
 pub(crate) use record::{
     Before, Definitions, FrameKind, Samples, definition_bytes, encode_definition, encode_sample,
 };

@@ -13,9 +13,16 @@ use model::{Labels, METRIC_NAME, Matcher, STALE_MARKER_BITS, Sample};
 use stdx::{Clock as _, Disk as _};
 use storage::{Appender, Querier, Row, Select};
 use testkit::{SIM_START_MS, SimWorld, sim_env};
-use tsdb::{Config, Db, Driver, Health};
+use tsdb::{Config, Db, Driver, Health, OpenError};
 
 const HOUR_MS: i64 = 3_600_000;
+
+/// Opens a store whose answers are whole.
+fn open_warm(config: Config, env: &stdx::Env) -> Result<std::sync::Arc<Db>, OpenError> {
+    let db = Db::open(config, env)?;
+    db.warm()?;
+    Ok(db)
+}
 
 fn manual() -> Config {
     let mut config = Config::new("/data");
@@ -60,7 +67,7 @@ fn files(world: &SimWorld, extension: &str) -> Vec<PathBuf> {
 
 /// A store with a block of three series and newer samples in the head.
 fn flushed(world: &SimWorld) -> std::sync::Arc<Db> {
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     for i in 0..5 {
         append(&db, ["a", "b", "c"].map(|job| row(job, SIM_START_MS + i, i as f64)).into());
     }
@@ -72,7 +79,7 @@ fn flushed(world: &SimWorld) -> std::sync::Arc<Db> {
 #[test]
 fn a_flush_moves_samples_into_a_block_and_frees_the_log() {
     let world = sim_env(1);
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     append(&db, vec![row("a", SIM_START_MS, 1.0), row("b", SIM_START_MS, 2.0)]);
     let before = content(&db);
     let log = files(&world, "wal");
@@ -82,13 +89,13 @@ fn a_flush_moves_samples_into_a_block_and_frees_the_log() {
     assert!(files(&world, "wal").iter().all(|path| !log.contains(path)));
     drop(db);
     world.disk.crash();
-    assert_eq!(content(&Db::open(manual(), &world.env).unwrap()), before);
+    assert_eq!(content(&open_warm(manual(), &world.env).unwrap()), before);
 }
 
 #[test]
 fn an_empty_head_makes_no_block() {
     let world = sim_env(1);
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     db.flush(SIM_START_MS).unwrap();
     append(&db, vec![row("a", SIM_START_MS, 1.0)]);
     db.flush(SIM_START_MS).unwrap();
@@ -99,7 +106,7 @@ fn an_empty_head_makes_no_block() {
 #[test]
 fn after_a_flush_memory_holds_series_and_no_samples() {
     let world = sim_env(1);
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     for i in 0..50 {
         append(&db, (0..100).map(|n| row(&format!("job {n}"), SIM_START_MS + i, 0.5)).collect());
     }
@@ -147,7 +154,7 @@ fn a_later_sample_wins_over_the_one_in_a_block_and_a_stale_marker_does_not() {
 #[test]
 fn samples_of_many_windows_make_a_block_each() {
     let world = sim_env(1);
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     let ages = [0, 3 * HOUR_MS, 100 * HOUR_MS, 2000 * HOUR_MS];
     append(&db, ages.map(|age| row("a", SIM_START_MS - age, age as f64)).into());
     let before = content(&db);
@@ -173,13 +180,13 @@ fn a_failed_flush_loses_nothing_and_the_next_one_makes_up_for_it() {
     assert_eq!(after.len(), before.len() + 1);
     drop(db);
     world.disk.crash();
-    assert_eq!(content(&Db::open(manual(), &world.env).unwrap()), after);
+    assert_eq!(content(&open_warm(manual(), &world.env).unwrap()), after);
 }
 
 #[test]
 fn blocks_of_a_window_are_merged_and_the_old_files_go_when_nobody_reads_them() {
     let world = sim_env(1);
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     // Not on the edge between two windows.
     let t_ms = SIM_START_MS + 1;
     for i in 0..4 {
@@ -197,7 +204,7 @@ fn blocks_of_a_window_are_merged_and_the_old_files_go_when_nobody_reads_them() {
     assert_eq!(files(&world, "blk").len(), 1);
     drop(db);
     world.disk.crash();
-    assert_eq!(content(&Db::open(manual(), &world.env).unwrap()), before);
+    assert_eq!(content(&open_warm(manual(), &world.env).unwrap()), before);
 }
 
 #[test]
@@ -205,7 +212,7 @@ fn retention_removes_whole_blocks() {
     let world = sim_env(1);
     let mut config = manual();
     config.retention = Some(Duration::from_secs(3600));
-    let db = Db::open(config, &world.env).unwrap();
+    let db = open_warm(config, &world.env).unwrap();
     append(&db, vec![row("old", SIM_START_MS, 1.0)]);
     db.flush(SIM_START_MS).unwrap();
     append(&db, vec![row("new", SIM_START_MS + HOUR_MS, 2.0)]);
@@ -228,7 +235,7 @@ fn a_damaged_block_never_shows_a_wrong_value_and_never_keeps_the_store_from_open
         let mut damaged = bytes.clone();
         damaged[at] ^= 0x10;
         world.disk.put(&path, &damaged);
-        let db = Db::open(manual(), &world.env).unwrap();
+        let db = open_warm(manual(), &world.env).unwrap();
         for (key, bits) in content(&db) {
             assert_eq!(before.get(&key), Some(&bits), "byte {at}");
         }
@@ -253,7 +260,7 @@ fn return_to(world: &SimWorld, path: &std::path::Path, bytes: &[u8]) {
 #[test]
 fn readers_and_writers_do_not_notice_flushes() {
     let world = sim_env(1);
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     let now_ms = SIM_START_MS;
     let done = AtomicBool::new(false);
     let n_appended = AtomicI64::new(0);

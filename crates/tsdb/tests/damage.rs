@@ -13,6 +13,13 @@ use tsdb::{Config, Db, Driver, Health, OpenError};
 
 const DIR: &str = "/data";
 
+/// Opens a store whose answers are whole.
+fn open_warm(config: Config, env: &stdx::Env) -> Result<std::sync::Arc<Db>, OpenError> {
+    let db = Db::open(config, env)?;
+    db.warm()?;
+    Ok(db)
+}
+
 fn config() -> Config {
     let mut config = Config::new(DIR);
     config.driver = Driver::Manual;
@@ -45,7 +52,7 @@ fn content(db: &Db) -> Content {
 /// Three batches of three series, in three frames each, the content after each batch, and the
 /// file's length then.
 fn small_store(world: &SimWorld) -> (PathBuf, Vec<(usize, Content)>) {
-    let db = Db::open(config(), &world.env).unwrap();
+    let db = open_warm(config(), &world.env).unwrap();
     let segment = Path::new(DIR).join("wal/0000000001.wal");
     let mut after = vec![(0, Content::new())];
     for batch in 0..3 {
@@ -61,7 +68,7 @@ fn small_store(world: &SimWorld) -> (PathBuf, Vec<(usize, Content)>) {
 }
 
 fn reopen(world: &SimWorld) -> (Content, u64) {
-    let db = Db::open(config(), &world.env).unwrap();
+    let db = open_warm(config(), &world.env).unwrap();
     let recovery = &db.meter().recovery;
     let n_complaints = recovery.corrupt_frames.get()
         + recovery.torn_tails.get()
@@ -145,7 +152,7 @@ fn frames_lost_at_the_end_of_a_full_segment_are_counted() {
     let world = sim_env(1);
     let mut config = config();
     config.segment_bytes_max = 1;
-    let db = Db::open(config, &world.env).unwrap();
+    let db = open_warm(config, &world.env).unwrap();
     for i in 0..3 {
         let _commit = db.append(vec![row(0, SIM_START_MS + i, 1.0)]).unwrap();
         db.commit_once();
@@ -155,7 +162,7 @@ fn frames_lost_at_the_end_of_a_full_segment_are_counted() {
     let whole = world.disk.read(&segment).unwrap();
     // The segment ends with its header, without a trace of the frame that was in it.
     world.disk.put(&segment, &whole[..40]);
-    let db = Db::open(self::config(), &world.env).unwrap();
+    let db = open_warm(self::config(), &world.env).unwrap();
     assert_eq!(db.meter().recovery.missing_frames.get(), 1);
     assert_eq!(content(&db).len(), 2);
 }
@@ -170,7 +177,7 @@ fn a_file_of_a_later_version_is_refused_and_left_alone() {
     let sum = crc32(&bytes[..36]);
     bytes[36..40].copy_from_slice(&sum.to_le_bytes());
     world.disk.put(&segment, &bytes);
-    let error = Db::open(config(), &world.env).err().unwrap();
+    let error = open_warm(config(), &world.env).err().unwrap();
     assert!(matches!(error, OpenError::NewerFormat { version: 9, .. }));
     assert_eq!(
         error.to_string(),
@@ -214,7 +221,7 @@ fn frames_of_an_unknown_kind_are_skipped_and_counted() {
         bytes.extend_from_slice(&salted(b"later"));
     }
     world.disk.put(&segment, &bytes);
-    let db = Db::open(config(), &world.env).unwrap();
+    let db = open_warm(config(), &world.env).unwrap();
     assert_eq!(db.meter().recovery.unknown_frames.get(), 2);
     assert_eq!(db.meter().recovery.corrupt_frames.get(), 0);
     assert_eq!(content(&db), after[3].1);

@@ -15,6 +15,13 @@ use tsdb::{Config, Db, Driver, Health, OpenError};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// Opens a store whose answers are whole.
+fn open_warm(config: Config, env: &stdx::Env) -> Result<std::sync::Arc<Db>, OpenError> {
+    let db = Db::open(config, env)?;
+    db.warm()?;
+    Ok(db)
+}
+
 fn manual() -> Config {
     let mut config = Config::new("/data");
     config.driver = Driver::Manual;
@@ -45,7 +52,7 @@ fn segments(world: &SimWorld) -> usize {
 #[test]
 fn samples_are_visible_at_once_and_durable_after_the_commit() {
     let world = sim_env(1);
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     let mut commit = db.append(vec![row("a", SIM_START_MS, 1.0)]).unwrap();
     assert_eq!(values(&db, "a"), [1.0]);
     assert!(commit.poll_now().is_none());
@@ -54,31 +61,31 @@ fn samples_are_visible_at_once_and_durable_after_the_commit() {
     let _lost = db.append(vec![row("a", SIM_START_MS + 1, 2.0)]).unwrap();
     drop(db);
     world.disk.crash();
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     assert_eq!(values(&db, "a"), [1.0]);
 }
 
 #[test]
 fn an_empty_append_is_durable() {
-    let db = Db::open(manual(), &sim_env(1).env).unwrap();
+    let db = open_warm(manual(), &sim_env(1).env).unwrap();
     assert!(db.append(Vec::new()).unwrap().wait().is_ok());
 }
 
 #[test]
 fn a_second_store_in_one_directory_is_refused() {
     let world = sim_env(1);
-    let first = Db::open(manual(), &world.env).unwrap();
-    let second = Db::open(manual(), &world.env).err().unwrap();
+    let first = open_warm(manual(), &world.env).unwrap();
+    let second = open_warm(manual(), &world.env).err().unwrap();
     assert!(matches!(second, OpenError::Locked { .. }));
     assert_eq!(second.to_string(), "/data/LOCK is held by another process");
     first.close().unwrap();
-    Db::open(manual(), &world.env).unwrap();
+    open_warm(manual(), &world.env).unwrap();
 }
 
 #[test]
 fn a_closed_store_refuses_appends_and_answers_queries() {
     let world = sim_env(1);
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     let commit = db.append(vec![row("a", SIM_START_MS, 1.0)]).unwrap();
     db.close().unwrap();
     db.close().unwrap();
@@ -92,7 +99,7 @@ fn a_closed_store_refuses_appends_and_answers_queries() {
 fn the_undurable_log_is_bounded() {
     let mut config = manual();
     config.pending_bytes_max = 2000;
-    let db = Db::open(config, &sim_env(1).env).unwrap();
+    let db = open_warm(config, &sim_env(1).env).unwrap();
     let append = |i: i64| db.append(vec![row("a", SIM_START_MS + i, 1.0)]).map(drop);
     let refused = (0..).find_map(|i| append(i).err().map(|error| (i, error)));
     let (n_taken, error) = refused.unwrap();
@@ -112,7 +119,7 @@ fn the_head_is_bounded_and_a_flush_makes_room() {
     let mut config = manual();
     config.head_bytes_max = 200_000;
     config.pending_bytes_max = 100 << 20;
-    let db = Db::open(config, &world.env).unwrap();
+    let db = open_warm(config, &world.env).unwrap();
     let append = |i: i64| {
         let rows = (0..100).map(|j| row(&format!("{i}-{j}"), world.clock.now_ms(), 0.0));
         db.append(rows.collect()).map(drop)
@@ -134,7 +141,7 @@ fn the_head_is_bounded_and_a_flush_makes_room() {
 
 #[test]
 fn labels_that_fit_no_frame_are_refused_whole() {
-    let db = Db::open(manual(), &sim_env(1).env).unwrap();
+    let db = open_warm(manual(), &sim_env(1).env).unwrap();
     let huge = "x".repeat(17 << 20);
     let refused = db.append(vec![row("a", SIM_START_MS, 1.0), row(&huge, SIM_START_MS, 1.0)]);
     assert!(matches!(refused, Err(AppendError::Refused { index: 1, .. })));
@@ -149,7 +156,7 @@ fn labels_that_fit_no_frame_are_refused_whole() {
 #[test]
 fn a_failed_sync_goes_on_in_a_new_segment_and_the_commit_succeeds() {
     let world = sim_env(1);
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     db.append(vec![row("a", SIM_START_MS, 1.0)]).unwrap();
     db.commit_once();
     let commit = db.append(vec![row("b", SIM_START_MS, 2.0)]).unwrap();
@@ -161,14 +168,14 @@ fn a_failed_sync_goes_on_in_a_new_segment_and_the_commit_succeeds() {
     assert_eq!(db.meter().sync_failures.get(), 1);
     drop(db);
     world.disk.crash();
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     assert_eq!((values(&db, "a"), values(&db, "b")), (vec![1.0], vec![2.0]));
 }
 
 #[test]
 fn frames_that_a_later_segment_repeats_are_replayed_once() {
     let world = sim_env(1);
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     db.append(vec![row("a", SIM_START_MS, 1.0)]).unwrap();
     db.commit_once();
     db.append(vec![row("b", SIM_START_MS, 2.0)]).unwrap();
@@ -177,7 +184,7 @@ fn frames_that_a_later_segment_repeats_are_replayed_once() {
     drop(db);
     // The machine lives on: what the failed sync did not save is still seen.
     world.disk.restart();
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     assert_eq!(db.meter().recovery.superseded_frames.get(), 2);
     assert_eq!(db.meter().recovery.samples.get(), 2);
     assert_eq!((values(&db, "a"), values(&db, "b")), (vec![1.0], vec![2.0]));
@@ -186,7 +193,7 @@ fn frames_that_a_later_segment_repeats_are_replayed_once() {
 #[test]
 fn a_full_disk_stalls_writes_and_a_freed_one_resumes_with_what_was_kept() {
     let world = sim_env(1);
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     db.append(vec![row("a", SIM_START_MS, 1.0)]).unwrap();
     db.commit_once();
     world.disk.set_free_bytes(Some(10));
@@ -210,7 +217,7 @@ fn a_full_disk_stalls_writes_and_a_freed_one_resumes_with_what_was_kept() {
     assert_eq!(db.commit_once(), Health::Writable);
     drop(db);
     world.disk.crash();
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     assert_eq!(values(&db, "b"), [2.0]);
     assert_eq!(values(&db, "c"), []);
 }
@@ -218,11 +225,11 @@ fn a_full_disk_stalls_writes_and_a_freed_one_resumes_with_what_was_kept() {
 #[test]
 fn a_disk_that_takes_nothing_opens_for_reading() {
     let world = sim_env(1);
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     db.append(vec![row("a", SIM_START_MS, 1.0)]).unwrap();
     db.close().unwrap();
     world.disk.set_free_bytes(Some(0));
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     assert!(matches!(db.health(), Health::Stalled { .. }));
     assert_eq!(values(&db, "a"), [1.0]);
     assert!(matches!(db.commit_once(), Health::Stalled { .. }));
@@ -234,7 +241,7 @@ fn a_disk_that_takes_nothing_opens_for_reading() {
 #[test]
 fn what_a_killed_process_had_not_synced_is_not_relied_on() {
     let world = sim_env(1);
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     db.append(vec![row("a", SIM_START_MS, 1.0)]).unwrap();
     // Create, first bytes, folder, frames; the process is killed in the sync.
     world.disk.stop_after(5);
@@ -242,14 +249,14 @@ fn what_a_killed_process_had_not_synced_is_not_relied_on() {
     drop(db);
     world.disk.restart();
     // The next process reads the definition from the page cache.
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     assert_eq!(values(&db, "a"), [1.0]);
     let commit = db.append(vec![row("a", SIM_START_MS + 1, 2.0)]).unwrap();
     db.commit_once();
     commit.wait().unwrap();
     drop(db);
     world.disk.crash();
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     assert_eq!(values(&db, "a").last(), Some(&2.0));
 }
 
@@ -258,7 +265,7 @@ fn retention_hides_samples_at_once_and_removes_them_with_the_next_flush() {
     let world = sim_env(1);
     let mut config = manual();
     config.retention = Some(HOUR);
-    let db = Db::open(config.clone(), &world.env).unwrap();
+    let db = open_warm(config.clone(), &world.env).unwrap();
     let append = |job: &str, value: f64| {
         db.append(vec![row(job, world.clock.now_ms(), value)]).unwrap();
         db.commit_once();
@@ -282,7 +289,7 @@ fn retention_hides_samples_at_once_and_removes_them_with_the_next_flush() {
     drop(db);
     world.disk.crash();
     config.retention = None;
-    let db = Db::open(config, &world.env).unwrap();
+    let db = open_warm(config, &world.env).unwrap();
     assert_eq!(db.label_values("job", &[]).unwrap(), ["long"], "the other is in no block");
     assert_eq!(values(&db, "long"), [2.0, 3.0]);
 }
@@ -294,7 +301,7 @@ fn retention_may_be_stopped_anywhere_and_the_start_after_it_too() {
     for stop in 1..12 {
         for second_stop in 1..12 {
             let world = sim_env(stop * 100 + second_stop);
-            let open = || Db::open(config.clone(), &world.env);
+            let open = || open_warm(config.clone(), &world.env);
             let db = open().unwrap();
             db.append(vec![row("a", SIM_START_MS, 1.0)]).unwrap();
             db.flush(world.clock.now_ms()).unwrap();
@@ -321,7 +328,7 @@ fn retention_may_be_stopped_anywhere_and_the_start_after_it_too() {
 #[test]
 fn a_slot_that_is_used_again_does_not_inherit_samples() {
     let world = sim_env(1);
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     for round in 0..5 {
         let now_ms = world.clock.now_ms();
         let rows = (0..3).map(|i| row(&format!("{round}-{i}"), now_ms, f64::from(i)));
@@ -345,14 +352,14 @@ fn a_slot_that_is_used_again_does_not_inherit_samples() {
     check(&db);
     drop(db);
     world.disk.crash();
-    check(&Db::open(manual(), &world.env).unwrap());
+    check(&open_warm(manual(), &world.env).unwrap());
 }
 
 #[test]
 fn what_was_recovered_and_what_is_new_are_one_series() {
     let world = sim_env(1);
     for round in 0..4 {
-        let db = Db::open(manual(), &world.env).unwrap();
+        let db = open_warm(manual(), &world.env).unwrap();
         let t_ms = SIM_START_MS + round * 10;
         db.append(vec![row("a", t_ms, round as f64), row("a", t_ms - 5, 0.5)]).unwrap();
         // The second is late in its own epoch, the third is later than one that was recovered.
@@ -377,7 +384,7 @@ fn proving_that_the_disk_works_says_nothing_about_what_a_killed_process_wrote() 
         let world = sim_env(seed);
         let mut config = manual();
         config.segment_bytes_max = 1;
-        let open = || Db::open(config.clone(), &world.env).unwrap();
+        let open = || open_warm(config.clone(), &world.env).unwrap();
         let db = open();
         db.append(vec![row("a", SIM_START_MS, 1.0)]).unwrap();
         db.commit_once();
@@ -408,7 +415,7 @@ fn threads_commit_what_many_appenders_wait_for() {
     let mut config = Config::new("/data");
     config.segment_bytes_max = 10_000;
     config.retention = Some(HOUR * 1000);
-    let db = Db::open(config, &world.env).unwrap();
+    let db = open_warm(config, &world.env).unwrap();
     let appenders: Vec<_> = (0..4)
         .map(|i| {
             let db = Arc::clone(&db);
@@ -431,7 +438,7 @@ fn threads_commit_what_many_appenders_wait_for() {
     db.close().unwrap();
     drop(db);
     world.disk.crash();
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     for i in 0..4 {
         let expected: Vec<f64> = (0..200).map(f64::from).collect();
         assert_eq!(values(&db, &format!("j{i}")), expected);
@@ -444,18 +451,18 @@ fn threads_commit_what_many_appenders_wait_for() {
 #[test]
 fn dropping_the_store_ends_its_threads_and_keeps_what_was_appended() {
     let world = sim_env(1);
-    let db = Db::open(Config::new("/data"), &world.env).unwrap();
+    let db = open_warm(Config::new("/data"), &world.env).unwrap();
     let commit = db.append(vec![row("a", SIM_START_MS, 1.0)]).unwrap();
     drop(db);
     assert!(commit.wait().is_ok());
-    let db = Db::open(manual(), &world.env).unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     assert_eq!(values(&db, "a"), [1.0]);
 }
 
 #[test]
 fn a_freed_disk_is_noticed_by_the_committer_itself() {
     let world = sim_env(1);
-    let db = Db::open(Config::new("/data"), &world.env).unwrap();
+    let db = open_warm(Config::new("/data"), &world.env).unwrap();
     world.disk.set_free_bytes(Some(0));
     let commit = db.append(vec![row("a", SIM_START_MS, 1.0)]).unwrap();
     assert!(commit.wait().is_err());
@@ -475,11 +482,11 @@ fn real_files_come_back() {
     let name = format!("store-{}", env.randomness.next_u64());
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     for round in 0..3 {
-        let db = Db::open(Config::new(dir.join("deep/data")), &env).unwrap();
+        let db = open_warm(Config::new(dir.join("deep/data")), &env).unwrap();
         assert_eq!(values(&db, "a").len(), round);
         let commit = db.append(vec![row("a", SIM_START_MS + round as i64, 1.0)]).unwrap();
         commit.wait().unwrap();
-        let second = Db::open(Config::new(dir.join("deep/data")), &env).err();
+        let second = open_warm(Config::new(dir.join("deep/data")), &env).err();
         assert!(matches!(second, Some(OpenError::Locked { .. })));
         db.close().unwrap();
     }
