@@ -68,6 +68,7 @@ impl Starting {
     /// When it does not, with everything it said.
     pub fn start(self) -> Server {
         let dir = tempfile::Builder::new().prefix("pharos-e2e-").tempdir().unwrap();
+        let was_there = self.data_dir.is_some();
         let data_dir = self.data_dir.unwrap_or_else(|| dir.path().join("data"));
         let log = dir.path().join("stderr.log");
         let config = dir.path().join("pharos.toml");
@@ -97,6 +98,9 @@ impl Starting {
             dir,
         };
         server.read_banner(stdout);
+        if was_there {
+            server.wait_until_warm();
+        }
         server
     }
 }
@@ -124,6 +128,15 @@ impl Server {
     /// One with this configuration file.
     pub fn with_config(toml: &str) -> Self {
         Starting::default().config(toml).start()
+    }
+
+    /// Waits until it has read back what was there: it answers before.
+    fn wait_until_warm(&self) {
+        let path = "/-/ready";
+        eventually_some(START_DEADLINE, "the server reads back what it has", || {
+            let answer = self.client().get(path);
+            (!answer.text().contains("warming")).then_some(())
+        });
     }
 
     /// A client of its first listener.

@@ -318,7 +318,15 @@ impl Health {
             last_collection_ms: snapshot.as_ref().map(|snapshot| snapshot.taken_ms),
             collects: self.host.is_some(),
             checks,
+            warming: self.warming(),
         }
+    }
+
+    fn warming(&self) -> Option<String> {
+        let n_left = self.samples.meter().recovery.segments_left.get();
+        let what = "answers may lack what they hold";
+        let left = format!("{n_left} log segments of the last run are still to be read, {what}");
+        self.samples.is_warming().then_some(left)
     }
 
     fn check_samples(&self) -> HealthCheck {

@@ -274,6 +274,7 @@ impl Core {
         };
         let head = Head::new(recovered.epoch + 1, env.randomness.as_ref());
         let (epoch, segments) = (recovered.epoch, recovered.segments);
+        meter.recovery.segments_left.set(segments.len() as i64);
         let old_log = (!segments.is_empty()).then_some(OldLog { segments, epoch, last_lsn });
         Self {
             config,

@@ -62,6 +62,8 @@ pub struct HealthReport {
     pub collects: bool,
     /// What was looked at.
     pub checks: Vec<HealthCheck>,
+    /// Why answers may not be whole yet, though writes are taken, if so.
+    pub warming: Option<String>,
 }
 
 impl HealthReport {
@@ -177,14 +179,20 @@ pub(crate) async fn healthy() -> &'static str {
     "Pharos is Healthy.\n"
 }
 
-/// Whether this server can take writes; 503 names the reason.
+/// Whether this server can take writes; 503 names the reason. A second line says why answers may
+/// not be whole yet.
 #[utoipa::path(
     get, path = "/-/ready", tag = "system",
     responses((status = 200, body = String), (status = 503, body = String))
 )]
 pub(crate) async fn ready(State(shared): State<Shared>) -> (StatusCode, String) {
-    match (shared.health)().not_ready() {
-        None => (StatusCode::OK, "Pharos is Ready.\n".to_owned()),
+    let report = (shared.health)();
+    match report.not_ready() {
+        None => {
+            let warming = report.warming.map(|why| format!("warming: {why}\n"));
+            let text = format!("Pharos is Ready.\n{}", warming.unwrap_or_default());
+            (StatusCode::OK, text)
+        }
         Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
     }
 }
