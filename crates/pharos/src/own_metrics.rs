@@ -199,7 +199,8 @@ impl Sources {
             found.push_with([("kind", kind)], count.get() as f64);
         }
         out.push(found);
-        let help = "Log segments of the last run still to be read; answers may lack what they hold.";
+        let help =
+            "Log segments of the last run still to be read; answers may lack what they hold.";
         out.push(gauge("pharos_tsdb_recovery_segments_left", help, &recovery.segments_left));
         let seconds = recovery.duration_ms.get() as f64 / 1000.0;
         let help = "How long reading the log at the start took.";

@@ -10,7 +10,7 @@ use testkit::simulator::{Options, Report, run};
 
 fn seed_count() -> u64 {
     let seeds = env::var("SIM_SEEDS").ok();
-    seeds.map_or(200, |n| n.parse().expect("SIM_SEEDS is a number"))
+    seeds.map_or(2000, |n| n.parse().expect("SIM_SEEDS is a number"))
 }
 
 fn run_or_panic(seed: u64) -> Report {

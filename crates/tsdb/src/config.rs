@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::wal::Reach;
+
 /// Settings of one store.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The folder of the data. Made if absent; one process at a time.
     pub dir: PathBuf,
+    /// What an acknowledged sample survives.
+    pub durability: Durability,
     /// How long samples are kept; `None` keeps everything.
     pub retention: Option<Duration>,
     /// A log segment that has reached this size is followed by a new one.
@@ -26,6 +30,25 @@ pub struct Config {
     #[cfg(feature = "planted-bugs")]
     #[doc(hidden)]
     pub planted_bug: Option<PlantedBug>,
+}
+
+/// What an acknowledged sample survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Everything: it is acknowledged when the disk has it.
+    Sync,
+    /// The end of the process: it is acknowledged when the kernel has it. A power cut may take the
+    /// last second.
+    Async,
+}
+
+impl Durability {
+    pub(crate) fn reach(self) -> Reach {
+        match self {
+            Self::Sync => Reach::Durable,
+            Self::Async => Reach::Written,
+        }
+    }
 }
 
 /// Who calls [`crate::Db::commit_once`], [`crate::Db::flush`] and [`crate::Db::enforce_retention`].
@@ -56,6 +79,7 @@ impl Config {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
+            durability: Durability::Sync,
             retention: None,
             segment_bytes_max: 64 << 20,
             pending_bytes_max: 16 << 20,

@@ -22,7 +22,7 @@ use crate::recovery::{Recovered, recover};
 use crate::replay::Replay;
 use crate::threads;
 use crate::view::View;
-use crate::wal::{Pending, SegmentId, SegmentInfo, Writer, WriterStart};
+use crate::wal::{Pending, Reach, SegmentId, SegmentInfo, Writer, WriterStart};
 use crate::{CompactError, FlushError, Meter, OpenError, RetentionError};
 
 /// Whether writes are taken. Queries always are.
@@ -68,6 +68,8 @@ pub(crate) struct Core {
     pub(crate) wake: Condvar,
     pub(crate) writer: Mutex<Writer>,
     pub(crate) health: RwLock<Health>,
+    /// Whether the log has something that the disk may not have.
+    pub(crate) has_unsynced: AtomicBool,
     /// Samples older than this are gone, Unix milliseconds. It only rises.
     pub(crate) floor_ms: AtomicI64,
     /// Whether some series in memory has no sample that is not older.
@@ -169,7 +171,7 @@ impl Db {
         let Some(_lock) = self.core.lock.lock().take() else {
             return Ok(());
         };
-        self.core.commit()
+        self.core.commit_as_far_as(Reach::Durable)
     }
 
     /// Writes and syncs what is pending and resolves the commits that wait for it. On failure they
@@ -288,6 +290,7 @@ impl Core {
             wake: Condvar::new(),
             writer: Mutex::new(Writer::new(start, env, Arc::clone(&meter))),
             health: RwLock::new(Health::Writable),
+            has_unsynced: AtomicBool::new(false),
             floor_ms: AtomicI64::new(i64::MIN),
             has_expired: AtomicBool::new(false),
             upkeep: Mutex::new(Upkeep { old_log, ..Upkeep::default() }),
@@ -335,15 +338,21 @@ impl Core {
         self.stop_signal.notify_all();
     }
 
-    /// One step of the writer.
+    /// One step of the writer, as far as acknowledged samples are to reach.
     pub(crate) fn commit(&self) -> Result<(), CommitError> {
+        self.commit_as_far_as(self.config.durability.reach())
+    }
+
+    /// One step of the writer. What is only written becomes durable when it is time.
+    pub(crate) fn commit_as_far_as(&self, reach: Reach) -> Result<(), CommitError> {
         let mut writer = self.writer.lock();
         let has_frames = writer.take(&self.pending);
         let was_stalled = *self.health.read() != Health::Writable;
         if !has_frames && !was_stalled {
             return Ok(());
         }
-        let written = writer.make_durable();
+        let reach = if was_stalled || writer.should_sync() { Reach::Durable } else { reach };
+        let written = writer.step(reach);
         let result = written.map_err(|error| CommitError { reason: error.to_string() });
         // Before anybody hears of it, so that who hears of a failure sees the reason.
         *self.health.write() = match &result {
@@ -352,6 +361,7 @@ impl Core {
         };
         self.meter.stalls.add(u64::from(result.is_err() && !was_stalled));
         writer.settle(&result, &self.pending);
+        self.has_unsynced.store(writer.has_unsynced(), Ordering::Release);
         let undurable_bytes = self.pending.lock().undurable_bytes();
         self.meter.pending_bytes.set(undurable_bytes as i64);
         result

@@ -19,7 +19,7 @@ use crate::block::{Block, BlockMeta, BlockWriter, Columns, block_path};
 use crate::db::{Core, Upkeep};
 use crate::head::{FrozenEpoch, Head};
 use crate::manifest::{self, Manifest};
-use crate::wal::SegmentId;
+use crate::wal::{Reach, SegmentId};
 use crate::windows::Window;
 
 /// A series that had no sample for so long leaves the head once it is in a block.
@@ -98,7 +98,7 @@ impl Core {
 
     /// The epoch that ended and its last place in the log. The gate is held exclusively.
     fn end_epoch(&self) -> Result<(u32, u64), FlushError> {
-        self.commit().map_err(FlushError::Log)?;
+        self.commit_as_far_as(Reach::Durable).map_err(FlushError::Log)?;
         let last_lsn = self.writer.lock().end_segment();
         self.head.freeze();
         Ok((self.epoch.fetch_add(1, Ordering::AcqRel), last_lsn))

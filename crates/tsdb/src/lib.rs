@@ -32,7 +32,7 @@ mod windows;
 #[cfg(feature = "planted-bugs")]
 #[doc(hidden)]
 pub use config::PlantedBug;
-pub use config::{Config, Driver};
+pub use config::{Config, Driver, Durability};
 pub use db::{Db, Health};
 pub use error::{CompactError, FlushError, OpenError, RetentionError};
 pub use inspect::{BlockSummary, Look, inspect_blocks};

@@ -11,6 +11,8 @@ use crate::wal::Due;
 
 /// A stalled store tries a new segment this often, so a freed disk is noticed soon.
 const RETRY_STALLED_AFTER: Duration = Duration::from_secs(1);
+/// When what is only written is looked at again.
+const SYNC_AFTER: Duration = Duration::from_secs(1);
 /// How often it is looked whether the head should be flushed.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How often retention is enforced.
@@ -62,6 +64,10 @@ fn wait_until_due(core: &Core) -> bool {
             Due::Now => return true,
             Due::In(wait) => {
                 core.wake.wait_for(&mut pending, wait);
+            }
+            Due::OnAppend if core.has_unsynced.load(Ordering::Acquire) => {
+                core.wake.wait_for(&mut pending, SYNC_AFTER);
+                return !core.stopped.load(Ordering::Acquire);
             }
             Due::OnAppend => core.wake.wait(&mut pending),
         }

@@ -25,7 +25,7 @@ pub(crate) use segment::{
 };
 pub(crate) use series_ref::{RefMap, SeriesRef};
 pub(crate) use varint::{put_varint_at, take_varint, unzigzag, zigzag};
-pub(crate) use writer::{Writer, WriterStart};
+pub(crate) use writer::{Reach, Writer, WriterStart};
 
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,10 @@ use crate::Meter;
 #[cfg(feature = "planted-bugs")]
 use crate::config::PlantedBug;
 
+/// What is only written becomes durable after this time or when it is so much.
+const UNSYNCED_MAX: Duration = Duration::from_secs(1);
+const UNSYNCED_BYTES_MAX: usize = 4 << 20;
+
 /// Why frames are not durable. They are kept for the next step.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write log segment {}: {cause}", path.display())]
@@ -55,27 +59,53 @@ pub(crate) struct Writer {
     current: Option<OpenSegment>,
     /// Taken from pending and not durable yet.
     kept: Batch,
+    /// So many bytes of it are in the current segment.
+    n_written: usize,
+    /// When the oldest of them came there, on the monotonic clock.
+    written_at: Option<Duration>,
+}
+
+/// How far a step goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// The kernel has it: it survives the process.
+    Written,
+    /// The disk has it: it survives everything.
+    Durable,
 }
 
 impl Writer {
     /// A writer that begins its first segment with its first batch.
     pub(crate) fn new(start: WriterStart, env: &Env, meter: Arc<Meter>) -> Self {
         let kept = Batch::empty(start.last_lsn);
-        Self { env: env.clone(), meter, start, current: None, kept }
+        let env = env.clone();
+        Self { env, meter, start, current: None, kept, n_written: 0, written_at: None }
     }
 
-    /// Takes over everything that is pending and says whether there is anything to write.
+    /// Takes over everything that is pending and says whether there is anything to make durable.
     pub(crate) fn take(&mut self, pending: &Mutex<Pending>) -> bool {
         self.kept.absorb(pending.lock().take());
         !self.kept.frames.is_empty()
     }
 
-    /// Writes and syncs what was taken: in the current segment, else in a new one. With nothing
-    /// taken it proves that the disk takes writes.
-    pub(crate) fn make_durable(&mut self) -> Result<(), StepError> {
+    /// Whether what was only written should become durable now.
+    pub(crate) fn should_sync(&self) -> bool {
+        let now = self.env.clock.monotonic();
+        self.written_at.is_some_and(|at| now.saturating_sub(at) >= UNSYNCED_MAX)
+            || self.n_written >= UNSYNCED_BYTES_MAX
+    }
+
+    /// Whether something is written and not durable.
+    pub(crate) fn has_unsynced(&self) -> bool {
+        self.written_at.is_some()
+    }
+
+    /// Writes what was taken, and syncs it if it is to be durable: in the current segment, else in
+    /// a new one. With nothing taken it proves that the disk takes writes.
+    pub(crate) fn step(&mut self, reach: Reach) -> Result<(), StepError> {
         self.close_full_segment();
         if let Some(mut segment) = self.current.take() {
-            let written = self.write(&mut segment);
+            let written = self.write(&mut segment, reach);
             if written.is_ok() {
                 self.current = Some(segment);
                 return written;
@@ -83,12 +113,12 @@ impl Writer {
             // What was durable in it before stays; the new segment repeats the rest.
             self.start.closed.push(segment.info());
         }
-        self.write_new_segment()
+        self.write_new_segment(reach)
     }
 
-    /// Tells who waits, and forgets the frames if they are durable.
+    /// Tells who waits.
     pub(crate) fn settle(&mut self, result: &Result<(), CommitError>, pending: &Mutex<Pending>) {
-        if result.is_ok() {
+        if self.kept.frames.is_empty() {
             pending.lock().settled();
         }
         self.kept.resolve(result);
@@ -122,12 +152,16 @@ impl Writer {
 
     fn close_full_segment(&mut self) {
         let max = self.start.segment_bytes_max;
-        if let Some(full) = self.current.take_if(|segment| segment.bytes() >= max) {
+        // One that has something that is not durable goes on until it is.
+        if self.n_written == 0
+            && let Some(full) = self.current.take_if(|segment| segment.bytes() >= max)
+        {
             self.start.closed.push(full.info());
         }
     }
 
-    fn write_new_segment(&mut self) -> Result<(), StepError> {
+    fn write_new_segment(&mut self, reach: Reach) -> Result<(), StepError> {
+        (self.n_written, self.written_at) = (0, None);
         let id = self.start.next_segment;
         // The number is spent even if this fails: a file of that name may be there now.
         self.start.next_segment += 1;
@@ -137,7 +171,7 @@ impl Writer {
             OpenSegment::create(disk.as_ref(), &self.start.wal_dir, id, self.start.durable_lsn);
         let written = created
             .map_err(|cause| self.failed(id, cause))
-            .and_then(|mut segment| self.write(&mut segment).map(|()| segment));
+            .and_then(|mut segment| self.write(&mut segment, reach).map(|()| segment));
         match written {
             Ok(segment) => {
                 self.current = Some(segment);
@@ -145,6 +179,7 @@ impl Writer {
                 Ok(())
             }
             Err(error) => {
+                (self.n_written, self.written_at) = (0, None);
                 // A full disk must not also run out of names. If the file stays, recovery
                 // finds nothing in it that the segment after it does not say again.
                 let _stays = disk.remove(&path);
@@ -153,16 +188,22 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, segment: &mut OpenSegment) -> Result<(), StepError> {
+    fn write(&mut self, segment: &mut OpenSegment, reach: Reach) -> Result<(), StepError> {
         let frames = &mut self.kept.frames;
         let n_bytes = frames.len();
-        let written = segment
-            .append(frames)
+        let appended = segment.append(&mut frames[self.n_written..]);
+        if reach == Reach::Written && n_bytes > 0 {
+            self.n_written = n_bytes;
+            self.written_at.get_or_insert(self.env.clock.monotonic());
+            return appended.map_err(|cause| self.failed(segment.info().id, cause));
+        }
+        let written = appended
             .and_then(|()| self.sync(segment))
             .map_err(|cause| self.failed(segment.info().id, cause));
         // An empty batch only proves that the disk works: of earlier processes' frames it says
         // nothing.
         if written.is_ok() && n_bytes > 0 {
+            (self.n_written, self.written_at) = (0, None);
             segment.grew(n_bytes, self.kept.last_lsn);
             self.start.durable_lsn = self.kept.last_lsn;
             self.kept.frames.clear();
