@@ -10,24 +10,26 @@ use model::Matcher;
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 use stdx::Env;
 use storage::{
-    AppendError, Appender, Commit, CommitError, Maintenance, MaintenanceError, Querier, Row,
-    Select, SelectError, SeriesSet,
+    AppendError, Appender, Commit, CommitError, Querier, Row, Select, SelectError, SeriesSet,
 };
 
 use crate::block::{Block, Lost, PageCache};
+use crate::clock::{ClockGuard, Moment, Opened, recover_believed};
 use crate::config::{Config, Driver};
 use crate::dir::{DataDir, LockGuard};
 use crate::flush::Frozen;
 use crate::head::{Head, Series};
+use crate::hidden::Hiding;
 use crate::manifest::{self, Manifest};
-use crate::recovery::{Recovered, recover};
-use crate::threads;
+use crate::recovery::Recovered;
 use crate::view::View;
 use crate::wal::{
     Before, FRAME_PAYLOAD_BYTES_MAX, FrameKind, Pending, Writer, WriterStart, definition_bytes,
     encode_definition, encode_sample,
 };
-use crate::{CompactError, FlushError, Meter, OpenError, RetentionError};
+use crate::{
+    CompactError, FlushError, Meter, OpenError, RetentionError, snapshot, threads, tombstones,
+};
 
 /// Rows in one frame at most: 38 bytes each at worst, so far below what a frame takes.
 const FRAME_ROWS_MAX: usize = 16_384;
@@ -76,6 +78,10 @@ pub(crate) struct Core {
     pub(crate) health: RwLock<Health>,
     /// Samples older than this are gone, Unix milliseconds. It only rises.
     pub(crate) floor_ms: AtomicI64,
+    /// What is deleted or outdated by a rule, and still on disk.
+    pub(crate) hiding: Hiding,
+    /// Whether retention may believe the wall clock.
+    pub(crate) clock: ClockGuard,
     /// One flush or pass of retention at a time.
     pub(crate) upkeep: Mutex<Upkeep>,
     /// The blocks, in the order of their epochs. Who holds it sees each sample of a flush either
@@ -92,6 +98,12 @@ pub(crate) struct Core {
     pub(crate) idle: Mutex<()>,
     pub(crate) stop_signal: Condvar,
     lock: Mutex<Option<LockGuard>>,
+}
+
+/// What decides which samples on disk are kept and seen.
+struct Keep {
+    hiding: Hiding,
+    clock: ClockGuard,
 }
 
 /// What the one who keeps the files in order remembers.
@@ -113,14 +125,22 @@ impl Db {
     /// Another process has it open, the disk cannot be read, or a later version wrote it.
     pub fn open(config: Config, env: &Env) -> Result<Arc<Self>, OpenError> {
         let began = env.clock.monotonic();
-        let meter = Arc::new(Meter::default());
         let (dir, lock) = DataDir::open(&config.dir, env.disk.as_ref())?;
-        let floor_ms = config.floor_ms(env.clock.now_ms());
-        let recovered = recover(&dir, &env.disk, floor_ms, &meter)?;
+        snapshot::remove_unfinished(&dir, env.disk.as_ref());
+        let Opened { mut recovered, clock, floor_ms, meter } =
+            recover_believed(&config, env, &dir)?;
+        let tombstones = tombstones::read(&dir, env.disk.as_ref(), &meter.recovery)?;
+        // So that none hides what is written from now on, whatever the files have lost.
+        let deleted = tombstones.iter().map(|tombstone| tombstone.epoch).max().unwrap_or(0);
+        recovered.epoch = recovered.epoch.max(deleted);
         let health = write_first_manifest(&recovered, &dir, env, &meter);
         let unproven_after = recovered.durable_lsn;
         let driver = config.driver;
-        let core = Core::new(config, env, dir, meter, recovered);
+        meter.tombstones.set(tombstones.len() as i64);
+        let hiding = Hiding::new(tombstones);
+        let believed_ms = clock.believed_ms(Moment::now(env));
+        hiding.raise_floors(&config.retention_rules, believed_ms);
+        let core = Core::new(config, env, dir, meter, recovered, Keep { hiding, clock });
         *core.health.write() = health;
         core.floor_ms.store(floor_ms, Ordering::Release);
         *core.lock.lock() = Some(lock);
@@ -244,6 +264,7 @@ impl Core {
         dir: DataDir,
         meter: Arc<Meter>,
         recovered: Recovered,
+        Keep { hiding, clock }: Keep,
     ) -> Self {
         let start = WriterStart {
             wal_dir: dir.wal(),
@@ -266,6 +287,8 @@ impl Core {
             writer: Mutex::new(Writer::new(start, env, Arc::clone(&meter))),
             health: RwLock::new(Health::Writable),
             floor_ms: AtomicI64::new(i64::MIN),
+            hiding,
+            clock,
             upkeep: Mutex::default(),
             blocks: RwLock::new(recovered.blocks),
             pages: recovered.pages,
@@ -464,8 +487,9 @@ impl Core {
         let blocks = self.blocks.read();
         let mut values = self.head.label_values(name, matchers);
         let mut lost = Lost::default();
+        let select = Select { matchers: matchers.to_vec(), start_ms: floor_ms, end_ms: i64::MAX };
         for block in blocks.iter() {
-            values.extend(block.label_values(name, matchers, floor_ms, &mut lost));
+            values.extend(self.hiding.seen_values(block, name, &select, &mut lost));
         }
         drop(blocks);
         values.sort_unstable();
@@ -530,24 +554,6 @@ impl Appender for Db {
     fn append(&self, rows: Vec<Row>) -> Result<Commit, AppendError> {
         self.core.append(rows)
     }
-}
-
-impl Maintenance for Db {
-    fn flush(&self) -> Result<(), MaintenanceError> {
-        self.core.flush(self.core.env.clock.now_ms()).map_err(maintenance_error)
-    }
-
-    fn compact(&self) -> Result<u64, MaintenanceError> {
-        let mut n_merged = 0;
-        while self.core.compact(self.core.env.clock.now_ms()).map_err(maintenance_error)? {
-            n_merged += 1;
-        }
-        Ok(n_merged)
-    }
-}
-
-fn maintenance_error(error: impl std::fmt::Display) -> MaintenanceError {
-    MaintenanceError { reason: error.to_string() }
 }
 
 impl Querier for Db {

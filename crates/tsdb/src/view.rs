@@ -11,9 +11,10 @@ use std::sync::atomic::Ordering;
 use storage::{Select, SelectError, Series};
 
 use crate::Meter;
-use crate::block::BlockSeries;
+use crate::block::{Block, BlockSeries};
 use crate::db::Core;
 use crate::head::merge;
+use crate::hidden::Hidden;
 
 /// See the head of this file. Yields the series in the order of their labels.
 pub(crate) struct View {
@@ -33,7 +34,7 @@ impl View {
         let blocks = core.blocks.read();
         let in_range = blocks.iter().filter(|b| b.overlaps(select.start_ms, select.end_ms));
         let mut sources: Vec<Source> =
-            in_range.map(|block| from_block(core, block.select(&select))).collect();
+            in_range.map(|block| from_block(core, block, &select)).collect();
         sources.push(head(core, &select));
         drop(blocks);
         Self { sources: sources.into_iter().map(Iterator::peekable).collect() }
@@ -41,12 +42,19 @@ impl View {
 }
 
 /// What a block has; what of it cannot be read is counted at the end.
-fn from_block(core: &Core, series: BlockSeries) -> Source {
-    Box::new(FromBlock { series, meter: Some(Arc::clone(&core.meter)) })
+fn from_block(core: &Core, block: &Arc<Block>, select: &Select) -> Source {
+    let hidden = core.hiding.in_block(&block.info());
+    Box::new(FromBlock {
+        series: block.select(select),
+        hidden,
+        meter: Some(Arc::clone(&core.meter)),
+    })
 }
 
 struct FromBlock {
     series: BlockSeries,
+    /// What is taken out of it. A series of which nothing is left has no samples.
+    hidden: Hidden,
     /// Until the losses are counted.
     meter: Option<Arc<Meter>>,
 }
@@ -55,7 +63,12 @@ impl Iterator for FromBlock {
     type Item = Series;
 
     fn next(&mut self) -> Option<Series> {
-        let series = self.series.next();
+        let mut series = self.series.next();
+        if let Some(series) = &mut series
+            && !self.hidden.is_nothing()
+        {
+            self.hidden.gaps(&series.labels).cut(&mut series.samples);
+        }
         if series.is_none()
             && let Some(meter) = self.meter.take()
         {
@@ -75,9 +88,11 @@ fn head(core: &Core, select: &Select) -> Source {
             (series, captured)
         })
         .collect();
-    let unpacked = captured.into_iter().map(|(series, captured)| Series {
-        labels: series.labels().clone(),
-        samples: captured.samples(),
+    let hidden = core.hiding.in_head();
+    let unpacked = captured.into_iter().map(move |(series, captured)| {
+        let mut samples = captured.samples();
+        hidden.gaps(series.labels()).cut(&mut samples);
+        Series { labels: series.labels().clone(), samples }
     });
     Box::new(unpacked)
 }
