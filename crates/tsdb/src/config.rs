@@ -39,7 +39,7 @@ pub struct Config {
 }
 
 /// How long some series are kept, where that is shorter than [`Config::retention`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetentionRule {
     /// All must hold of a series.
     pub matchers: Vec<Matcher>,
