@@ -13,9 +13,12 @@ use crate::shared::{SCOPES, keyed, open};
 const STREAM: &str = "/api/v1/monitoring/live";
 
 /// Who may ask what: every documented route, and the pages that are no API.
-const ACCESS: [(&str, &str, &str); 33] = [
+const ACCESS: [(&str, &str, &str); 36] = [
     ("POST", "/api/v1/admin/tsdb/flush", "admin"),
     ("POST", "/api/v1/admin/tsdb/compact", "admin"),
+    ("POST", "/api/v1/admin/tsdb/snapshot", "admin"),
+    ("POST", "/api/v1/admin/tsdb/delete_series", "admin"),
+    ("POST", "/api/v1/admin/tsdb/clean_tombstones", "admin"),
     ("GET", "/", "public"),
     ("GET", "/health", "public"),
     ("GET", "/healthz", "public"),

@@ -5,20 +5,24 @@
 //! so everything above it can be reasoned about as functions over values.
 
 mod alert;
+mod byte_size;
 mod duration;
 mod family;
 mod labels;
 mod matcher;
 mod pipeline;
 mod sample;
+mod selector;
 mod service;
 pub mod time;
 
 pub use alert::{Alert, Severity, UnknownSeverity};
+pub use byte_size::{ByteSizeError, parse_byte_size};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use family::{Family, MetricKind, Point};
 pub use labels::{Label, Labels, LabelsError, METRIC_NAME};
 pub use matcher::{MatchOp, Matcher};
 pub use pipeline::{Pipeline, PipelineStatus, UnknownPipelineStatus};
 pub use sample::{STALE_MARKER_BITS, Sample, is_stale_marker};
+pub use selector::{SelectorError, parse_selector};
 pub use service::{Service, ServiceStatus, UnknownServiceStatus};

@@ -25,6 +25,11 @@ use crate::own_metrics::{ReloadMeter, Sources};
 /// The job label of what this process stores about its host and itself.
 const OWN_JOB: &str = "pharos";
 
+/// What a person reads while retention does not believe the clock.
+const CLOCK_DOUBTED: &str = "this machine's clock is ahead of all samples by more than the \
+                             retention; samples are kept for some hours, until it is set right or \
+                             has stayed so";
+
 /// How long the start waits for the first reading of this host.
 const FIRST_READING_MAX: Duration = Duration::from_secs(2);
 
@@ -229,8 +234,14 @@ async fn bind(config: &Config) -> anyhow::Result<Vec<Listener>> {
 fn open_samples(config: &Config, env: &Env) -> anyhow::Result<Arc<tsdb::Db>> {
     let mut settings = tsdb::Config::new(&config.data_dir);
     settings.retention = config.retention;
-    tsdb::Db::open(settings, env)
-        .with_context(|| format!("cannot open the samples in {}", config.data_dir.display()))
+    settings.retention_size_bytes = config.retention_size_bytes;
+    settings.retention_rules.clone_from(&config.retention_rules);
+    let samples = tsdb::Db::open(settings, env)
+        .with_context(|| format!("cannot open the samples in {}", config.data_dir.display()))?;
+    if samples.meter().clock_doubted.get() > 0 {
+        tracing::warn!("{CLOCK_DOUBTED}");
+    }
+    Ok(samples)
 }
 
 fn open_records(config: &Config, env: &Env) -> anyhow::Result<Arc<state::State>> {
@@ -331,6 +342,9 @@ impl Health {
 
     fn check_samples(&self) -> HealthCheck {
         let (status, message) = match self.samples.health() {
+            tsdb::Health::Writable if self.samples.meter().clock_doubted.get() > 0 => {
+                (HealthStatus::Degraded, CLOCK_DOUBTED.to_owned())
+            }
             tsdb::Health::Writable => (HealthStatus::Healthy, "writable".to_owned()),
             tsdb::Health::Stalled { reason } => (HealthStatus::Unhealthy, reason),
         };

@@ -95,6 +95,11 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "DURATION", value_parser = model::parse_duration)]
     pub(crate) retention: Option<Duration>,
 
+    /// Keep the samples on disk below this size, for instance 50GiB, by dropping the oldest; 0 sets
+    /// no bound. Default 0. [env: PHAROS_RETENTION_SIZE]
+    #[arg(long, value_name = "SIZE", value_parser = model::parse_byte_size)]
+    pub(crate) retention_size: Option<u64>,
+
     /// Do not read this host, and store no series of our own.
     #[arg(long)]
     pub(crate) no_collect: bool,

@@ -138,6 +138,12 @@ impl Sources {
                 "Chunks of block files that a query asked for and that could not be read.",
                 &meter.lost_chunks,
             ),
+            ("pharos_tsdb_snapshots_total", "Snapshots made.", &meter.snapshots),
+            (
+                "pharos_tsdb_retention_oversize_blocks_total",
+                "Block files dropped because the samples took more disk than they may.",
+                &meter.oversize_blocks,
+            ),
             (
                 "pharos_tsdb_retention_failures_total",
                 "Rounds of retention that failed.",
@@ -155,6 +161,16 @@ impl Sources {
             ("pharos_tsdb_wal_segments", "Files of the log.", &meter.segments),
             ("pharos_tsdb_blocks", "Block files.", &meter.blocks),
             ("pharos_tsdb_block_bytes", "Bytes of the block files.", &meter.block_bytes),
+            (
+                "pharos_tsdb_tombstones",
+                "Deletions whose samples are hidden, and still on disk.",
+                &meter.tombstones,
+            ),
+            (
+                "pharos_tsdb_clock_doubted",
+                "1 while the clock is ahead of all samples by more than the retention.",
+                &meter.clock_doubted,
+            ),
             ("pharos_tsdb_head_series", "Series in memory.", &meter.series),
             ("pharos_tsdb_head_bytes", "Memory of series and samples.", &meter.head_bytes),
             ("pharos_tsdb_head_series_bytes", "Memory of series alone.", &meter.series_bytes),
@@ -192,6 +208,7 @@ impl Sources {
             ("torn_tails", &recovery.torn_tails),
             ("damaged_headers", &recovery.damaged_headers),
             ("missing_segments", &recovery.missing_segments),
+            ("damaged_tombstones", &recovery.damaged_tombstones),
             ("quarantined_blocks", &recovery.quarantined_blocks),
             ("missing_blocks", &recovery.missing_blocks),
             ("manifests_rebuilt", &recovery.manifests_rebuilt),

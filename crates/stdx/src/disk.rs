@@ -64,11 +64,29 @@ pub trait Disk: Send + Sync {
     /// The disk's own, `NotFound` among them.
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>>;
 
-    /// Renames a file, replacing the target.
+    /// The folders in a folder, sorted.
+    ///
+    /// # Errors
+    /// The disk's own, `NotFound` among them.
+    fn list_dirs(&self, dir: &Path) -> io::Result<Vec<PathBuf>>;
+
+    /// Renames a file, replacing the target, or a folder to a name that is not taken.
     ///
     /// # Errors
     /// The disk's own.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Gives a file a second name, which must not be taken; its bytes go with its last name.
+    ///
+    /// # Errors
+    /// The disk's own, for instance when it has no such names or `to` is on another disk.
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a folder with everything in it.
+    ///
+    /// # Errors
+    /// The disk's own; a part may be gone.
+    fn remove_dir_all(&self, dir: &Path) -> io::Result<()>;
 
     /// Removes a file.
     ///
@@ -142,20 +160,26 @@ impl Disk for LocalDisk {
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
-        let mut paths = Vec::new();
-        for entry in fs::read_dir(dir)? {
-            let entry = entry?;
-            if entry.file_type()?.is_file() {
-                paths.push(entry.path());
-            }
-        }
-        paths.sort();
-        Ok(paths)
+        list_entries(dir, fs::FileType::is_file)
+    }
+
+    fn list_dirs(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+        list_entries(dir, fs::FileType::is_dir)
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    fn remove_dir_all(&self, dir: &Path) -> io::Result<()> {
+        fs::remove_dir_all(dir)
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
@@ -174,4 +198,17 @@ impl Disk for LocalDisk {
         rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
         Ok(Box::new(file))
     }
+}
+
+/// The entries of a folder that are of this type, sorted.
+fn list_entries(dir: &Path, is_wanted: fn(&fs::FileType) -> bool) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if is_wanted(&entry.file_type()?) {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
 }

@@ -39,6 +39,8 @@ struct State {
     rng: Rng,
     files: BTreeMap<FileId, SimFile>,
     dirs: BTreeMap<PathBuf, Dir>,
+    /// Folders that were renamed, and whose new names are not durable.
+    renamed_dirs: Vec<(PathBuf, PathBuf)>,
     locks: BTreeSet<PathBuf>,
     next_file: FileId,
     /// Counts starts: what was open before is dead after.
@@ -83,6 +85,7 @@ impl SimDisk {
             rng: Rng::new(seed),
             files: BTreeMap::new(),
             dirs: BTreeMap::new(),
+            renamed_dirs: Vec::new(),
             locks: BTreeSet::new(),
             next_file: 0,
             boot: 0,
@@ -277,6 +280,25 @@ impl State {
         result
     }
 
+    fn rename_dir(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        if self.dirs.contains_key(to) {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+        }
+        self.move_dir(from, to);
+        self.renamed_dirs.push((from.to_owned(), to.to_owned()));
+        Ok(())
+    }
+
+    /// Gives a folder and everything below it another path.
+    fn move_dir(&mut self, from: &Path, to: &Path) {
+        let below: Vec<PathBuf> =
+            self.dirs.keys().filter(|dir| dir.starts_with(from)).cloned().collect();
+        for old in below {
+            let dir = self.dirs.remove(&old).expect("it is one of the keys");
+            self.dirs.insert(moved(&old, from, to), dir.moved(from, to));
+        }
+    }
+
     fn restart(&mut self) {
         self.boot += 1;
         self.locks.clear();
@@ -294,9 +316,23 @@ impl State {
         for dir in self.dirs.values_mut() {
             dir.crash(&mut self.rng);
         }
+        for (from, to) in std::mem::take(&mut self.renamed_dirs).into_iter().rev() {
+            if self.rng.per_mille(500) {
+                self.move_dir(&to, &from);
+            }
+        }
         let named = self.dirs.values().flat_map(|dir| dir.durable.values());
         let named: BTreeSet<FileId> = named.copied().collect();
         self.files.retain(|id, _| named.contains(id));
+    }
+}
+
+/// The path that a file or folder at or below `from` has once that is called `to`.
+fn moved(path: &Path, from: &Path, to: &Path) -> PathBuf {
+    match path.strip_prefix(from) {
+        Ok(rest) if rest.as_os_str().is_empty() => to.to_owned(),
+        Ok(rest) => to.join(rest),
+        Err(_) => path.to_owned(),
     }
 }
 
@@ -333,6 +369,25 @@ impl Dir {
     fn change(&mut self, change: NameChange) {
         change.apply(&mut self.seen);
         self.unsynced.push(change);
+    }
+
+    /// The same below another path.
+    fn moved(self, from: &Path, to: &Path) -> Self {
+        let names = |names: BTreeMap<PathBuf, FileId>| {
+            names.into_iter().map(|(path, id)| (moved(&path, from, to), id)).collect()
+        };
+        let change = |change| match change {
+            NameChange::Add(path, id) => NameChange::Add(moved(&path, from, to), id),
+            NameChange::Remove(path) => NameChange::Remove(moved(&path, from, to)),
+            NameChange::Rename(old, new, id) => {
+                NameChange::Rename(moved(&old, from, to), moved(&new, from, to), id)
+            }
+        };
+        Self {
+            seen: names(self.seen),
+            durable: names(self.durable),
+            unsynced: self.unsynced.into_iter().map(change).collect(),
+        }
     }
 
     fn crash(&mut self, rng: &mut Rng) {
@@ -407,7 +462,8 @@ impl Drop for LockGuard {
     }
 }
 
-/// Folders are durable once they are made; the names in them are not.
+/// Folders are durable once they are made and gone once they are removed; the names in them, and a
+/// folder's new name, are not.
 impl Disk for SimDisk {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.0.lock();
@@ -453,11 +509,49 @@ impl Disk for SimDisk {
         Ok(dir.seen.keys().cloned().collect())
     }
 
+    fn list_dirs(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+        let state = self.0.lock();
+        state.need_process()?;
+        if !state.dirs.contains_key(dir) {
+            return Err(not_found());
+        }
+        let below = state.dirs.keys().filter(|path| path.parent() == Some(dir));
+        Ok(below.cloned().collect())
+    }
+
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.0.lock();
+        let fails = state.faults.names;
+        state.change(fails)?;
+        let id = *state.dir_of(from)?.seen.get(from).ok_or_else(not_found)?;
+        let dir = state.dir_of(to)?;
+        if dir.seen.contains_key(to) {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+        }
+        dir.change(NameChange::Add(to.to_owned(), id));
+        Ok(())
+    }
+
+    fn remove_dir_all(&self, dir: &Path) -> io::Result<()> {
+        let mut state = self.0.lock();
+        let fails = state.faults.names;
+        state.change(fails)?;
+        if !state.dirs.contains_key(dir) {
+            return Err(not_found());
+        }
+        state.dirs.retain(|path, _| !path.starts_with(dir));
+        state.renamed_dirs.retain(|(_, to)| !to.starts_with(dir));
+        Ok(())
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         assert_eq!(parent(from), parent(to), "files are renamed in place");
         let mut state = self.0.lock();
         let fails = state.faults.names;
         state.change(fails)?;
+        if state.dirs.contains_key(from) {
+            return state.rename_dir(from, to);
+        }
         let dir = state.dir_of(from)?;
         let id = *dir.seen.get(from).ok_or_else(not_found)?;
         dir.change(NameChange::Rename(from.to_owned(), to.to_owned(), id));
@@ -480,9 +574,10 @@ impl Disk for SimDisk {
         let mut state = self.0.lock();
         let fails = state.faults.names;
         state.change(fails)?;
-        let dir = state.dirs.get_mut(dir).ok_or_else(not_found)?;
-        dir.durable = dir.seen.clone();
-        dir.unsynced.clear();
+        let names = state.dirs.get_mut(dir).ok_or_else(not_found)?;
+        names.durable = names.seen.clone();
+        names.unsynced.clear();
+        state.renamed_dirs.retain(|(_, to)| parent(to) != dir);
         Ok(())
     }
 

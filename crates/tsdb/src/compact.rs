@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::CompactError;
-use crate::block::{Block, BlockMeta, BlockWriter, block_path, merge};
+use crate::block::{Block, BlockMeta, BlockWriter, block_path, merge_visible};
 use crate::db::{Core, Upkeep};
 use crate::manifest;
 use crate::windows::Window;
@@ -27,33 +27,49 @@ impl Core {
         self.bury(&mut upkeep);
         let blocks = self.blocks.read().clone();
         let Some(group) = due(&blocks, now_ms) else { return Ok(false) };
-        let replaced = self.merge(&group).and_then(|merged| {
-            let is_parent = |block: &Arc<Block>| group.iter().any(|old| Arc::ptr_eq(old, block));
-            let mut live: Vec<Arc<Block>> =
-                blocks.iter().filter(|block| !is_parent(block)).cloned().collect();
-            live.extend(merged);
-            live.sort_by_key(|block| (block.info().meta.epoch_to, block.info().min_ms));
-            let epoch = self.flushed_epoch.load(Ordering::Acquire);
-            self.write_manifest(&live, epoch, &[]).map_err(|cause| CompactError::Manifest {
-                path: manifest::path(&self.dir),
-                cause,
-            })?;
-            *self.blocks.write() = live;
-            Ok(())
-        });
+        drop(blocks);
+        self.rewrite(&mut upkeep, group)?;
+        self.prune_tombstones(&upkeep);
+        Ok(true)
+    }
+
+    /// Puts one block in the place of these, which stand in the order of their epochs, without what
+    /// is hidden in them.
+    pub(crate) fn rewrite(
+        &self,
+        upkeep: &mut Upkeep,
+        group: Vec<Arc<Block>>,
+    ) -> Result<(), CompactError> {
+        let replaced = self.merge(&group).and_then(|merged| self.replace(&group, merged));
         if let Err(error) = replaced {
             self.meter.compaction_failures.inc();
             return Err(error);
         }
         upkeep.replaced.extend(group);
         self.meter.compactions.inc();
-        drop(blocks);
-        self.bury(&mut upkeep);
+        self.bury(upkeep);
         self.measure_blocks();
-        Ok(true)
+        Ok(())
     }
 
-    /// One block of all these; none if retention has left nothing of them.
+    fn replace(
+        &self,
+        group: &[Arc<Block>],
+        merged: Option<Arc<Block>>,
+    ) -> Result<(), CompactError> {
+        let is_parent = |block: &Arc<Block>| group.iter().any(|old| Arc::ptr_eq(old, block));
+        let mut live = self.blocks.read().clone();
+        live.retain(|block| !is_parent(block));
+        live.extend(merged);
+        live.sort_by_key(|block| (block.info().meta.epoch_to, block.info().min_ms));
+        let epoch = self.flushed_epoch.load(Ordering::Acquire);
+        self.write_manifest(&live, epoch, &[])
+            .map_err(|cause| CompactError::Manifest { path: manifest::path(&self.dir), cause })?;
+        *self.blocks.write() = live;
+        Ok(())
+    }
+
+    /// One block of all these; none if retention and deletions have left nothing of them.
     fn merge(&self, group: &[Arc<Block>]) -> Result<Option<Arc<Block>>, CompactError> {
         let disk = &self.env.disk;
         let metas = || group.iter().map(|block| block.info().meta);
@@ -67,7 +83,10 @@ impl Core {
         let folder = self.dir.blocks();
         let mut writer = BlockWriter::create(Arc::clone(disk), &folder, meta)?;
         let floor_ms = self.floor_ms.load(Ordering::Acquire);
-        let lost = merge(group, (floor_ms, i64::MAX), &mut writer)?;
+        let hidden = |block: &Arc<Block>| self.hiding.in_block(&block.info());
+        let sources: Vec<_> =
+            group.iter().map(|block| (Arc::clone(block), hidden(block))).collect();
+        let lost = merge_visible(&sources, (floor_ms, i64::MAX), &mut writer)?;
         if !lost.is_nothing() {
             // What cannot be read now may be read by a person later: the old blocks stay.
             return Err(CompactError::Unreadable);

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use model::Matcher;
+
 use crate::wal::Reach;
 
 /// Settings of one store.
@@ -14,6 +16,14 @@ pub struct Config {
     pub durability: Durability,
     /// How long samples are kept; `None` keeps everything.
     pub retention: Option<Duration>,
+    /// How much disk blocks and log may take, bytes: beyond it the oldest blocks go, but never the
+    /// newest one. `None` sets no bound.
+    pub retention_size_bytes: Option<u64>,
+    /// Series that are kept for a shorter time; the first rule that speaks of a series wins.
+    pub retention_rules: Vec<RetentionRule>,
+    /// How long nothing is dropped on the word of a clock that is ahead of all data by more than
+    /// the retention.
+    pub doubt_clock_for: Duration,
     /// A log segment that has reached this size is followed by a new one.
     pub segment_bytes_max: u64,
     /// Appends are refused as overloaded while this much log is not yet durable.
@@ -51,6 +61,22 @@ impl Durability {
     }
 }
 
+/// How long some series are kept, where that is shorter than [`Config::retention`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetentionRule {
+    /// All must hold of a series.
+    pub matchers: Vec<Matcher>,
+    /// How long its samples are kept.
+    pub keep: Duration,
+}
+
+impl RetentionRule {
+    /// The oldest moment that it keeps at `now_ms`, Unix milliseconds.
+    pub(crate) fn floor_ms(&self, now_ms: i64) -> i64 {
+        before(now_ms, self.keep)
+    }
+}
+
 /// Who calls [`crate::Db::commit_once`], [`crate::Db::flush`] and [`crate::Db::enforce_retention`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Driver {
@@ -81,6 +107,9 @@ impl Config {
             dir: dir.into(),
             durability: Durability::Sync,
             retention: None,
+            retention_size_bytes: None,
+            retention_rules: Vec::new(),
+            doubt_clock_for: Duration::from_secs(6 * 3600),
             segment_bytes_max: 64 << 20,
             pending_bytes_max: 16 << 20,
             head_bytes_max: 512 << 20,
@@ -94,8 +123,15 @@ impl Config {
 
     /// The oldest moment that is kept at `now_ms`, Unix milliseconds.
     pub(crate) fn floor_ms(&self, now_ms: i64) -> i64 {
-        self.retention.map_or(i64::MIN, |kept| {
-            now_ms.saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX))
-        })
+        self.retention.map_or(i64::MIN, |kept| before(now_ms, kept))
     }
+
+    /// How long anything is kept at most; `None` if nothing ages.
+    pub(crate) fn longest_kept(&self) -> Option<Duration> {
+        self.retention.or_else(|| self.retention_rules.iter().map(|rule| rule.keep).max())
+    }
+}
+
+fn before(now_ms: i64, age: Duration) -> i64 {
+    now_ms.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
 }

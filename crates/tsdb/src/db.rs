@@ -5,25 +5,26 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use model::Matcher;
+use model::{Labels, Matcher};
 use parking_lot::{Condvar, Mutex, RwLock};
 use stdx::Env;
-use storage::{
-    CommitError, Maintenance, MaintenanceError, Querier, Select, SelectError, SeriesSet,
-};
+use storage::{CommitError, Querier, Select, SelectError, SeriesSet};
 
 use crate::block::{Block, Lost, PageCache};
+use crate::clock::{ClockGuard, Moment};
 use crate::config::{Config, Driver};
 use crate::dir::{DataDir, LockGuard};
 use crate::flush::Frozen;
 use crate::head::Head;
+use crate::hidden::Hiding;
 use crate::manifest::{self, Manifest};
 use crate::recovery::{Recovered, recover};
 use crate::replay::Replay;
-use crate::threads;
 use crate::view::View;
 use crate::wal::{Pending, Reach, SegmentId, SegmentInfo, Writer, WriterStart};
-use crate::{CompactError, FlushError, Meter, OpenError, RetentionError};
+use crate::{
+    CompactError, FlushError, Meter, OpenError, RetentionError, snapshot, threads, tombstones,
+};
 
 /// Whether writes are taken. Queries always are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +75,10 @@ pub(crate) struct Core {
     pub(crate) floor_ms: AtomicI64,
     /// Whether some series in memory has no sample that is not older.
     pub(crate) has_expired: AtomicBool,
+    /// What is deleted or outdated by a rule, and still on disk.
+    pub(crate) hiding: Hiding,
+    /// Whether retention may believe the wall clock.
+    pub(crate) clock: ClockGuard,
     /// One flush or pass of retention at a time.
     pub(crate) upkeep: Mutex<Upkeep>,
     /// The blocks, in the order of their epochs. Who holds it sees each sample of a flush either
@@ -90,6 +95,12 @@ pub(crate) struct Core {
     pub(crate) idle: Mutex<()>,
     pub(crate) stop_signal: Condvar,
     lock: Mutex<Option<LockGuard>>,
+}
+
+/// What decides which samples on disk are kept and seen.
+struct Keep {
+    hiding: Hiding,
+    clock: ClockGuard,
 }
 
 /// What the one who keeps the files in order remembers.
@@ -124,11 +135,22 @@ impl Db {
     pub fn open(config: Config, env: &Env) -> Result<Arc<Self>, OpenError> {
         let meter = Arc::new(Meter::default());
         let (dir, lock) = DataDir::open(&config.dir, env.disk.as_ref())?;
-        let floor_ms = config.floor_ms(env.clock.now_ms());
-        let recovered = recover(&dir, env, &meter)?;
+        snapshot::remove_unfinished(&dir, env.disk.as_ref());
+        let mut recovered = recover(&dir, env, &meter)?;
+        let clock = ClockGuard::new(&config, recovered.newest_ms(), Moment::now(env));
+        let floor_ms = config.floor_ms(clock.believed_ms(Moment::now(env)));
+        meter.clock_doubted.set(i64::from(clock.is_doubted()));
+        let tombstones = tombstones::read(&dir, env.disk.as_ref(), &meter.recovery)?;
+        // So that none hides what is written from now on, whatever the files have lost.
+        let deleted = tombstones.iter().map(|tombstone| tombstone.epoch).max().unwrap_or(0);
+        recovered.begin_after(deleted);
         let health = write_first_manifest(&recovered, &dir, env, &meter);
         let driver = config.driver;
-        let core = Core::new(config, env, dir, meter, recovered);
+        meter.tombstones.set(tombstones.len() as i64);
+        let hiding = Hiding::new(tombstones);
+        let believed_ms = clock.believed_ms(Moment::now(env));
+        hiding.raise_floors(&config.retention_rules, believed_ms);
+        let core = Core::new(config, env, dir, meter, recovered, Keep { hiding, clock });
         *core.health.write() = health;
         core.floor_ms.store(floor_ms, Ordering::Release);
         *core.lock.lock() = Some(lock);
@@ -262,6 +284,7 @@ impl Core {
         dir: DataDir,
         meter: Arc<Meter>,
         recovered: Recovered,
+        Keep { hiding, clock }: Keep,
     ) -> Self {
         let last_lsn = recovered.last_lsn;
         let start = WriterStart {
@@ -293,6 +316,8 @@ impl Core {
             has_unsynced: AtomicBool::new(false),
             floor_ms: AtomicI64::new(i64::MIN),
             has_expired: AtomicBool::new(false),
+            hiding,
+            clock,
             upkeep: Mutex::new(Upkeep { old_log, ..Upkeep::default() }),
             blocks: RwLock::new(recovered.blocks),
             pages: recovered.pages,
@@ -377,14 +402,18 @@ impl Core {
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Vec<String> {
         let floor_ms = self.floor_ms.load(Ordering::Acquire);
         let blocks = self.blocks.read();
-        let head_floor_ms = self.has_expired.load(Ordering::Acquire).then_some(floor_ms);
-        let mut values = self.head.label_values(name, matchers, head_floor_ms);
+        let hidden = self.hiding.in_head();
+        let floor_of = |labels: &Labels| hidden.gaps(labels).floor_ms.max(floor_ms);
+        let floor_of: &dyn Fn(&Labels) -> i64 = &floor_of;
+        let floor_of = self.has_expired.load(Ordering::Acquire).then_some(floor_of);
+        let mut values = self.head.label_values(name, matchers, floor_of);
         if let Some(recovered) = &*self.recovered.read() {
-            values.extend(recovered.label_values(name, matchers, head_floor_ms));
+            values.extend(recovered.label_values(name, matchers, floor_of));
         }
         let mut lost = Lost::default();
+        let select = Select { matchers: matchers.to_vec(), start_ms: floor_ms, end_ms: i64::MAX };
         for block in blocks.iter() {
-            values.extend(block.label_values(name, matchers, floor_ms, &mut lost));
+            values.extend(self.hiding.seen_values(block, name, &select, &mut lost));
         }
         drop(blocks);
         values.sort_unstable();
@@ -404,24 +433,6 @@ impl Core {
     pub(crate) fn live_epoch(&self) -> u32 {
         self.epoch.load(Ordering::Acquire)
     }
-}
-
-impl Maintenance for Db {
-    fn flush(&self) -> Result<(), MaintenanceError> {
-        self.core.flush(self.core.env.clock.now_ms()).map_err(maintenance_error)
-    }
-
-    fn compact(&self) -> Result<u64, MaintenanceError> {
-        let mut n_merged = 0;
-        while self.core.compact(self.core.env.clock.now_ms()).map_err(maintenance_error)? {
-            n_merged += 1;
-        }
-        Ok(n_merged)
-    }
-}
-
-fn maintenance_error(error: impl std::fmt::Display) -> MaintenanceError {
-    MaintenanceError { reason: error.to_string() }
 }
 
 impl Querier for Db {

@@ -38,6 +38,11 @@ impl DataDir {
         }
     }
 
+    /// A folder that nobody has open, to write a copy into.
+    pub(crate) fn unlocked(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
     /// The folder itself.
     pub(crate) fn root(&self) -> &Path {
         &self.root
@@ -51,6 +56,11 @@ impl DataDir {
     /// The folder of the blocks.
     pub(crate) fn blocks(&self) -> PathBuf {
         self.root.join("blk")
+    }
+
+    /// The folder of the snapshots.
+    pub(crate) fn snapshots(&self) -> PathBuf {
+        self.root.join("snapshots")
     }
 
     /// The log segments that are there, the oldest first.
@@ -83,7 +93,7 @@ impl DataDir {
 }
 
 /// Creates a folder; the names of all that had to be made survive a power cut.
-fn create_durably(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+pub(crate) fn create_durably(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     let is_missing = |dir: &&Path| {
         let listed = disk.list(dir);
         listed.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)

@@ -124,6 +124,67 @@ pub enum RetentionError {
     },
 }
 
+/// Why samples were not deleted, or are still on disk.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteError {
+    /// Without a matcher everything would go.
+    #[error("a deletion needs a matcher")]
+    NoMatcher,
+    /// So much matching is not written down.
+    #[error("the matchers of the deletion are too long")]
+    TooLong,
+    /// Many deletions wait for the blocks to be rewritten.
+    #[error("{max} deletions are waiting; clean the tombstones first")]
+    TooMany {
+        /// How many may wait.
+        max: usize,
+    },
+    /// What is in memory could not be written into blocks first.
+    #[error("cannot flush first: {0}")]
+    Flush(FlushError),
+    /// The file of deletions could not be replaced.
+    #[error("cannot write {}: {cause}", path.display())]
+    Tombstones {
+        /// The file.
+        path: PathBuf,
+        /// What the disk said.
+        cause: io::Error,
+    },
+    /// A block could not be rewritten. Its samples stay hidden.
+    #[error("cannot rewrite a block: {0}")]
+    Rewrite(CompactError),
+}
+
+/// Why there is no snapshot. What was made of it goes, at the next start at latest.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The name could lead out of the folder of snapshots, or is not portable.
+    #[error("{name:?} is no name for a snapshot: 1 to 64 of the characters a-z, A-Z, 0-9, - and _")]
+    BadName {
+        /// The name.
+        name: String,
+    },
+    /// There is one of this name.
+    #[error("there is a snapshot {name:?} already")]
+    Exists {
+        /// The name.
+        name: String,
+    },
+    /// What is in memory could not be written into blocks first.
+    #[error("cannot flush first: {0}")]
+    Flush(FlushError),
+    /// The disk failed.
+    #[error("cannot {action} {}: {cause}", path.display())]
+    Disk {
+        /// What was tried.
+        action: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the disk said.
+        cause: io::Error,
+    },
+}
+
 impl From<BlockError> for FlushError {
     fn from(error: BlockError) -> Self {
         Self::Block { reason: error.to_string() }

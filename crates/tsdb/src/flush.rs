@@ -218,7 +218,7 @@ impl Core {
     /// Lets series go whose samples are all in blocks and that have been silent for long.
     fn forget_idle_series(&self, now_ms: i64) {
         let gate = self.gate.write();
-        self.head.forget_idle(now_ms.saturating_sub(IDLE_MS));
+        self.head.forget_idle(&[], now_ms.saturating_sub(IDLE_MS));
         drop(gate);
         self.measure_head();
     }

@@ -141,19 +141,28 @@ impl Head {
         }
     }
 
-    /// Lets series go that have no sample here and none newer than a moment anywhere. Nobody may
-    /// append meanwhile.
-    pub(crate) fn forget_idle(&self, before_ms: i64) {
+    /// Lets series go that match, have no sample here and none newer than a moment anywhere. Nobody
+    /// may append meanwhile.
+    pub(crate) fn forget_idle(&self, matchers: &[Matcher], before_ms: i64) {
         let mut idle = Vec::new();
         for (nth, shard) in self.shards.iter().enumerate() {
-            let mut shard = shard.lock();
-            for at in shard.idle(before_ms) {
-                shard.reset(at);
-                idle.push(slot_of(nth, at));
-            }
+            let places = shard.lock().idle(before_ms).into_iter();
+            idle.extend(places.map(|at| slot_of(nth, at)));
         }
         idle.sort_unstable();
-        self.identities.write().remove(&idle);
+        if idle.is_empty() {
+            return;
+        }
+        let mut identities = self.identities.write();
+        if !matchers.is_empty() {
+            let matching = identities.matching(matchers);
+            idle.retain(|slot| matching.binary_search(slot).is_ok());
+        }
+        for slot in &idle {
+            let (nth, at) = place(*slot);
+            self.shards[nth].lock().reset(at);
+        }
+        identities.remove(&idle);
         self.spellings.write().remove(&idle);
     }
 
@@ -187,20 +196,22 @@ impl Head {
         some.map(|(slot, captured)| (identities.labels(slot), captured)).collect()
     }
 
-    /// The values of one label, sorted, each once, of series with a sample not older than a moment.
+    /// The values of one label, sorted, each once. If some series may be outdated, `floor_of` says
+    /// how old the newest sample of a series may be, Unix milliseconds.
     pub(crate) fn label_values(
         &self,
         name: &str,
         matchers: &[Matcher],
-        floor_ms: Option<i64>,
+        floor_of: Option<&dyn Fn(&Labels) -> i64>,
     ) -> Vec<String> {
         let identities = self.identities.read();
-        let Some(floor_ms) = floor_ms else {
+        let Some(floor_of) = floor_of else {
             return identities.label_values(name, matchers);
         };
         let is_kept = |slot: &u32| {
             let (nth, at) = place(*slot);
-            self.shards[nth].lock().newest_ms(at) >= Some(floor_ms)
+            let newest_ms = self.shards[nth].lock().newest_ms(at);
+            newest_ms >= Some(floor_of(&identities.labels(*slot)))
         };
         let kept = identities.matching(matchers).into_iter().filter(is_kept);
         let value_of = |slot: u32| identities.pairs(slot).find(|(n, _)| *n == name).map(|(_, v)| v);

@@ -10,21 +10,28 @@
 
 mod append;
 mod block;
+mod clock;
 mod codec;
 mod compact;
 mod config;
 mod db;
+mod delete;
 mod dir;
 mod error;
 mod flush;
 mod head;
+mod hidden;
 mod inspect;
+mod maintenance;
 mod manifest;
 mod meter;
+mod oversize;
 mod recovery;
 mod replay;
 mod retention;
+mod snapshot;
 mod threads;
+mod tombstones;
 mod view;
 mod wal;
 mod windows;
@@ -32,8 +39,8 @@ mod windows;
 #[cfg(feature = "planted-bugs")]
 #[doc(hidden)]
 pub use config::PlantedBug;
-pub use config::{Config, Driver, Durability};
+pub use config::{Config, Driver, Durability, RetentionRule};
 pub use db::{Db, Health};
-pub use error::{CompactError, FlushError, OpenError, RetentionError};
+pub use error::{CompactError, DeleteError, FlushError, OpenError, RetentionError, SnapshotError};
 pub use inspect::{BlockSummary, Look, inspect_blocks};
 pub use meter::{Meter, RecoveryMeter};

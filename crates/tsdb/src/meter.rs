@@ -46,6 +46,14 @@ pub struct Meter {
     pub blocks: Gauge,
     /// Bytes of the blocks' files.
     pub block_bytes: Gauge,
+    /// Deletions that hide samples until blocks are rewritten.
+    pub tombstones: Gauge,
+    /// Snapshots made.
+    pub snapshots: Counter,
+    /// Blocks dropped because the store was larger than it may be.
+    pub oversize_blocks: Counter,
+    /// 1 while the clock is ahead of all data by more than the retention and is not believed.
+    pub clock_doubted: Gauge,
     /// Passes of retention that could not free the disk.
     pub retention_failures: Counter,
     /// Log bytes that are not durable yet.
@@ -85,6 +93,8 @@ pub struct RecoveryMeter {
     pub damaged_headers: Counter,
     /// Segments that the manifest lists and that are not there.
     pub missing_segments: Counter,
+    /// Places of the file of deletions that are damaged; what they deleted is back.
+    pub damaged_tombstones: Counter,
     /// Damaged blocks moved aside.
     pub quarantined_blocks: Counter,
     /// Blocks that the manifest lists and that are not there.
@@ -135,6 +145,10 @@ impl Default for Meter {
             lost_chunks: Counter::default(),
             blocks: Gauge::default(),
             block_bytes: Gauge::default(),
+            tombstones: Gauge::default(),
+            snapshots: Counter::default(),
+            oversize_blocks: Counter::default(),
+            clock_doubted: Gauge::default(),
             retention_failures: Counter::default(),
             pending_bytes: Gauge::default(),
             segments: Gauge::default(),

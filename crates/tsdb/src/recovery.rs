@@ -51,6 +51,22 @@ pub(crate) struct Recovered {
     pub(crate) durable_lsn: u64,
     /// The newest frame's place.
     pub(crate) last_lsn: u64,
+    /// The newest sample at the end of the log, Unix milliseconds.
+    pub(crate) log_newest_ms: Option<i64>,
+}
+
+impl Recovered {
+    /// The time of the newest sample on disk, whether it is kept or not, Unix milliseconds.
+    pub(crate) fn newest_ms(&self) -> Option<i64> {
+        self.blocks.iter().map(|block| block.info().max_ms).chain(self.log_newest_ms).max()
+    }
+
+    /// What is in the log and what comes are of later epochs than this one.
+    pub(crate) fn begin_after(&mut self, epoch: u64) {
+        let epoch = u32::try_from(epoch).expect(EPOCHS_LAST);
+        self.flushed_epoch = self.flushed_epoch.max(epoch);
+        self.epoch = self.epoch.max(self.flushed_epoch.checked_add(1).expect(EPOCHS_LAST));
+    }
 }
 
 /// One data directory on its way into memory.
@@ -67,6 +83,8 @@ struct Reach {
     durable_lsn: u64,
     /// The newest epoch that a reference in it is of.
     epoch: u32,
+    /// The newest sample in its last segment, Unix milliseconds.
+    newest_ms: Option<i64>,
 }
 
 /// Learns what there is.
@@ -98,6 +116,7 @@ impl Recovery<'_> {
             next_segment: manifest.map_or(1, |m| m.next_segment).max(newest_file),
             durable_lsn: reach.durable_lsn,
             last_lsn: reach.last_lsn.max(reach.durable_lsn),
+            log_newest_ms: reach.newest_ms,
         })
     }
 
@@ -213,23 +232,30 @@ impl Recovery<'_> {
             let failed = |cause| unreadable(self.dir, *id, cause);
             while let Some(frame) = reader.next_frame().map_err(failed)? {
                 reach.last_lsn = frame.lsn;
-                reach.epoch = reach.epoch.max(first_epoch(&frame));
+                reach.look_at(&frame);
             }
         }
         Ok(reach)
     }
 }
 
-/// The epoch of a frame's references, which are all of one; 0 if it has none.
-fn first_epoch(frame: &Frame<'_>) -> u32 {
-    let reference = match FrameKind::from_number(frame.kind).filter(|_| frame.flags == 0) {
-        Some(FrameKind::Series) => Definitions::new(frame.payload).next_into(&mut Vec::new()),
-        Some(FrameKind::Samples) => {
-            Samples::new(frame.payload).next().map(|sample| sample.map(|(reference, _)| reference))
+impl Reach {
+    fn look_at(&mut self, frame: &Frame<'_>) {
+        match FrameKind::from_number(frame.kind).filter(|_| frame.flags == 0) {
+            Some(FrameKind::Series) => {
+                let first = Definitions::new(frame.payload).next_into(&mut Vec::new());
+                let epoch = first.and_then(Result::ok).map_or(0, SeriesRef::epoch);
+                self.epoch = self.epoch.max(epoch);
+            }
+            Some(FrameKind::Samples) => {
+                for (reference, sample) in Samples::new(frame.payload).map_while(Result::ok) {
+                    self.epoch = self.epoch.max(reference.epoch());
+                    self.newest_ms = self.newest_ms.max(Some(sample.t_ms));
+                }
+            }
+            None => {}
         }
-        None => None,
-    };
-    reference.and_then(Result::ok).map_or(0, SeriesRef::epoch)
+    }
 }
 
 /// Opens a segment of this version or an earlier one.

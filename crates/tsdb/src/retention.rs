@@ -10,15 +10,19 @@ use crate::manifest;
 impl Core {
     /// See [`crate::Db::enforce_retention`].
     pub(crate) fn enforce_retention(&self, now_ms: i64) -> Result<(), RetentionError> {
-        if self.config.retention.is_none() {
+        if self.config.longest_kept().is_none() && self.config.retention_size_bytes.is_none() {
             return Ok(());
         }
         let mut upkeep = self.upkeep.lock();
+        let now_ms = self.believed_ms(now_ms);
+        self.hiding.raise_floors(&self.config.retention_rules, now_ms);
         let floor_ms = self.config.floor_ms(now_ms);
         let before = self.floor_ms.fetch_max(floor_ms, Ordering::AcqRel);
         let floor_ms = before.max(floor_ms);
         self.look_for_expired(floor_ms);
         let freed = self.drop_blocks(floor_ms, &mut upkeep);
+        // Counted; the next pass tries again. What should go is hidden meanwhile.
+        let _counted = self.apply_rules(&mut upkeep);
         freed.inspect_err(|_| self.meter.retention_failures.inc())
     }
 
@@ -26,13 +30,18 @@ impl Core {
     pub(crate) fn look_for_expired(&self, floor_ms: i64) {
         let recovered = self.recovered.read().clone();
         let mut heads = recovered.iter().chain([&self.head]);
-        self.has_expired.store(heads.any(|head| head.has_expired(floor_ms)), Ordering::Release);
+        let has_expired =
+            !self.hiding.in_head().is_nothing() || heads.any(|head| head.has_expired(floor_ms));
+        self.has_expired.store(has_expired, Ordering::Release);
     }
 
     fn drop_blocks(&self, floor_ms: i64, upkeep: &mut Upkeep) -> Result<(), RetentionError> {
         let blocks = self.blocks.read().clone();
-        let (dead_blocks, blocks): (Vec<_>, Vec<_>) =
+        let (mut dead_blocks, mut blocks): (Vec<_>, Vec<_>) =
             blocks.into_iter().partition(|block| block.info().max_ms < floor_ms);
+        let oversize = self.take_oversize(&mut blocks);
+        let n_oversize = oversize.len() as u64;
+        dead_blocks.extend(oversize);
         if dead_blocks.is_empty() {
             return Ok(());
         }
@@ -40,8 +49,10 @@ impl Core {
         self.write_manifest(&blocks, epoch, &[])
             .map_err(|cause| RetentionError::Manifest { path: manifest::path(&self.dir), cause })?;
         *self.blocks.write() = blocks;
+        self.meter.oversize_blocks.add(n_oversize);
         upkeep.replaced.extend(dead_blocks);
         self.bury(upkeep);
+        self.prune_tombstones(upkeep);
         self.measure_blocks();
         Ok(())
     }

@@ -11,9 +11,10 @@ use std::sync::atomic::Ordering;
 use storage::{Select, SelectError, Series};
 
 use crate::Meter;
-use crate::block::BlockSeries;
+use crate::block::{Block, BlockSeries};
 use crate::db::Core;
 use crate::head::{Head, merge};
+use crate::hidden::Hidden;
 
 /// See the head of this file. Yields the series in the order of their labels.
 pub(crate) struct View {
@@ -34,21 +35,30 @@ impl View {
         let blocks = core.blocks.read();
         let in_range = blocks.iter().filter(|b| b.overlaps(select.start_ms, select.end_ms));
         let mut sources: Vec<Source> =
-            in_range.map(|block| from_block(core, block.select(&select))).collect();
-        sources.extend(core.recovered.read().as_ref().map(|old| from_head(old, &select)));
-        sources.push(from_head(&core.head, &select));
+            in_range.map(|block| from_block(core, block, &select)).collect();
+        let recovered = core.recovered.read();
+        sources.extend(recovered.as_ref().map(|old| from_head(old, &select, core)));
+        sources.push(from_head(&core.head, &select, core));
+        drop(recovered);
         drop(blocks);
         Self { sources: sources.into_iter().map(Iterator::peekable).collect() }
     }
 }
 
 /// What a block has; what of it cannot be read is counted at the end.
-fn from_block(core: &Core, series: BlockSeries) -> Source {
-    Box::new(FromBlock { series, meter: Some(Arc::clone(&core.meter)) })
+fn from_block(core: &Core, block: &Arc<Block>, select: &Select) -> Source {
+    let hidden = core.hiding.in_block(&block.info());
+    Box::new(FromBlock {
+        series: block.select(select),
+        hidden,
+        meter: Some(Arc::clone(&core.meter)),
+    })
 }
 
 struct FromBlock {
     series: BlockSeries,
+    /// What is taken out of it. A series of which nothing is left has no samples.
+    hidden: Hidden,
     /// Until the losses are counted.
     meter: Option<Arc<Meter>>,
 }
@@ -57,7 +67,12 @@ impl Iterator for FromBlock {
     type Item = Series;
 
     fn next(&mut self) -> Option<Series> {
-        let series = self.series.next();
+        let mut series = self.series.next();
+        if let Some(series) = &mut series
+            && !self.hidden.is_nothing()
+        {
+            self.hidden.gaps(&series.labels).cut(&mut series.samples);
+        }
         if series.is_none()
             && let Some(meter) = self.meter.take()
         {
@@ -69,9 +84,14 @@ impl Iterator for FromBlock {
 }
 
 /// What a head has, as it is now.
-fn from_head(head: &Head, select: &Select) -> Source {
+fn from_head(head: &Head, select: &Select, core: &Core) -> Source {
     let captured = head.capture(&select.matchers, (select.start_ms, select.end_ms)).into_iter();
-    Box::new(captured.map(|(labels, captured)| Series { labels, samples: captured.samples() }))
+    let hidden = core.hiding.in_head();
+    Box::new(captured.map(move |(labels, captured)| {
+        let mut samples = captured.samples();
+        hidden.gaps(&labels).cut(&mut samples);
+        Series { labels, samples }
+    }))
 }
 
 impl Iterator for View {

@@ -226,7 +226,12 @@ fn r4_probes() {
 }
 
 /// What we serve of Prometheus' own API, under Prometheus' names.
-const PROMETHEUS_API: [&str; 1] = ["/api/v1/write"];
+const PROMETHEUS_API: [&str; 4] = [
+    "/api/v1/write",
+    "/api/v1/admin/tsdb/snapshot",
+    "/api/v1/admin/tsdb/delete_series",
+    "/api/v1/admin/tsdb/clean_tombstones",
+];
 /// What we add to it: the only names.
 const ADDITIONS: [&str; 2] = ["/api/v1/admin/tsdb/flush", "/api/v1/admin/tsdb/compact"];
 

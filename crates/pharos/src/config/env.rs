@@ -33,6 +33,7 @@ pub(super) fn read(environment: &BTreeMap<String, String>) -> Result<Layer, Conf
         prometheus_port: variables.parsed("PROMETHEUS_PORT", str::parse)?,
         data_dir: variables.get("PHAROS_DATA_DIR").map(Into::into),
         retention: variables.duration("METRICS_RETENTION")?,
+        retention_size_bytes: variables.parsed("PHAROS_RETENTION_SIZE", model::parse_byte_size)?,
         // The host collector's own variable wins over the wider one.
         collect_interval: update_interval.or(collection_interval),
         keys: key

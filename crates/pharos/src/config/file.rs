@@ -23,6 +23,8 @@ struct File {
     insecure_open: Option<bool>,
     data_dir: Option<PathBuf>,
     retention: Option<HumanDuration>,
+    retention_size: Option<ByteSize>,
+    retention_rules: Vec<RetentionRule>,
     silent_after: Option<PositiveDuration>,
     root: Option<Root>,
     cors_origins: Option<Vec<Origin>>,
@@ -115,6 +117,46 @@ impl<'de> Deserialize<'de> for Origin {
     }
 }
 
+/// How long some series are kept.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetentionRule {
+    r#match: Selector,
+    keep: PositiveDuration,
+}
+
+/// Series as a person names them: `metric{label="value"}`.
+#[derive(Debug)]
+struct Selector(Vec<model::Matcher>);
+
+impl<'de> Deserialize<'de> for Selector {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        model::parse_selector(&text).map(Self).map_err(de::Error::custom)
+    }
+}
+
+/// A size as text (`"10GiB"`) or as a number of bytes.
+#[derive(Debug)]
+struct ByteSize(u64);
+
+impl<'de> Deserialize<'de> for ByteSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "a size such as \"500MB\", \"10GiB\" or a number of bytes")]
+        enum TextOrBytes {
+            Text(String),
+            Bytes(u64),
+        }
+        match TextOrBytes::deserialize(deserializer)? {
+            TextOrBytes::Text(text) => {
+                model::parse_byte_size(&text).map(Self).map_err(de::Error::custom)
+            }
+            TextOrBytes::Bytes(bytes) => Ok(Self(bytes)),
+        }
+    }
+}
+
 /// A duration as text (`"30s"`) or as a number of seconds.
 #[derive(Debug)]
 struct HumanDuration(Duration);
@@ -180,6 +222,8 @@ pub(super) fn parse(text: &str) -> Result<Layer, String> {
         insecure_open: file.insecure_open,
         data_dir: file.data_dir,
         retention: file.retention.map(|retention| retention.0),
+        retention_size_bytes: file.retention_size.map(|size| size.0),
+        retention_rules: file.retention_rules.into_iter().map(retention_rule).collect(),
         silent_after: file.silent_after.map(|after| after.0),
         collect: file.collect.enabled,
         collect_interval: file.collect.interval.map(|interval| interval.0),
@@ -242,6 +286,10 @@ fn star_out_strings(text: &str) -> String {
         _ => c,
     };
     text.chars().map(star).collect()
+}
+
+fn retention_rule(rule: RetentionRule) -> tsdb::RetentionRule {
+    tsdb::RetentionRule { matchers: rule.r#match.0, keep: rule.keep.0 }
 }
 
 fn key(entry: KeyEntry) -> web::Key {

@@ -20,6 +20,9 @@ pub(super) struct Layer {
     pub(super) data_dir: Option<PathBuf>,
     /// Zero keeps everything.
     pub(super) retention: Option<Duration>,
+    /// Zero sets no bound.
+    pub(super) retention_size_bytes: Option<u64>,
+    pub(super) retention_rules: Vec<tsdb::RetentionRule>,
     pub(super) silent_after: Option<Duration>,
     pub(super) collect: Option<bool>,
     pub(super) collect_interval: Option<Duration>,
@@ -40,6 +43,7 @@ impl Layer {
             insecure_open: flags.insecure_open.then_some(true),
             data_dir: flags.data_dir.clone(),
             retention: flags.retention,
+            retention_size_bytes: flags.retention_size,
             collect: flags.no_collect.then_some(false),
             log_level: flags.log_level,
             log_format: flags.log_format,
@@ -61,6 +65,9 @@ impl Layer {
             insecure_open: self.insecure_open.or(below.insecure_open),
             data_dir: self.data_dir.or(below.data_dir),
             retention: self.retention.or(below.retention),
+            retention_size_bytes: self.retention_size_bytes.or(below.retention_size_bytes),
+            // Only the file can name rules.
+            retention_rules: below.retention_rules,
             silent_after: self.silent_after.or(below.silent_after),
             collect: self.collect.or(below.collect),
             collect_interval: self.collect_interval.or(below.collect_interval),

@@ -65,6 +65,10 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// `None` keeps everything.
     pub(crate) retention: Option<Duration>,
+    /// `None` sets no bound.
+    pub(crate) retention_size_bytes: Option<u64>,
+    /// None keeps its series longer than `retention`.
+    pub(crate) retention_rules: Vec<tsdb::RetentionRule>,
     /// `None` reads no host.
     pub(crate) collect: Option<collect::Config>,
     /// A service that says nothing for so long becomes `unknown`.
@@ -127,12 +131,15 @@ impl Config {
             root: layer.root.unwrap_or(web::RootPage::Auto),
         };
         let retention = layer.retention.unwrap_or(RETENTION_DEFAULT);
+        refuse_longer_rules(&layer.retention_rules, retention)?;
         Ok(Self {
             service_name: layer.service_name.unwrap_or_else(|| "monitoring".to_owned()),
             listen,
             metrics_listen,
             data_dir: layer.data_dir.unwrap_or_else(|| "./data".into()),
             retention: (!retention.is_zero()).then_some(retention),
+            retention_size_bytes: layer.retention_size_bytes.filter(|bytes| *bytes > 0),
+            retention_rules: layer.retention_rules,
             collect: layer.collect.unwrap_or(true).then(|| collect::Config {
                 interval: layer.collect_interval.unwrap_or(collect::Config::default().interval),
                 roots: layer.roots,
@@ -156,6 +163,8 @@ impl Config {
             ("prometheus_port", self.metrics_listen != other.metrics_listen),
             ("data_dir", self.data_dir != other.data_dir),
             ("retention", self.retention != other.retention),
+            ("retention_size", self.retention_size_bytes != other.retention_size_bytes),
+            ("retention_rules", self.retention_rules != other.retention_rules),
             ("silent_after", self.silent_after != other.silent_after),
             ("collect", roots(self) != roots(other)),
             ("log.format", self.log_format != other.log_format),
@@ -186,6 +195,25 @@ fn metrics_address(layer: &Layer, listen: &[SocketAddr]) -> Option<SocketAddr> {
     let port = layer.prometheus_port?;
     let served = listen.iter().any(|address| address.port() == port);
     (!served).then(|| SocketAddr::new(listen[0].ip(), port))
+}
+
+/// A rule can only shorten: the samples it would keep longer are gone.
+fn refuse_longer_rules(
+    rules: &[tsdb::RetentionRule],
+    retention: Duration,
+) -> Result<(), ConfigError> {
+    let too_long = rules.iter().position(|rule| rule.keep > retention);
+    match too_long.filter(|_| !retention.is_zero()) {
+        None => Ok(()),
+        Some(at) => Err(ConfigError::Conflict(format!(
+            "retention rule {} keeps its series for {}, longer than the retention of {}: raise the \
+             retention, and shorten it for all others by a last rule such as match = \
+             '{{__name__!=\"\"}}'",
+            at + 1,
+            model::format_duration(rules[at].keep),
+            model::format_duration(retention),
+        ))),
+    }
 }
 
 fn refuse_open_listeners<'a>(

@@ -10,19 +10,23 @@ use super::cursor::{LabelReader, Lost, SeriesCursor};
 use super::reader::Block;
 use super::series_table::ChunkRef;
 use super::{BlockError, BlockWriter};
+use crate::hidden::{Gaps, Hidden};
 
 /// Adds to a block the samples of others within these times, both inclusive; returns what of them
 /// could not be read and is not in it.
 ///
-/// `sources` stand in the order of their epochs, the oldest first. Of two samples at one time a
+/// `sources` stand in the order of their epochs, the oldest first, each with what is hidden in it,
+/// which is left out. Of two samples at one time a
 /// value beats a stale marker, otherwise that of the later source wins.
-pub(crate) fn merge(
-    sources: &[Arc<Block>],
+pub(crate) fn merge_visible(
+    sources: &[(Arc<Block>, Hidden)],
     range: (i64, i64),
     into: &mut BlockWriter,
 ) -> Result<Lost, BlockError> {
-    let mut sources: Vec<Source> =
-        sources.iter().map(|block| Source::new(Arc::clone(block), range)).collect();
+    let mut sources: Vec<Source> = sources
+        .iter()
+        .map(|(block, hidden)| Source::new(Arc::clone(block), hidden, range))
+        .collect();
     let mut samples = Columns::default();
     while let Some(labels) = first_labels(&sources) {
         let mut here: Vec<&mut Source> =
@@ -49,6 +53,18 @@ pub(crate) fn merge(
         lost += source.cursor.lost();
         lost
     }))
+}
+
+/// The same where nothing is hidden.
+#[cfg(test)]
+pub(crate) fn merge(
+    sources: &[Arc<Block>],
+    range: (i64, i64),
+    into: &mut BlockWriter,
+) -> Result<Lost, BlockError> {
+    let whole: Vec<_> =
+        sources.iter().map(|block| (Arc::clone(block), Hidden::default())).collect();
+    merge_visible(&whole, range, into)
 }
 
 fn first_labels(sources: &[Source]) -> Option<Labels> {
@@ -89,6 +105,9 @@ struct Source {
     cursor: SeriesCursor,
     label_reader: LabelReader,
     chunk_reader: ChunkReader,
+    hidden: Hidden,
+    /// What of it concerns the series.
+    gaps: Gaps,
     series: Option<(Labels, std::vec::IntoIter<ChunkRef>)>,
     /// The samples of the chunk that is being merged.
     run: Columns,
@@ -97,11 +116,13 @@ struct Source {
 }
 
 impl Source {
-    fn new(block: Arc<Block>, range: (i64, i64)) -> Self {
+    fn new(block: Arc<Block>, hidden: &Hidden, range: (i64, i64)) -> Self {
         let mut source = Self {
             cursor: SeriesCursor::new(block, &[], range),
             label_reader: LabelReader::default(),
             chunk_reader: ChunkReader::default(),
+            hidden: hidden.clone(),
+            gaps: Gaps::default(),
             series: None,
             run: Columns::default(),
             at: 0,
@@ -125,6 +146,7 @@ impl Source {
             let block = Arc::clone(self.cursor.block());
             match self.label_reader.labels(&block, &series.tags) {
                 Ok(labels) => {
+                    self.gaps = self.hidden.gaps(&labels);
                     self.series = Some((labels, series.chunks.into_iter()));
                     self.next_chunk();
                     return;
@@ -150,6 +172,7 @@ impl Source {
         let block = Arc::clone(self.cursor.block());
         for chunk in chunks {
             let read = self.chunk_reader.read(&block, &chunk, self.cursor.range(), &mut self.run);
+            self.gaps.cut_columns(&mut self.run);
             match read {
                 Ok(()) if self.run.is_empty() => {}
                 Ok(()) => return,

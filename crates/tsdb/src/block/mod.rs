@@ -3,7 +3,7 @@
 //! A [`BlockWriter`] takes series in the order of their labels and writes their chunks as they
 //! come; the tables follow at the end, and nothing is visible under the block's name before all of
 //! it is durable. A [`Block`] reads through a bounded [`PageCache`]; every page has a checksum, and
-//! what lies on a damaged one is skipped and counted while the rest is read. [`merge`] makes one
+//! what lies on a damaged one is skipped and counted while the rest is read. [`merge_visible`] makes one
 //! block of several.
 //!
 //! The bytes are drawn in `docs/formats/block.md`.
@@ -25,6 +25,7 @@ mod series_table;
 mod spares;
 mod time_columns;
 mod verify;
+mod visible;
 mod writer;
 
 pub(crate) use cache::PageCache;
@@ -32,10 +33,13 @@ pub(crate) use columns::Columns;
 pub(crate) use cursor::Lost;
 pub(crate) use error::{BlockError, ReadError};
 pub(crate) use footer::{BlockInfo, BlockMeta, Section};
+#[cfg(test)]
 pub(crate) use merge::merge;
+pub(crate) use merge::merge_visible;
 pub(crate) use reader::Block;
 pub(crate) use select::BlockSeries;
 pub(crate) use verify::Damage;
+pub(crate) use visible::Search;
 pub(crate) use writer::{BlockWriter, block_path, is_block_name, is_unfinished_name};
 
 /// A block's number, unique within a data directory; it salts every checksum in the file.

@@ -1,5 +1,8 @@
 //! What an administrator may ask the store to do now.
 
+pub(crate) mod delete;
+pub(crate) mod snapshot;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -45,7 +48,7 @@ pub(crate) async fn compact(State(shared): State<Shared>) -> Result<Json<Done>, 
 /// Works on a thread that may take its time.
 async fn maintain<T: Send + 'static>(
     shared: &Shared,
-    work: fn(&dyn Maintenance) -> Result<T, MaintenanceError>,
+    work: impl FnOnce(&dyn Maintenance) -> Result<T, MaintenanceError> + Send + 'static,
 ) -> Result<T, ApiError> {
     let store = Arc::clone(&shared.maintenance);
     let task = tokio::task::spawn_blocking(move || work(store.as_ref()));

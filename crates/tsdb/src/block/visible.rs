@@ -1,0 +1,120 @@
+//! Visible: questions to a block of which something is hidden.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use model::{Labels, Matcher};
+use storage::Select;
+
+use super::ReadError;
+use super::chunk::ChunkReader;
+use super::columns::Columns;
+use super::cursor::{LabelReader, Lost, SeriesCursor};
+use super::reader::Block;
+use super::series_table::ChunkRef;
+use crate::hidden::{Gaps, Hidden};
+
+/// What a search in a block has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Search {
+    /// There is one.
+    Found,
+    /// There is none.
+    Absent,
+    /// There is none where the block can be read.
+    Unreadable,
+}
+
+impl Search {
+    fn of(is_found: bool, lost: Lost) -> Self {
+        match (is_found, lost.is_nothing()) {
+            (true, _) => Self::Found,
+            (false, true) => Self::Absent,
+            (false, false) => Self::Unreadable,
+        }
+    }
+}
+
+impl Block {
+    /// The values of a label over all series that match and of which a sample at or after a moment
+    /// is not hidden, each once; what was skipped is added up.
+    pub(crate) fn visible_values(
+        self: &Arc<Self>,
+        name: &str,
+        select: &Select,
+        hidden: &Hidden,
+        lost: &mut Lost,
+    ) -> BTreeSet<String> {
+        let range = (select.start_ms, select.end_ms);
+        let mut cursor = SeriesCursor::new(Arc::clone(self), &select.matchers, range);
+        let (mut labels_of, mut chunks) = (LabelReader::default(), ChunkReader::default());
+        let mut values = BTreeSet::new();
+        while let Some(series) = cursor.next_series() {
+            let Ok(labels) = labels_of.labels(self, &series.tags) else {
+                cursor.lose_series();
+                continue;
+            };
+            let Some(value) = labels.get(name).filter(|value| !values.contains(*value)) else {
+                continue;
+            };
+            let gaps = hidden.gaps(&labels);
+            let shows = |chunk: &ChunkRef| {
+                self.shows(chunk, range, &gaps, &mut chunks).unwrap_or_else(|_| {
+                    cursor.lose_chunk();
+                    false
+                })
+            };
+            if series.chunks.iter().any(shows) {
+                values.insert(value.to_owned());
+            }
+        }
+        *lost += cursor.lost();
+        values
+    }
+
+    /// Whether a sample of a chunk that overlaps the range lies in it and is not hidden. Only a
+    /// chunk that is hidden in part has to be unpacked.
+    fn shows(
+        &self,
+        chunk: &ChunkRef,
+        range: (i64, i64),
+        gaps: &Gaps,
+        chunks: &mut ChunkReader,
+    ) -> Result<bool, ReadError> {
+        let (min_ms, max_ms) = (chunk.times.min_ms, chunk.times.max_ms);
+        let is_seen = |t_ms: i64| t_ms >= range.0 && t_ms <= range.1 && !gaps.hide(t_ms);
+        if is_seen(max_ms) || is_seen(min_ms) {
+            return Ok(true);
+        }
+        if gaps.cover(min_ms, max_ms) {
+            return Ok(false);
+        }
+        let mut columns = Columns::default();
+        chunks.read(self, chunk, range, &mut columns)?;
+        Ok(columns.times.iter().any(|t_ms| !gaps.hide(*t_ms)))
+    }
+
+    /// Whether a sample is within a selection.
+    pub(crate) fn has_sample(self: &Arc<Self>, select: &Select) -> Search {
+        let mut series = self.select(select);
+        let is_found = series.next_columns(&mut Columns::default()).is_some();
+        Search::of(is_found, series.lost())
+    }
+
+    /// Whether labels of a series that matches are as asked for.
+    pub(crate) fn has_series(
+        self: &Arc<Self>,
+        matchers: &[Matcher],
+        is_wanted: impl Fn(&Labels) -> bool,
+    ) -> bool {
+        let all = (i64::MIN, i64::MAX);
+        let mut cursor = SeriesCursor::new(Arc::clone(self), matchers, all);
+        let mut reader = LabelReader::default();
+        while let Some(series) = cursor.next_series() {
+            if reader.labels(self, &series.tags).is_ok_and(|labels| is_wanted(&labels)) {
+                return true;
+            }
+        }
+        false
+    }
+}

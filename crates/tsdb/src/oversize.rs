@@ -1,0 +1,59 @@
+//! Oversize: what retention drops beside what is too old: the oldest blocks when the disk holds
+//! too much, and in old blocks the series that a rule keeps for a shorter time.
+
+use std::sync::Arc;
+
+use crate::CompactError;
+use crate::block::Block;
+use crate::db::{Core, Upkeep};
+use crate::wal::segment_path;
+
+impl Core {
+    /// Takes the oldest blocks out until the rest and the log are as large as they may be. The
+    /// newest block stays.
+    pub(crate) fn take_oversize(&self, blocks: &mut Vec<Arc<Block>>) -> Vec<Arc<Block>> {
+        let Some(max) = self.config.retention_size_bytes else { return Vec::new() };
+        let mut taken = Vec::new();
+        let sizes = blocks.iter().map(|block| block.info().file_bytes);
+        let mut n_bytes = self.log_bytes() + sizes.sum::<u64>();
+        while n_bytes > max && blocks.len() > 1 {
+            let ages = blocks.iter().enumerate().map(|(at, block)| (block.info().max_ms, at));
+            let (_, oldest) = ages.min().expect("there are two at least");
+            let block = blocks.remove(oldest);
+            n_bytes -= block.info().file_bytes;
+            taken.push(block);
+        }
+        taken
+    }
+
+    /// What the log takes on disk. A segment that cannot be measured counts nothing.
+    fn log_bytes(&self) -> u64 {
+        let disk = self.env.disk.as_ref();
+        let segments = self.dir.segments(disk).unwrap_or_default();
+        let size = |id| disk.len(&segment_path(&self.dir.wal(), id)).unwrap_or(0);
+        segments.into_iter().map(size).sum()
+    }
+
+    /// Rewrites one block that is older than a rule keeps its series and still has some of them,
+    /// if there is one. Each block comes to it once per rule at most.
+    pub(crate) fn apply_rules(&self, upkeep: &mut Upkeep) -> Result<(), CompactError> {
+        let blocks = self.blocks.read().clone();
+        let due = blocks.iter().find(|block| self.has_outdated_series(block)).cloned();
+        drop(blocks);
+        let Some(block) = due else { return Ok(()) };
+        self.rewrite(upkeep, vec![block])?;
+        self.prune_tombstones(upkeep);
+        Ok(())
+    }
+
+    /// Whether a block has a series of which a rule keeps nothing that is in the block.
+    fn has_outdated_series(&self, block: &Arc<Block>) -> bool {
+        let max_ms = block.info().max_ms;
+        let hidden = self.hiding.in_block(&block.info());
+        let floors = self.hiding.floors();
+        let mut outdated = floors.iter().filter(|rule| rule.floor_ms > max_ms);
+        outdated.any(|rule| {
+            block.has_series(&rule.matchers, |labels| hidden.gaps(labels).floor_ms > max_ms)
+        })
+    }
+}
