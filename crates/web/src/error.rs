@@ -125,6 +125,8 @@ impl From<AppendError> for ApiError {
                     .retry_after(retry_after.as_secs().max(1))
             }
             AppendError::Unavailable { .. } => unavailable(error.to_string()),
+            // To send it again would not help.
+            AppendError::Refused { .. } => Self::new(StatusCode::BAD_REQUEST, error.to_string()),
         }
     }
 }
