@@ -10,6 +10,8 @@ pub struct Config {
     pub dir: PathBuf,
     /// How long samples are kept; `None` keeps everything.
     pub retention: Option<Duration>,
+    /// How many series may be stored.
+    pub series: storage::SeriesLimits,
     /// A log segment that has reached this size is followed by a new one.
     pub segment_bytes_max: u64,
     /// Appends are refused as overloaded while this much log is not yet durable.
@@ -56,6 +58,7 @@ impl Config {
         Self {
             dir: dir.into(),
             retention: None,
+            series: storage::SeriesLimits::default(),
             segment_bytes_max: 64 << 20,
             pending_bytes_max: 16 << 20,
             head_bytes_max: 512 << 20,

@@ -33,6 +33,9 @@ pub(super) fn read(environment: &BTreeMap<String, String>) -> Result<Layer, Conf
         prometheus_port: variables.parsed("PROMETHEUS_PORT", str::parse)?,
         data_dir: variables.get("PHAROS_DATA_DIR").map(Into::into),
         retention: variables.duration("METRICS_RETENTION")?,
+        series_max: variables.parsed("PHAROS_SERIES_MAX", str::parse)?,
+        metric_series_max: variables.parsed("PHAROS_METRIC_SERIES_MAX", str::parse)?,
+        source_series_max: variables.parsed("PHAROS_SOURCE_SERIES_MAX", str::parse)?,
         // The host collector's own variable wins over the wider one.
         collect_interval: update_interval.or(collection_interval),
         keys: key

@@ -23,6 +23,7 @@ struct File {
     insecure_open: Option<bool>,
     data_dir: Option<PathBuf>,
     retention: Option<HumanDuration>,
+    limits: Limits,
     silent_after: Option<PositiveDuration>,
     root: Option<Root>,
     cors_origins: Option<Vec<Origin>>,
@@ -40,6 +41,14 @@ struct Collect {
     sys: Option<PathBuf>,
     root: Option<PathBuf>,
     nvml: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Limits {
+    series: Option<u64>,
+    series_per_metric: Option<u64>,
+    series_per_source: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -180,6 +189,9 @@ pub(super) fn parse(text: &str) -> Result<Layer, String> {
         insecure_open: file.insecure_open,
         data_dir: file.data_dir,
         retention: file.retention.map(|retention| retention.0),
+        series_max: file.limits.series,
+        metric_series_max: file.limits.series_per_metric,
+        source_series_max: file.limits.series_per_source,
         silent_after: file.silent_after.map(|after| after.0),
         collect: file.collect.enabled,
         collect_interval: file.collect.interval.map(|interval| interval.0),

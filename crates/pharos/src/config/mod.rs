@@ -65,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// `None` keeps everything.
     pub(crate) retention: Option<Duration>,
+    /// How many series may be stored.
+    pub(crate) series: storage::SeriesLimits,
     /// `None` reads no host.
     pub(crate) collect: Option<collect::Config>,
     /// A service that says nothing for so long becomes `unknown`.
@@ -133,6 +135,11 @@ impl Config {
             metrics_listen,
             data_dir: layer.data_dir.unwrap_or_else(|| "./data".into()),
             retention: (!retention.is_zero()).then_some(retention),
+            series: storage::SeriesLimits {
+                total: layer.series_max.filter(|max| *max > 0),
+                per_metric: layer.metric_series_max.filter(|max| *max > 0),
+                per_source: layer.source_series_max.filter(|max| *max > 0),
+            },
             collect: layer.collect.unwrap_or(true).then(|| collect::Config {
                 interval: layer.collect_interval.unwrap_or(collect::Config::default().interval),
                 roots: layer.roots,
@@ -156,6 +163,7 @@ impl Config {
             ("prometheus_port", self.metrics_listen != other.metrics_listen),
             ("data_dir", self.data_dir != other.data_dir),
             ("retention", self.retention != other.retention),
+            ("limits", self.series != other.series),
             ("silent_after", self.silent_after != other.silent_after),
             ("collect", roots(self) != roots(other)),
             ("log.format", self.log_format != other.log_format),
