@@ -98,3 +98,6 @@ impl From<BlockError> for ApiError {
         Self::new(status, error.to_string())
     }
 }
+
+#[cfg(test)]
+mod speed;

@@ -147,7 +147,8 @@ impl Reader {
             rest = &rest[n_bytes..];
         }
         let n_samples = self.samples.len();
-        if !rest.is_empty() || n_samples == n_before || n_samples > SAMPLES_MAX {
+        let is_too_much = n_samples + self.histograms.len() > SAMPLES_MAX;
+        if !rest.is_empty() || n_samples == n_before || is_too_much {
             self.samples.truncate(n_before);
             return false;
         }

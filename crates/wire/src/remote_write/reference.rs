@@ -49,7 +49,6 @@ impl<'a> Decoder<'a> {
     }
 
     /// The next series, or why it is left out; `None` at the end.
-    #[expect(clippy::should_implement_trait, reason = "what it lends ends with the next call")]
     pub(super) fn next(&mut self) -> Option<Result<Series<'_, 'a>, SeriesError>> {
         let span = self.next_series()?;
         let index = self.next_index;

@@ -145,9 +145,14 @@ fn nothing_is_a_message() {
 
 #[test]
 fn values_keep_their_bits_and_times_their_sign() {
-    let bits = [STALE_MARKER_BITS, 0x7ff8_0000_0000_0001, 1 << 63, 1, f64::MAX.to_bits()];
-    let times = [0, 1, 127, 128, -1, i64::MIN, i64::MAX, 1_760_000_000_000, 1 << 55, 1 << 62];
-    let all = bits.iter().flat_map(|bits| times.map(|t| Sample::new(t, f64::from_bits(*bits))));
+    let bits = [STALE_MARKER_BITS, 0x7ff8_0000_0000_0001, 1 << 63, 0, 1, f64::MAX.to_bits()];
+    // The bounds of six bytes among them, which most times have.
+    let six = [(1 << 35) - 1, 1 << 35, 1_760_000_000_000, (1 << 42) - 1, 1 << 42];
+    let others = [0, 1, 127, 128, -1, i64::MIN, i64::MAX, 1 << 55, 1 << 62];
+    let times = [&six[..], &others].concat();
+    let all = bits
+        .iter()
+        .flat_map(|bits| times.iter().map(|t_ms| Sample::new(*t_ms, f64::from_bits(*bits))));
     let all: Vec<Sample> = all.collect();
     let message = one(&series(&[("a", "b")], &all));
     agree_with_the_reference(&message);
@@ -292,7 +297,8 @@ fn texts_of_every_length_and_language_are_read() {
         for letter in ["x", "é", "中", "🦀"] {
             let text = letter.repeat(n_bytes / letter.len() + 1);
             let given = [("__name__", "n"), ("a", text.as_str()), ("b", "after")];
-            let message = one(&series(&given, &[Sample::new(1, 1.0)]));
+            let message = one(&series(&given, &[Sample::new(1_760_000_000_000, 1.0)]));
+            agree_with_the_reference(&message);
             let mut reader = Reader::default();
             let request = reader.read(&message).unwrap();
             let mut labels = Vec::new();
@@ -407,6 +413,17 @@ fn samples_of_a_message_are_bounded() {
     let usual = series(&[("a", "b")], &[Sample::new(1_760_000_000_000, 0.0)]);
     let usual = |n: usize| [label_field(), usual[label_field().len()..].repeat(n)].concat();
     check_bound(&message([usual(SAMPLES_MAX - 1), usual(2), usual(1), usual(1)]));
+}
+
+#[test]
+fn histograms_count_as_samples_do() {
+    let full = [label_field(), [0x22, 0].repeat(SAMPLES_MAX)].concat();
+    let usual = series(&[("a", "b")], &[Sample::new(1_760_000_000_000, 0.0)]);
+    let message = message([full, usual, with_sample(&[("a", "b")])]);
+    let mut reader = Reader::default();
+    let request = reader.read(&message).unwrap();
+    assert_eq!(request.n_series(), 0);
+    assert_eq!(request.faults().iter().map(|fault| fault.index).collect::<Vec<_>>(), [1, 2]);
 }
 
 /// Series 0 and 2 fill the message, so that 1 and 3 are too much.

@@ -17,7 +17,7 @@ const KEPT_BYTES_MAX: usize = 1 << 20;
 
 static FREE: Semaphore = Semaphore::const_new(DESKS);
 /// The desks that were used last are on top: they are the ones a processor still has at hand.
-static CLEARED: Mutex<Vec<Box<Parts>>> = Mutex::new(Vec::new());
+static CLEARED: Mutex<Vec<Parts>> = Mutex::new(Vec::new());
 
 #[derive(Default)]
 struct Parts {
@@ -27,8 +27,7 @@ struct Parts {
 
 /// A desk in use. Dropping it gives it back.
 pub(super) struct Desk {
-    /// Always there until it is given back.
-    parts: Option<Box<Parts>>,
+    parts: Parts,
     _permit: SemaphorePermit<'static>,
 }
 
@@ -37,22 +36,20 @@ impl Desk {
     pub(super) async fn free() -> Self {
         let permit = FREE.acquire().await.expect("the desks are never closed");
         let parts = CLEARED.lock().pop().unwrap_or_default();
-        Self { parts: Some(parts), _permit: permit }
+        Self { parts, _permit: permit }
     }
 
     pub(super) fn parts(&mut self) -> (&mut Opener, &mut Reader) {
-        let parts = self.parts.as_mut().expect("a desk in use has its parts");
-        (&mut parts.opener, &mut parts.reader)
+        (&mut self.parts.opener, &mut self.parts.reader)
     }
 }
 
 impl Drop for Desk {
     fn drop(&mut self) {
-        let Some(mut parts) = self.parts.take() else { return };
-        parts.opener.shrink_to(KEPT_BYTES_MAX);
-        parts.reader.shrink_to(KEPT_BYTES_MAX);
+        self.parts.opener.shrink_to(KEPT_BYTES_MAX);
+        self.parts.reader.shrink_to(KEPT_BYTES_MAX);
         // Before the permit goes, so that there are never more desks than permits.
-        CLEARED.lock().push(parts);
+        CLEARED.lock().push(std::mem::take(&mut self.parts));
     }
 }
 
