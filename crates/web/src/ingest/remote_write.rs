@@ -27,8 +27,10 @@ use store::Stored;
 /// The most bytes of a body, and of the message in it. Prometheus takes as many.
 const BYTES_MAX: usize = 32 << 20;
 
-/// Messages above this many bytes are read and appended on a thread that may take its time.
-const INLINE_BYTES_MAX: usize = 32 << 10;
+/// Messages above this many bytes are read and appended on a thread that may take its time. To go
+/// there and back takes 9 µs and wakes a second processor, a tenth of what a usual request of 2000
+/// samples, about 400 KiB, takes in all.
+const INLINE_BYTES_MAX: usize = 512 << 10;
 
 /// Who sends, where no key says it.
 const SOURCE_DEFAULT: &str = "remote_write";
