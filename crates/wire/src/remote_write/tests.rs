@@ -349,6 +349,17 @@ fn broken_fields_within_a_series_are_told_with_their_place() {
     );
 }
 
+#[test]
+fn a_broken_label_among_samples_is_told_with_its_place_in_the_message() {
+    let apart = [&label_field()[..], &sample_field(), b"\x0a\x02\x08\x01", &sample_field()];
+    check(
+        &message([sample_field(), apart.concat()]),
+        &expect![[r#"
+            | 1@1
+            series 1: no protobuf of a TimeSeries: byte 40: field 1 has another type than remote write gives it"#]],
+    );
+}
+
 fn sample_field() -> Vec<u8> {
     written(|out| bytes(out, 2, &sample(Sample::new(1, 1.0))))
 }
@@ -557,10 +568,11 @@ fn nothing_of_a_message_is_left_to_the_next() {
 #[test]
 fn blocks_are_opened_one_after_the_other_in_the_same_memory() {
     let mut opener = Opener::default();
-    for text in ["a long text comes first", "a short one", "", "and another long one at the end"] {
+    for text in ["a long text", "short", "", "and another text", "and another text,", "an end"] {
         assert_eq!(opener.open(&compress(text.as_bytes()), MIB).unwrap(), text.as_bytes());
-        opener.shrink_to(text.len() / 12);
     }
+    opener.shrink_to(3);
+    assert_eq!(opener.open(&compress(b"again"), MIB).unwrap(), b"again");
     let bomb = compress(&[0; 1000]);
     assert!(opener.open(&bomb, 999).is_err());
 }

@@ -88,3 +88,67 @@ fn time_ms(eight: u64) -> Option<i64> {
 fn two_bytes(low: u8, high: u8) -> usize {
     usize::from(low & 0x7f) | usize::from(high) << 7
 }
+
+/// What is not recognised is read all the same, so these tests alone see that it is.
+#[cfg(test)]
+mod tests {
+    use model::Sample;
+
+    use super::super::encoder;
+
+    #[test]
+    fn labels_of_usual_length_are_usual() {
+        for n_bytes in [0, 1, 119, 120, 121, 122, 123, 124, 125, 126, 127, 128, 300, 16_000] {
+            let value = "x".repeat(n_bytes);
+            let labels = encoder::series(&[("a", &value), ("b", "after")], &[]);
+            let cut = labels.len() - 1;
+            let series = [&labels[..], b"\x12\x00"].concat();
+            assert_eq!(super::label_bytes(&series), labels.len(), "{n_bytes}");
+            assert_eq!(super::label_bytes(&series[..cut]), labels.len(), "more than there is");
+        }
+        let endless = [0x0a, 0xff, 0xff, 0xff, 0x01];
+        assert_eq!(super::label_bytes(&endless), 0);
+        assert_eq!(super::label_bytes(&endless[..2]), 0);
+        assert_eq!(super::label_bytes(b"\x0a"), 0);
+    }
+
+    #[test]
+    fn series_of_usual_length_are_usual() {
+        for n_bytes in [0, 1, 127, 128, 16_383] {
+            let message = [b"head".to_vec(), encoder::message([vec![0; n_bytes]])].concat();
+            let start = message.len() - n_bytes;
+            assert_eq!(super::series(&message, 4), Some((start, message.len())), "{n_bytes}");
+            let cut = &message[..message.len() - 1];
+            assert_eq!(super::series(cut, 4), None, "cut off after {n_bytes}");
+        }
+        assert_eq!(super::series(&encoder::message([vec![0; 16_384]]), 0), None);
+        assert_eq!(super::series(b"\x12\x00", 0), None);
+    }
+
+    #[test]
+    fn samples_of_today_are_usual_zero_or_not() {
+        let encoded = |sample: Sample| encoder::series(&[], &[sample]);
+        for t_ms in [1 << 35, 1_760_000_000_000, (1 << 42) - 1] {
+            let given = Sample::new(t_ms, -2.5);
+            let (read, n_bytes) = super::sample(&encoded(given)).unwrap();
+            assert!(read.same_bits(&given) && n_bytes == 18, "{read:?}");
+            let mut time = Vec::new();
+            encoder::number(&mut time, 2, t_ms.cast_unsigned());
+            let mut zero = Vec::new();
+            encoder::bytes(&mut zero, 2, &time);
+            let (read, n_bytes) = super::sample(&zero).unwrap();
+            assert!(read.same_bits(&Sample::new(t_ms, 0.0)) && n_bytes == 9, "{read:?}");
+        }
+        for t_ms in [-1, 0, (1 << 35) - 1, 1 << 42] {
+            assert!(super::sample(&encoded(Sample::new(t_ms, 1.0))).is_none(), "{t_ms}");
+        }
+        // A time that ends before its sample does.
+        let mut early = encoded(Sample::new(1 << 35, 1.0));
+        early[14] &= 0x7f;
+        assert!(super::sample(&early).is_none());
+        // And one that does not end with it.
+        let mut late = encoded(Sample::new(1 << 35, 1.0));
+        late[17] |= 0x80;
+        assert!(super::sample(&late).is_none());
+    }
+}
