@@ -3,32 +3,36 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wire::remote_write::{Decoder, LABELS_MAX, SAMPLES_MAX, decompress};
+use wire::remote_write::{LABELS_MAX, Opener, Reader, SAMPLES_MAX};
 
 const BYTES_MAX: usize = 1 << 20;
 
 fuzz_target!(|bytes: &[u8]| {
     check(bytes);
-    if let Ok(message) = decompress(bytes, BYTES_MAX) {
+    if let Ok(message) = Opener::default().open(bytes, BYTES_MAX) {
         assert!(message.len() <= BYTES_MAX);
-        check(&message);
+        check(message);
     }
 });
 
 fn check(message: &[u8]) {
-    let Ok(mut decoder) = Decoder::new(message) else { return };
-    let mut n_series = 0;
-    while let Some(next) = decoder.next() {
-        if let Ok(series) = next {
-            assert_eq!(series.index, n_series);
-            assert!(series.labels.len() <= LABELS_MAX);
-            assert!(series.labels.windows(2).all(|pair| pair[0].0 < pair[1].0));
-            assert!(
-                series.labels.iter().all(|(name, value)| !name.is_empty() && !value.is_empty())
-            );
+    let mut reader = Reader::default();
+    let Ok(request) = reader.read(message) else { return };
+    let mut n_samples = 0;
+    for series in 0..request.n_series() {
+        assert!(series == 0 || request.index(series - 1) < request.index(series));
+        n_samples += request.samples(series).len();
+        let mut labels = Vec::new();
+        if request.labels(series, &mut labels).is_ok() {
+            assert!(!request.spelling(series).is_empty() || labels.is_empty());
+            assert!(labels.len() <= LABELS_MAX);
+            assert!(labels.windows(2).all(|pair| pair[0].0 < pair[1].0));
+            assert!(labels.iter().all(|(name, value)| !name.is_empty() && !value.is_empty()));
         }
-        n_series += 1;
     }
-    assert_eq!(n_series, decoder.n_series());
-    assert!(decoder.counts().samples <= SAMPLES_MAX as u64);
+    assert_eq!(request.counts().samples, n_samples as u64);
+    assert!(n_samples <= SAMPLES_MAX);
+    for (_, _, histograms) in request.histograms() {
+        assert!(histograms.count() > 0);
+    }
 }

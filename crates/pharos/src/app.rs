@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use collect::Snapshot;
 use model::{Family, Labels, Sample};
 use stdx::Env;
-use storage::{AliasQuerier, Ingest, Limits, Row};
+use storage::{AliasQuerier, Ingest, Limits, Rejected, Row};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use web::{HealthCheck, HealthReport, HealthStatus, Listener, Server, Surface};
@@ -24,6 +24,8 @@ use crate::own_metrics::{ReloadMeter, Sources};
 
 /// The job label of what this process stores about its host and itself.
 const OWN_JOB: &str = "pharos";
+/// The source of it, for the bound on series per source.
+const OWN_SOURCE: &str = "host";
 
 /// What a person reads while retention does not believe the clock.
 const CLOCK_DOUBTED: &str = "this machine's clock is ahead of all samples by more than the \
@@ -234,6 +236,7 @@ async fn bind(config: &Config) -> anyhow::Result<Vec<Listener>> {
 fn open_samples(config: &Config, env: &Env) -> anyhow::Result<Arc<tsdb::Db>> {
     let mut settings = tsdb::Config::new(&config.data_dir);
     settings.retention = config.retention;
+    settings.series = config.series;
     settings.retention_size_bytes = config.retention_size_bytes;
     settings.retention_rules.clone_from(&config.retention_rules);
     let samples = tsdb::Db::open(settings, env)
@@ -265,13 +268,21 @@ fn start_collecting(
     let Some(settings) = config.collect.clone() else { return Ok(None) };
     let labels =
         Labels::new([("job", OWN_JOB), ("instance", host_name)]).expect("two names that differ");
+    let ingest = ingest.with_source(OWN_SOURCE);
     let store = move |snapshot: &Snapshot| {
         let own = own.now();
         let families = snapshot.families.iter().chain(&own);
         let rows = families.flat_map(|family| rows(family, &labels, snapshot.taken_ms)).collect();
-        // Own samples never wait for the disk: the commit is dropped.
-        if let Err(error) = ingest.append(rows) {
-            tracing::warn!(%error, "this host's readings were not stored");
+        // Own samples never wait for the disk: the commit is dropped. A bound on series must not
+        // cost those that are there.
+        match ingest.append_good(rows) {
+            Ok((_, rejected)) => {
+                if let Some(Rejected { cause, .. }) = rejected.first() {
+                    let n_readings = rejected.len();
+                    tracing::warn!(%cause, n_readings, "some readings were not stored");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "this host's readings were not stored"),
         }
     };
     let host = collect::spawn(&settings, env, store).context("cannot start reading this host")?;

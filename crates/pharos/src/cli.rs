@@ -100,6 +100,21 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "SIZE", value_parser = model::parse_byte_size)]
     pub(crate) retention_size: Option<u64>,
 
+    /// Take no new series once this many are stored; 0 sets no bound. Default 0.
+    /// [env: PHAROS_SERIES_MAX]
+    #[arg(long, value_name = "N")]
+    pub(crate) series_max: Option<u64>,
+
+    /// Take no new series of a metric that has this many; 0 sets no bound. Default 0.
+    /// [env: PHAROS_METRIC_SERIES_MAX]
+    #[arg(long, value_name = "N")]
+    pub(crate) metric_series_max: Option<u64>,
+
+    /// Take no new series from a source that began this many: a key, or a way in such as
+    /// "remote_write"; 0 sets no bound. Default 0. [env: PHAROS_SOURCE_SERIES_MAX]
+    #[arg(long, value_name = "N")]
+    pub(crate) source_series_max: Option<u64>,
+
     /// Do not read this host, and store no series of our own.
     #[arg(long)]
     pub(crate) no_collect: bool,

@@ -30,19 +30,19 @@ pub enum AppendError {
         /// When to come back.
         retry_after: Duration,
     },
-    /// One row breaks a bound of the engine's.
+    /// The engine cannot write, for instance on a full disk.
+    #[error("not accepting writes: {reason}")]
+    Unavailable {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// One row breaks a bound that only the engine knows.
     #[error("item {index}: {cause}")]
     Refused {
         /// Which row, from 0.
         index: usize,
         /// Which bound.
         cause: LimitError,
-    },
-    /// The engine cannot write, for instance on a full disk.
-    #[error("not accepting writes: {reason}")]
-    Unavailable {
-        /// What is wrong with it.
-        reason: String,
     },
 }
 
@@ -123,11 +123,14 @@ pub trait Appender: Send + Sync {
     /// call wins.
     ///
     /// # Errors
-    /// When nothing can be taken now.
+    /// When nothing can be taken now, or one row breaks a bound of the engine.
     fn append(&self, rows: Vec<Row>) -> Result<Commit, AppendError>;
 
     /// Appends the series of a batch, all but those that break a bound. They are visible to
     /// queries when the call returns.
+    ///
+    /// An engine with bounds of its own must do this itself: here a row that breaks one would refuse
+    /// the whole batch.
     ///
     /// # Errors
     /// When nothing can be taken now; then nothing of the batch is stored.

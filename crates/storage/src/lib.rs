@@ -1,8 +1,9 @@
 //! The seam between writers and readers. Everything that makes samples or records sees only these
 //! traits; everything that keeps them implements them; only the binary knows which engine is which.
 //!
-//! A sample's way through this crate: a sender hands [`Row`]s to [`Ingest`] (the one ingest path:
-//! limits, then append), which passes them to an [`Appender`]; readers ask a [`Querier`].
+//! A sample's way through this crate: a sender hands [`Row`]s or a [`Batch`] to [`Ingest`] (the one
+//! ingest path: limits, then append), which passes them to an [`Appender`]; readers ask a
+//! [`Querier`].
 //! Small durable records (services, pipelines, alerts) go through [`Records`].
 
 mod alias;
@@ -20,7 +21,7 @@ pub use alias::{AliasQuerier, PUSHED_METRIC};
 pub use append::{AppendError, Appender, Commit, CommitError, CommitSender, Row};
 pub use batch::{Batch, BatchAppended, Rejected, Speller};
 pub use ingest::{Ingest, IngestError, IngestMeter};
-pub use limits::{LimitError, Limits, PUSH_AHEAD_MAX_MS};
+pub use limits::{LimitError, Limits, PUSH_AHEAD_MAX_MS, SeriesLimits, Times};
 pub use maintenance::{Maintenance, MaintenanceError};
 pub use query::{Querier, Select, SelectError, Series, SeriesSet};
 pub use records::{

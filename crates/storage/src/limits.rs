@@ -1,6 +1,9 @@
-//! Limits: how large a series' identity may be and how far its clock may be off.
+//! Limits: how large a series' identity may be, how far its clock may be off, and how many series
+//! there may be.
 
-use model::{Labels, METRIC_NAME};
+use std::ops::RangeInclusive;
+
+use model::METRIC_NAME;
 
 use crate::Row;
 
@@ -29,6 +32,50 @@ impl Default for Limits {
             label_value_bytes_max: 4096,
             age_ms_max: None,
         }
+    }
+}
+
+/// Bounds on how many series an engine keeps. The engine enforces them, as it alone knows which
+/// series are new; `None` is no bound.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SeriesLimits {
+    /// Series of the whole store.
+    pub total: Option<u64>,
+    /// Series of one metric name.
+    pub per_metric: Option<u64>,
+    /// Series that one source began: a key, or a way in.
+    pub per_source: Option<u64>,
+}
+
+/// The moments of which samples are taken, at one time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    now_ms: i64,
+    earliest_ms: i64,
+    latest_ms: i64,
+}
+
+impl Times {
+    /// Whether samples of all these moments are taken, Unix milliseconds.
+    pub fn contain(&self, times_ms: &RangeInclusive<i64>) -> bool {
+        self.earliest_ms <= *times_ms.start() && *times_ms.end() <= self.latest_ms
+    }
+
+    /// Checks the time of one sample, Unix milliseconds.
+    ///
+    /// # Errors
+    /// [`LimitError::TooFarAhead`] or [`LimitError::TooOld`].
+    #[inline]
+    pub fn check(&self, t_ms: i64) -> Result<(), LimitError> {
+        if t_ms > self.latest_ms {
+            return Err(LimitError::TooFarAhead { ahead_ms: t_ms.saturating_sub(self.now_ms) });
+        }
+        if t_ms < self.earliest_ms {
+            let age_ms = self.now_ms.saturating_sub(t_ms);
+            let max_ms = self.now_ms.saturating_sub(self.earliest_ms);
+            return Err(LimitError::TooOld { age_ms, max_ms });
+        }
+        Ok(())
     }
 }
 
@@ -99,6 +146,28 @@ pub enum LimitError {
         /// The retention.
         max_ms: i64,
     },
+    /// A new series where the store has no room for one.
+    #[error("a new series, but the store has all of the {max} series it may have")]
+    SeriesTotal {
+        /// The bound.
+        max: u64,
+    },
+    /// A new series of a metric that has no room for one.
+    #[error("a new series, but metric {metric:?} has all of the {max} series it may have")]
+    SeriesOfMetric {
+        /// The metric name.
+        metric: String,
+        /// The bound.
+        max: u64,
+    },
+    /// A new series from a source that may send no further one.
+    #[error("a new series, but source {source_name:?} has all of the {max} series it may have")]
+    SeriesOfSource {
+        /// The source: the name of a key, or of a way in.
+        source_name: String,
+        /// The bound.
+        max: u64,
+    },
 }
 
 impl LimitError {
@@ -115,11 +184,14 @@ impl LimitError {
             Self::Exemplar => "exemplar",
             Self::TooFarAhead { .. } => "too_far_ahead",
             Self::TooOld { .. } => "too_old",
+            Self::SeriesTotal { .. } => "series_limit",
+            Self::SeriesOfMetric { .. } => "metric_series_limit",
+            Self::SeriesOfSource { .. } => "source_series_limit",
         }
     }
 
     /// Every word that [`LimitError::reason`] can give.
-    pub const REASONS: [&'static str; 10] = [
+    pub const REASONS: [&'static str; 13] = [
         "no_metric_name",
         "label_count",
         "label_name_length",
@@ -130,6 +202,9 @@ impl LimitError {
         "exemplar",
         "too_far_ahead",
         "too_old",
+        "series_limit",
+        "metric_series_limit",
+        "source_series_limit",
     ];
 }
 
@@ -139,40 +214,54 @@ impl Limits {
     /// # Errors
     /// The first bound it breaks.
     pub fn check(&self, row: &Row, now_ms: i64) -> Result<(), LimitError> {
-        self.check_labels(&row.labels)?;
-        let ahead_ms = row.sample.t_ms.saturating_sub(now_ms);
-        if ahead_ms > PUSH_AHEAD_MAX_MS {
-            return Err(LimitError::TooFarAhead { ahead_ms });
-        }
-        match self.age_ms_max {
-            Some(max_ms) if ahead_ms.saturating_neg() > max_ms => {
-                Err(LimitError::TooOld { age_ms: ahead_ms.saturating_neg(), max_ms })
-            }
-            _ => Ok(()),
-        }
+        let pairs = row.labels.iter().map(|label| (label.name.as_str(), label.value.as_str()));
+        self.check_each(pairs)?;
+        self.times(now_ms).check(row.sample.t_ms)
     }
 
-    fn check_labels(&self, labels: &Labels) -> Result<(), LimitError> {
-        if labels.get(METRIC_NAME).is_none() {
+    /// The moments of which samples are taken at `now_ms`, Unix milliseconds.
+    pub fn times(&self, now_ms: i64) -> Times {
+        let earliest_ms = self.age_ms_max.map_or(i64::MIN, |max_ms| now_ms.saturating_sub(max_ms));
+        Times { now_ms, earliest_ms, latest_ms: now_ms.saturating_add(PUSH_AHEAD_MAX_MS) }
+    }
+
+    /// Checks the labels of one series: names and values.
+    ///
+    /// # Errors
+    /// The first bound they break.
+    pub fn check_pairs(&self, pairs: &[(&str, &str)]) -> Result<(), LimitError> {
+        self.check_each(pairs.iter().copied())
+    }
+
+    fn check_each<'a>(
+        &self,
+        pairs: impl ExactSizeIterator<Item = (&'a str, &'a str)> + Clone,
+    ) -> Result<(), LimitError> {
+        if !pairs.clone().any(|(name, _)| name == METRIC_NAME) {
             return Err(LimitError::NoMetricName);
         }
-        if labels.len() > self.labels_max {
-            return Err(LimitError::LabelCount { given: labels.len(), max: self.labels_max });
+        if pairs.len() > self.labels_max {
+            return Err(LimitError::LabelCount { given: pairs.len(), max: self.labels_max });
         }
-        for label in labels {
-            let (given, max) = (label.name.len(), self.label_name_bytes_max);
-            if given > max {
-                let name = label.name.chars().take(32).collect();
-                return Err(LimitError::LabelNameLength { name, given, max });
-            }
-            let (given, max) = (label.value.len(), self.label_value_bytes_max);
-            if given > max {
-                return Err(LimitError::LabelValueLength { name: label.name.clone(), given, max });
-            }
-            if label.name.contains('\0') || label.value.contains('\0') {
-                return Err(LimitError::Nul { name: label.name.replace('\0', "\\0") });
-            }
+        pairs.into_iter().try_for_each(|(name, value)| self.check_label(name, value))
+    }
+
+    fn check_label(&self, name: &str, value: &str) -> Result<(), LimitError> {
+        let (given, max) = (name.len(), self.label_name_bytes_max);
+        if given > max {
+            let name = name.chars().take(32).collect();
+            return Err(LimitError::LabelNameLength { name, given, max });
+        }
+        let (given, max) = (value.len(), self.label_value_bytes_max);
+        if given > max {
+            return Err(LimitError::LabelValueLength { name: name.to_owned(), given, max });
+        }
+        if name.contains('\0') || value.contains('\0') {
+            return Err(LimitError::Nul { name: name.replace('\0', "\\0") });
         }
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,53 +1,51 @@
-//! Rows as a batch: single samples with labels of their own, for senders whose samples do not lie
-//! together in a request.
-
-use model::{Labels, Sample};
+//! Rows as a batch, for engines that take series by their spelling.
 
 use crate::{Batch, LimitError, Row, Speller};
+use model::Sample;
 
-/// Stands behind each name and each value; it occurs in no UTF-8 text.
-const SEPARATOR: u8 = 0xFF;
+/// Follows each name and each value in a spelling: no byte of a text in UTF-8.
+const END: u8 = 0xff;
 
-/// Each row as a series of one sample.
-#[derive(Debug, Default)]
-pub struct RowsBatch {
-    labels: Vec<Labels>,
-    samples: Vec<Sample>,
-    /// All spellings, one behind the other, and where each one ends.
+/// Each row a series of its own with one sample, spelled by its labels.
+#[derive(Debug)]
+pub struct RowsBatch<'a> {
+    source: &'a str,
+    rows: &'a [Row],
+    /// All spellings, one behind the other.
     spellings: Vec<u8>,
+    /// Where the spelling of each row ends.
     ends: Vec<usize>,
 }
 
-impl RowsBatch {
-    /// The rows in their order.
-    pub fn new(rows: Vec<Row>) -> Self {
-        let mut batch = Self::default();
-        for Row { labels, sample } in rows {
-            for label in &labels {
-                batch.spellings.extend_from_slice(label.name.as_bytes());
-                batch.spellings.push(SEPARATOR);
-                batch.spellings.extend_from_slice(label.value.as_bytes());
-                batch.spellings.push(SEPARATOR);
+impl<'a> RowsBatch<'a> {
+    /// A batch of rows from a source, see [`Batch::source`].
+    pub fn new(source: &'a str, rows: &'a [Row]) -> Self {
+        let mut spellings = Vec::new();
+        let mut ends = Vec::with_capacity(rows.len());
+        for row in rows {
+            for label in &row.labels {
+                for text in [&label.name, &label.value] {
+                    spellings.extend_from_slice(text.as_bytes());
+                    spellings.push(END);
+                }
             }
-            batch.ends.push(batch.spellings.len());
-            batch.labels.push(labels);
-            batch.samples.push(sample);
+            ends.push(spellings.len());
         }
-        batch
+        Self { source, rows, spellings, ends }
     }
 }
 
-impl Batch for RowsBatch {
+impl Batch for RowsBatch<'_> {
     fn speller(&self) -> Speller {
         Speller::Labels
     }
 
     fn source(&self) -> &str {
-        "rows"
+        self.source
     }
 
     fn n_series(&self) -> usize {
-        self.labels.len()
+        self.rows.len()
     }
 
     fn spelling(&self, series: usize) -> &[u8] {
@@ -56,7 +54,7 @@ impl Batch for RowsBatch {
     }
 
     fn samples(&self, series: usize) -> &[Sample] {
-        std::slice::from_ref(&self.samples[series])
+        std::slice::from_ref(&self.rows[series].sample)
     }
 
     fn labels<'b>(
@@ -64,8 +62,8 @@ impl Batch for RowsBatch {
         series: usize,
         labels: &mut Vec<(&'b str, &'b str)>,
     ) -> Result<(), LimitError> {
-        let pairs = self.labels[series].iter();
-        labels.extend(pairs.map(|label| (label.name.as_str(), label.value.as_str())));
+        let all = self.rows[series].labels.iter();
+        labels.extend(all.map(|label| (label.name.as_str(), label.value.as_str())));
         Ok(())
     }
 }
@@ -75,28 +73,46 @@ mod tests {
     use model::{Labels, Sample};
 
     use super::RowsBatch;
-    use crate::{Batch as _, Row};
+    use crate::{Batch as _, Row, Speller};
+
+    fn row(pairs: &[(&str, &str)], t_ms: i64) -> Row {
+        let labels = Labels::new(pairs.iter().copied()).unwrap();
+        Row { labels, sample: Sample::new(t_ms, 1.0) }
+    }
 
     #[test]
-    fn different_labels_are_spelled_differently() {
-        let row = |pairs: &[(&str, &str)]| Row {
-            labels: Labels::new(pairs.iter().copied()).unwrap(),
-            sample: Sample::new(1, 1.0),
-        };
-        let batch = RowsBatch::new(vec![
-            row(&[("a", "bc")]),
-            row(&[("ab", "c")]),
-            row(&[("a", "b"), ("c", "d")]),
-            row(&[]),
-            row(&[("a", "bc")]),
-        ]);
-        let spellings: Vec<&[u8]> = (0..5).map(|series| batch.spelling(series)).collect();
-        assert_eq!(spellings[0], spellings[4]);
-        for (at, one) in spellings[..4].iter().enumerate() {
-            assert!(spellings[at + 1..4].iter().all(|other| other != one));
+    fn rows_are_series_of_one_sample_spelled_by_their_labels() {
+        let rows =
+            [row(&[("__name__", "a"), ("é", "x")], 1), row(&[], 2), row(&[("__name__", "a")], 3)];
+        let batch = RowsBatch::new("push", &rows);
+        assert_eq!(
+            (batch.speller(), batch.source(), batch.n_series()),
+            (Speller::Labels, "push", 3)
+        );
+        let spellings: [&[u8]; 3] =
+            [b"__name__\xffa\xff\xc3\xa9\xffx\xff", b"", b"__name__\xffa\xff"];
+        for (series, spelling) in spellings.into_iter().enumerate() {
+            assert_eq!(batch.spelling(series), spelling);
+            assert_eq!(batch.samples(series).len(), 1);
+            assert!(batch.samples(series)[0].same_bits(&rows[series].sample));
+            let mut labels = Vec::new();
+            batch.labels(series, &mut labels).unwrap();
+            assert_eq!(Labels::new(labels).unwrap(), rows[series].labels);
         }
-        let mut pairs = Vec::new();
-        batch.labels(2, &mut pairs).unwrap();
-        assert_eq!(pairs, [("a", "b"), ("c", "d")]);
+    }
+
+    /// Texts that run into each other are told apart by where they end.
+    #[test]
+    fn different_labels_are_spelled_differently() {
+        let rows = [
+            row(&[("a", "bc")], 1),
+            row(&[("ab", "c")], 1),
+            row(&[("a", "b"), ("c", "d")], 1),
+            row(&[("a", "b\0"), ("c", "d")], 1),
+        ];
+        let batch = RowsBatch::new("push", &rows);
+        for (a, b) in [(0, 1), (0, 2), (1, 2), (2, 3)] {
+            assert_ne!(batch.spelling(a), batch.spelling(b));
+        }
     }
 }

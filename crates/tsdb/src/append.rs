@@ -9,13 +9,14 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use model::Sample;
+use model::{METRIC_NAME, Sample};
 use storage::{
     AppendError, Appender, Batch, BatchAppended, Commit, LimitError, Rejected, Row, RowsBatch,
+    SeriesLimits,
 };
 
 use crate::db::{Core, Db, Health};
-use crate::head::{Fingerprint, Identities, NO_SLOT};
+use crate::head::{Fingerprint, Identities, NO_SLOT, Sources};
 use crate::wal::{
     Before, FRAME_PAYLOAD_BYTES_MAX, FrameKind, Pending, SeriesRef, definition_bytes,
     encode_definition, encode_sample,
@@ -25,6 +26,8 @@ use crate::wal::{
 const FRAME_SAMPLES_MAX: usize = 16_384;
 /// A frame of definitions is ended when it has this size.
 const FRAME_DEFINITION_BYTES: usize = 256 << 10;
+/// The source of rows that name none.
+const ROWS_SOURCE: &str = "rows";
 /// When to come back after the log was too far behind, or the head too large.
 const RETRY_LOG_AFTER: Duration = Duration::from_secs(1);
 const RETRY_HEAD_AFTER: Duration = Duration::from_secs(60);
@@ -46,7 +49,7 @@ struct Encoded {
 
 impl Appender for Db {
     fn append(&self, rows: Vec<Row>) -> Result<Commit, AppendError> {
-        let batch = RowsBatch::new(rows);
+        let batch = RowsBatch::new(ROWS_SOURCE, &rows);
         self.core.append(&batch, true).map(|appended| appended.commit)
     }
 
@@ -147,14 +150,15 @@ impl Core {
         let mut pairs = Vec::new();
         for (index, spelling) in unknown {
             pairs.clear();
-            let checked = batch.labels(*index, &mut pairs).and_then(|()| check_definition(&pairs));
-            match checked {
-                Ok(()) => {
-                    let found = identities.find_or_add(&pairs);
-                    resolved.slots[*index] = found.slot;
+            let slot = batch
+                .labels(*index, &mut pairs)
+                .and_then(|()| self.find_or_make(&mut identities, &pairs, batch.source()));
+            match slot {
+                Ok(slot) => {
+                    resolved.slots[*index] = slot;
                     // The batch may have it twice.
-                    if spellings.find(*spelling, found.slot).is_none() {
-                        spellings.add(*spelling, found.slot);
+                    if spellings.find(*spelling, slot).is_none() {
+                        spellings.add(*spelling, slot);
                     }
                 }
                 Err(cause) => resolved.rejected.push(Rejected { index: *index, cause }),
@@ -162,6 +166,29 @@ impl Core {
         }
         drop((identities, spellings));
         self.measure_head();
+    }
+
+    /// The slot of a series; one that is not there is made unless there are too many.
+    fn find_or_make(
+        &self,
+        identities: &mut Identities,
+        pairs: &[(&str, &str)],
+        source: &str,
+    ) -> Result<u32, LimitError> {
+        let limits = &self.config.series;
+        if *limits == SeriesLimits::default() {
+            check_definition(pairs)?;
+            return Ok(identities.find_or_add(pairs).slot);
+        }
+        if let Some(slot) = identities.find(pairs) {
+            return Ok(slot);
+        }
+        check_definition(pairs)?;
+        let mut sources = self.head.sources().lock();
+        check_room(limits, identities, &sources, pairs, source)?;
+        let slot = identities.find_or_add(pairs).slot;
+        sources.add(source, slot);
+        Ok(slot)
     }
 
     /// Logs the samples and puts them into the head.
@@ -228,6 +255,33 @@ impl Core {
 fn put_definition(payload: &mut Vec<u8>, identities: &Identities, reference: SeriesRef, slot: u32) {
     let pairs: Vec<(&str, &str)> = identities.pairs(slot).collect();
     encode_definition(payload, reference, pairs.into_iter());
+}
+
+/// Refuses a new series where there are too many already.
+fn check_room(
+    limits: &SeriesLimits,
+    identities: &Identities,
+    sources: &Sources,
+    pairs: &[(&str, &str)],
+    source: &str,
+) -> Result<(), LimitError> {
+    if let Some(max) = limits.total
+        && identities.n_series() as u64 >= max
+    {
+        return Err(LimitError::SeriesTotal { max });
+    }
+    let metric = pairs.iter().find(|(name, _)| *name == METRIC_NAME).map_or("", |(_, name)| name);
+    if let Some(max) = limits.per_metric
+        && identities.n_series_with(METRIC_NAME, metric) as u64 >= max
+    {
+        return Err(LimitError::SeriesOfMetric { metric: metric.to_owned(), max });
+    }
+    match limits.per_source {
+        Some(max) if sources.n_series(source) >= max => {
+            Err(LimitError::SeriesOfSource { source_name: source.to_owned(), max })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses labels that no frame could hold. Ingest's limits are far below.

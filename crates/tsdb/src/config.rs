@@ -24,6 +24,8 @@ pub struct Config {
     /// How long nothing is dropped on the word of a clock that is ahead of all data by more than
     /// the retention.
     pub doubt_clock_for: Duration,
+    /// How many series may be stored.
+    pub series: storage::SeriesLimits,
     /// A log segment that has reached this size is followed by a new one.
     pub segment_bytes_max: u64,
     /// Appends are refused as overloaded while this much log is not yet durable.
@@ -110,6 +112,7 @@ impl Config {
             retention_size_bytes: None,
             retention_rules: Vec::new(),
             doubt_clock_for: Duration::from_secs(6 * 3600),
+            series: storage::SeriesLimits::default(),
             segment_bytes_max: 64 << 20,
             pending_bytes_max: 16 << 20,
             head_bytes_max: 512 << 20,

@@ -12,6 +12,7 @@ mod epoch;
 mod identities;
 mod pages;
 mod shard;
+mod sources;
 mod spellings;
 
 use std::collections::BTreeSet;
@@ -25,6 +26,7 @@ pub(crate) use epoch::{Epoch, merge};
 pub(crate) use identities::Identities;
 pub(crate) use shard::Captured;
 use shard::{LINE_BYTES, LINES_PER_PART, Shard};
+pub(crate) use sources::Sources;
 pub(crate) use spellings::{Fingerprint, NO_SLOT, Spellings};
 
 /// Appends hold one shard at a time, so a reader waits for none for long.
@@ -36,6 +38,7 @@ const N_SHARDS: usize = 16;
 pub(crate) struct Head {
     identities: RwLock<Identities>,
     spellings: RwLock<Spellings>,
+    sources: Mutex<Sources>,
     shards: Vec<Mutex<Shard>>,
 }
 
@@ -69,6 +72,7 @@ impl Head {
         Self {
             identities: RwLock::default(),
             spellings: RwLock::new(Spellings::new(key)),
+            sources: Mutex::default(),
             shards: (0..N_SHARDS).map(|_| Mutex::new(Shard::new(epoch))).collect(),
         }
     }
@@ -81,6 +85,11 @@ impl Head {
     /// How senders name the series.
     pub(crate) fn spellings(&self) -> &RwLock<Spellings> {
         &self.spellings
+    }
+
+    /// Who began the series.
+    pub(crate) fn sources(&self) -> &Mutex<Sources> {
+        &self.sources
     }
 
     /// Takes samples, in this order, each with its slot.
@@ -163,6 +172,7 @@ impl Head {
             self.shards[nth].lock().reset(at);
         }
         identities.remove(&idle);
+        self.sources.lock().remove(&idle);
         self.spellings.write().remove(&idle);
     }
 

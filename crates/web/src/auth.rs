@@ -3,6 +3,8 @@
 //! Access is decided in one table, [`required`]; a route that is not in it needs `admin`. Without
 //! any key configured the server is open, which the binary allows on loopback addresses only.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -45,7 +47,7 @@ impl Scope {
 /// A key: kept as the digest of its secret, so that no dump of memory or configuration shows it.
 #[derive(Debug, Clone)]
 pub struct Key {
-    name: String,
+    name: Arc<str>,
     digest: [u8; 32],
     scopes: Vec<Scope>,
 }
@@ -57,13 +59,17 @@ impl Key {
     /// When the secret is empty: the configuration refuses that.
     pub fn new(name: String, secret: &str, scopes: Vec<Scope>) -> Self {
         assert!(!secret.is_empty(), "an empty key would let everyone in");
-        Self { name, digest: Sha256::digest(secret).into(), scopes }
+        Self { name: name.into(), digest: Sha256::digest(secret).into(), scopes }
     }
 
     fn permits(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin)
     }
 }
+
+/// The name of the key that a request came with, for the handlers; absent on an open server.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyName(pub(crate) Arc<str>);
 
 /// What a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +111,7 @@ pub(crate) fn required(method: &Method, path: &str, query: Option<&str>) -> Acce
 /// Lets a request through, or answers 401 (no valid key) or 403 (a key without the scope).
 pub(crate) async fn check_key(
     State(shared): State<Shared>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let settings = shared.settings.load();
@@ -120,7 +126,11 @@ pub(crate) async fn check_key(
             shared.meter.denied.inc();
             unauthorized().into_response()
         }
-        Some(key) if key.permits(scope) => next.run(request).await,
+        Some(key) if key.permits(scope) => {
+            let name = KeyName(Arc::clone(&key.name));
+            request.extensions_mut().insert(name);
+            next.run(request).await
+        }
         Some(key) => {
             shared.meter.denied.inc();
             let detail = format!("key {:?} does not have the scope {:?}", key.name, scope.as_str());

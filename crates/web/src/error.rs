@@ -126,6 +126,7 @@ impl From<AppendError> for ApiError {
             }
             AppendError::Refused { .. } => Self::new(StatusCode::BAD_REQUEST, error.to_string()),
             AppendError::Unavailable { .. } => unavailable(error.to_string()),
+            // To send it again would not help.
         }
     }
 }

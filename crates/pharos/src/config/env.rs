@@ -34,6 +34,9 @@ pub(super) fn read(environment: &BTreeMap<String, String>) -> Result<Layer, Conf
         data_dir: variables.get("PHAROS_DATA_DIR").map(Into::into),
         retention: variables.duration("METRICS_RETENTION")?,
         retention_size_bytes: variables.parsed("PHAROS_RETENTION_SIZE", model::parse_byte_size)?,
+        series_max: variables.parsed("PHAROS_SERIES_MAX", str::parse)?,
+        metric_series_max: variables.parsed("PHAROS_METRIC_SERIES_MAX", str::parse)?,
+        source_series_max: variables.parsed("PHAROS_SOURCE_SERIES_MAX", str::parse)?,
         // The host collector's own variable wins over the wider one.
         collect_interval: update_interval.or(collection_interval),
         keys: key

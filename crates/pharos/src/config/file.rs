@@ -25,6 +25,7 @@ struct File {
     retention: Option<HumanDuration>,
     retention_size: Option<ByteSize>,
     retention_rules: Vec<RetentionRule>,
+    limits: Limits,
     silent_after: Option<PositiveDuration>,
     root: Option<Root>,
     cors_origins: Option<Vec<Origin>>,
@@ -42,6 +43,14 @@ struct Collect {
     sys: Option<PathBuf>,
     root: Option<PathBuf>,
     nvml: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Limits {
+    series: Option<u64>,
+    series_per_metric: Option<u64>,
+    series_per_source: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -224,6 +233,9 @@ pub(super) fn parse(text: &str) -> Result<Layer, String> {
         retention: file.retention.map(|retention| retention.0),
         retention_size_bytes: file.retention_size.map(|size| size.0),
         retention_rules: file.retention_rules.into_iter().map(retention_rule).collect(),
+        series_max: file.limits.series,
+        metric_series_max: file.limits.series_per_metric,
+        source_series_max: file.limits.series_per_source,
         silent_after: file.silent_after.map(|after| after.0),
         collect: file.collect.enabled,
         collect_interval: file.collect.interval.map(|interval| interval.0),

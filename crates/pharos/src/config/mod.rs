@@ -69,6 +69,8 @@ pub(crate) struct Config {
     pub(crate) retention_size_bytes: Option<u64>,
     /// None keeps its series longer than `retention`.
     pub(crate) retention_rules: Vec<tsdb::RetentionRule>,
+    /// How many series may be stored.
+    pub(crate) series: storage::SeriesLimits,
     /// `None` reads no host.
     pub(crate) collect: Option<collect::Config>,
     /// A service that says nothing for so long becomes `unknown`.
@@ -140,6 +142,11 @@ impl Config {
             retention: (!retention.is_zero()).then_some(retention),
             retention_size_bytes: layer.retention_size_bytes.filter(|bytes| *bytes > 0),
             retention_rules: layer.retention_rules,
+            series: storage::SeriesLimits {
+                total: layer.series_max.filter(|max| *max > 0),
+                per_metric: layer.metric_series_max.filter(|max| *max > 0),
+                per_source: layer.source_series_max.filter(|max| *max > 0),
+            },
             collect: layer.collect.unwrap_or(true).then(|| collect::Config {
                 interval: layer.collect_interval.unwrap_or(collect::Config::default().interval),
                 roots: layer.roots,
@@ -165,6 +172,7 @@ impl Config {
             ("retention", self.retention != other.retention),
             ("retention_size", self.retention_size_bytes != other.retention_size_bytes),
             ("retention_rules", self.retention_rules != other.retention_rules),
+            ("limits", self.series != other.series),
             ("silent_after", self.silent_after != other.silent_after),
             ("collect", roots(self) != roots(other)),
             ("log.format", self.log_format != other.log_format),

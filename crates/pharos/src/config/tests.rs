@@ -85,6 +85,32 @@ fn the_compat_profile_adds_its_ports_once() {
 }
 
 #[test]
+fn series_are_bounded_by_the_first_layer_that_says_so() {
+    assert_eq!(of_file("").unwrap().series, storage::SeriesLimits::default());
+    let text = "[limits]\nseries = 30\nseries_per_metric = 20\nseries_per_source = 10";
+    let bounds = |flags: &ServeArgs, variables: &[(&str, &str)]| {
+        let storage::SeriesLimits { total, per_metric, per_source } =
+            config(flags, variables, text).unwrap().series;
+        [total, per_metric, per_source]
+    };
+    let flags = ServeArgs::default();
+    assert_eq!(bounds(&flags, &[]), [Some(30), Some(20), Some(10)]);
+    let variables = [
+        ("PHAROS_SERIES_MAX", "3"),
+        ("PHAROS_METRIC_SERIES_MAX", "2"),
+        ("PHAROS_SOURCE_SERIES_MAX", "1"),
+    ];
+    assert_eq!(bounds(&flags, &variables), [Some(3), Some(2), Some(1)]);
+    let flags = ServeArgs {
+        series_max: Some(300),
+        metric_series_max: Some(0),
+        source_series_max: Some(100),
+        ..flags
+    };
+    assert_eq!(bounds(&flags, &variables), [Some(300), None, Some(100)], "0 is no bound");
+}
+
+#[test]
 fn retention_zero_keeps_everything() {
     assert_eq!(of_file("retention = 0").unwrap().retention, None);
 }

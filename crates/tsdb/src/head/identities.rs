@@ -110,6 +110,14 @@ impl Identities {
         values
     }
 
+    pub(crate) fn find(&self, pairs: &[(&str, &str)]) -> Option<u32> {
+        self.by_labels.get(&Labels::new(pairs.iter().copied()).ok()?).copied()
+    }
+
+    pub(crate) fn n_series_with(&self, name: &str, value: &str) -> usize {
+        self.postings.get(name).and_then(|values| values.get(value)).map_or(0, Vec::len)
+    }
+
     pub(crate) fn n_series(&self) -> usize {
         self.by_labels.len()
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody as _};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::StatusCode;
 use futures_util::StreamExt as _;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -34,11 +34,15 @@ impl Room {
     }
 }
 
+/// What a body of several frames is given at once if it says that it has as much. What it says
+/// beyond is believed when it arrives.
+const CLAIM_BYTES_MAX: usize = 256 << 10;
+
 /// A body and the room it takes.
 #[derive(Debug)]
 pub(super) struct HeldBody {
-    pub(super) bytes: Vec<u8>,
-    room: Room,
+    pub(super) bytes: Bytes,
+    _room: Room,
 }
 
 impl HeldBody {
@@ -55,19 +59,32 @@ impl HeldBody {
     }
 
     async fn read_frames(body: Body, bytes_max: usize) -> Result<Self, ApiError> {
-        let mut held = Self { bytes: Vec::new(), room: Room::reserve(0)? };
+        let claimed = usize::try_from(body.size_hint().lower()).unwrap_or(bytes_max);
+        let mut room = Room::reserve(0)?;
+        // A body that comes in one frame is used where it lies.
+        let mut only = Bytes::new();
+        let mut joined = Vec::new();
         let mut frames = body.into_data_stream();
         while let Some(frame) = frames.next().await {
             let frame = frame.map_err(|error| {
                 ApiError::new(StatusCode::BAD_REQUEST, format!("cannot read the body: {error}"))
             })?;
-            if held.bytes.len() + frame.len() > bytes_max {
+            if only.len() + joined.len() + frame.len() > bytes_max {
                 return Err(too_large(bytes_max));
             }
-            held.room.0.merge(Room::reserve(frame.len())?.0);
-            held.bytes.extend_from_slice(&frame);
+            room.0.merge(Room::reserve(frame.len())?.0);
+            if only.is_empty() && joined.is_empty() {
+                only = frame;
+                continue;
+            }
+            if joined.is_empty() {
+                joined.reserve(claimed.min(CLAIM_BYTES_MAX));
+                joined.extend_from_slice(&std::mem::take(&mut only));
+            }
+            joined.extend_from_slice(&frame);
         }
-        Ok(held)
+        let bytes = if joined.is_empty() { only } else { joined.into() };
+        Ok(Self { bytes, _room: room })
     }
 }
 
@@ -94,6 +111,19 @@ mod tests {
     fn endless(frames: usize) -> Body {
         let frame = || Ok::<_, std::io::Error>(Bytes::from_static(&[0; 1000]));
         Body::from_stream(stream::iter(std::iter::repeat_with(frame).take(frames)))
+    }
+
+    #[tokio::test]
+    async fn frames_are_put_together_and_one_frame_stays_where_it_is() {
+        let read = async |frames: &[&'static [u8]]| {
+            let frames = frames.iter().map(|frame| Ok::<_, std::io::Error>(Bytes::from(*frame)));
+            let frames: Vec<_> = frames.collect();
+            HeldBody::read(Body::from_stream(stream::iter(frames)), 100).await.unwrap().bytes
+        };
+        assert_eq!(read(&[]).await, b""[..]);
+        assert_eq!(read(&[b"a", b"", b"bc", b"d"]).await, b"abcd"[..]);
+        let alone = b"alone";
+        assert_eq!(read(&[b"", alone]).await.as_ptr(), alone.as_ptr());
     }
 
     /// One test, because the room is the process'.

@@ -5,25 +5,35 @@
 //! the same again. So what can never be stored must not be answered with 5xx, and what may be lost
 //! must not be answered with 2xx: 204 comes after the disk has it.
 
+mod desk;
 mod headers;
 mod store;
 
+use std::sync::Arc;
+
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use storage::Ingest;
-use wire::remote_write::{BlockError, decompress, decompressed_len};
+use wire::remote_write::{BlockError, decompressed_len};
 
 use super::memory::{HeldBody, Room};
+use crate::auth::KeyName;
 use crate::error::{ApiError, ErrorBody};
 use crate::state::Shared;
+use desk::Desk;
 use store::Stored;
 
 /// The most bytes of a body, and of the message in it. Prometheus takes as many.
 const BYTES_MAX: usize = 32 << 20;
 
-/// Messages above this many bytes are read and appended on a thread that may take its time.
-const INLINE_BYTES_MAX: usize = 32 << 10;
+/// Messages above this many bytes are read and appended on a thread that may take its time. To go
+/// there and back takes 9 µs and wakes a second processor, a tenth of what a usual request of 2000
+/// samples, about 400 KiB, takes in all.
+const INLINE_BYTES_MAX: usize = 512 << 10;
+
+/// Who sends, where no key says it.
+const SOURCE_DEFAULT: &str = "remote_write";
 
 /// Stores samples sent by remote write 1.0: a snappy block around a protobuf `WriteRequest`.
 ///
@@ -41,6 +51,7 @@ const INLINE_BYTES_MAX: usize = 32 << 10;
 )]
 pub(crate) async fn write(
     State(shared): State<Shared>,
+    key: Option<Extension<KeyName>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, ApiError> {
@@ -48,23 +59,34 @@ pub(crate) async fn write(
     let block = HeldBody::read(body, BYTES_MAX).await?;
     let n_bytes = decompressed_len(&block.bytes, BYTES_MAX)?;
     let room = Room::reserve(n_bytes)?;
+    let source = key.map_or_else(|| SOURCE_DEFAULT.into(), |Extension(KeyName(name))| name);
+    let sent = Sent { ingest: shared.ingest.clone(), source, block, _room: room };
+    let desk = Desk::free().await;
     let stored = if n_bytes <= INLINE_BYTES_MAX {
-        open_and_store(&shared.ingest, &block.bytes)?
+        sent.store(desk)?
     } else {
-        let ingest = shared.ingest.clone();
         // The thread goes on when the sender leaves, so it takes what it needs along.
-        let task = tokio::task::spawn_blocking(move || {
-            let _room = room;
-            open_and_store(&ingest, &block.bytes)
-        });
+        let task = tokio::task::spawn_blocking(move || sent.store(desk));
         task.await.map_err(|_| ApiError::internal("storing the samples failed"))??
     };
     stored.durable().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn open_and_store(ingest: &Ingest, block: &[u8]) -> Result<Stored, ApiError> {
-    store::store(ingest, &decompress(block, BYTES_MAX)?)
+/// A message that has arrived.
+struct Sent {
+    ingest: Ingest,
+    source: Arc<str>,
+    block: HeldBody,
+    _room: Room,
+}
+
+impl Sent {
+    fn store(self, mut desk: Desk) -> Result<Stored, ApiError> {
+        let (opener, reader) = desk.parts();
+        let message = opener.open(&self.block.bytes, BYTES_MAX)?;
+        store::store(&self.ingest, &self.source, reader.read(message)?)
+    }
 }
 
 impl From<BlockError> for ApiError {
@@ -78,3 +100,6 @@ impl From<BlockError> for ApiError {
         Self::new(status, error.to_string())
     }
 }
+
+#[cfg(test)]
+mod speed;

@@ -55,18 +55,38 @@ pub fn decompressed_len(block: &[u8], bytes_max: usize) -> Result<usize, BlockEr
     Ok(claimed)
 }
 
-/// The bytes that a block holds, at most `bytes_max`. Nothing is reserved for a claim that cannot
-/// be true.
-///
-/// # Errors
-/// See [`BlockError`].
-pub fn decompress(block: &[u8], bytes_max: usize) -> Result<Vec<u8>, BlockError> {
-    let mut message = vec![0; decompressed_len(block, bytes_max)?];
-    let n_bytes = snap::raw::Decoder::new()
-        .decompress(block, &mut message)
-        .map_err(|error| corrupt(&error))?;
-    message.truncate(n_bytes);
-    Ok(message)
+/// Opens blocks, one after the other in the same memory: that of a fresh buffer would cost more than
+/// to fill it.
+#[derive(Debug, Default)]
+pub struct Opener {
+    /// As long as the longest message so far; what is behind the last message is of older ones.
+    buffer: Vec<u8>,
+}
+
+impl Opener {
+    /// The bytes that a block holds, at most `bytes_max`. Nothing is reserved for a claim that
+    /// cannot be true.
+    ///
+    /// # Errors
+    /// See [`BlockError`].
+    pub fn open(&mut self, block: &[u8], bytes_max: usize) -> Result<&[u8], BlockError> {
+        let n_bytes = decompressed_len(block, bytes_max)?;
+        if self.buffer.len() < n_bytes {
+            // Not `resize`, which would copy the old bytes when it moves.
+            self.buffer = vec![0; n_bytes];
+        }
+        let n_bytes = snap::raw::Decoder::new()
+            .decompress(block, &mut self.buffer)
+            .map_err(|error| corrupt(&error))?;
+        Ok(&self.buffer[..n_bytes])
+    }
+
+    /// Gives back the memory if it has more than `bytes_max`.
+    pub fn shrink_to(&mut self, bytes_max: usize) {
+        if self.buffer.capacity() > bytes_max {
+            self.buffer = Vec::new();
+        }
+    }
 }
 
 fn corrupt(error: &snap::Error) -> BlockError {

@@ -54,6 +54,9 @@ pub enum FieldErrorKind {
     /// Groups in groups in groups.
     #[error("groups are nested deeper than {GROUP_DEPTH_MAX}")]
     Depth,
+    /// A message that is longer than can be noted.
+    #[error("the message has 4 GiB or more")]
+    TooLong,
     /// A known field with another type.
     #[error("field {0} has another type than remote write gives it")]
     Type(u32),

@@ -1,27 +1,52 @@
 //! Remote write 1.0: what Prometheus and its kin push, a snappy block around a protobuf message.
 //!
-//! [`decompress`] opens the block after a look at what it claims to be; [`Decoder`] then goes
-//! through the message series by series, without a copy of any text. A message whose outline is
-//! broken is refused whole, before its first series; a fault inside one series concerns that
-//! series alone, so that the rest can be kept.
+//! An [`Opener`] opens the block after a look at what it claims to be; a [`Reader`] then goes once
+//! through the message and notes where the labels of each series lie and what its samples are. No
+//! text is copied, and labels are read for those alone who ask. A message whose outline is broken
+//! is refused whole; a fault inside one series concerns that series alone, so that the rest can be
+//! kept.
 //!
-//! Native histograms, exemplars and metadata are recognised and counted, not read.
+//! Native histograms are handed out as bytes; exemplars and metadata are counted, not read.
 //!
 //! Source: <https://prometheus.io/docs/specs/prw/remote_write_spec/> and, for the numbers of the
 //! fields, `prompb/{remote,types}.proto` of Prometheus.
 
 mod block;
-mod decoder;
+mod faults;
 mod fields;
+mod labels;
+mod reader;
+mod usual;
 
-pub use block::{BlockError, decompress, decompressed_len};
-pub use decoder::{
-    Counts, Decoder, LABELS_MAX, MessageError, SAMPLES_MAX, Series, SeriesError, SeriesErrorKind,
-};
+pub use block::{BlockError, Opener, decompressed_len};
+pub use faults::{MessageError, SeriesError, SeriesErrorKind};
 pub use fields::{FieldError, FieldErrorKind};
+pub use reader::{Reader, Request};
+
+/// Labels of one series. Far above what is stored, so that the store's own bound gives the reason.
+pub const LABELS_MAX: usize = 256;
+/// Samples of one message, native histograms among them.
+pub const SAMPLES_MAX: usize = 1 << 20;
+/// Faulty series of one message of which it is told what is wrong with them.
+pub const FAULTS_TOLD_MAX: usize = 16;
+
+/// What a message held besides its series.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Samples of the series that were not left out.
+    pub samples: u64,
+    /// Native histograms of those.
+    pub histograms: u64,
+    /// Exemplars of those; not read.
+    pub exemplars: u64,
+    /// Descriptions of metrics; not read.
+    pub metadata: u64,
+}
 
 #[cfg(test)]
 mod encoder;
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod speed;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use model::Sample;
 use stdx::{Clock as _, SystemClock};
 
 use super::encoder::{compress, message, series};
-use super::{Decoder, decompress};
+use super::{Opener, Reader};
 
 const SERIES: usize = 2000;
 const ROUNDS: u32 = 500;
@@ -51,23 +51,34 @@ fn speed_of_one_sample_series() {
     for n_labels in [1, 4, 8] {
         let message = request(n_labels);
         let block = compress(&message);
+        let mut opener = Opener::default();
         let open = measure(|| {
-            black_box(decompress(black_box(&block), usize::MAX).unwrap());
+            black_box(opener.open(black_box(&block), usize::MAX).unwrap());
             SERIES as u64
         });
+        let mut reader = Reader::default();
         let read = measure(|| {
-            let mut decoder = Decoder::new(black_box(&message)).unwrap();
-            while let Some(series) = decoder.next() {
-                black_box(series.unwrap());
+            let request = reader.read(black_box(&message)).unwrap();
+            let lengths = (0..request.n_series())
+                .map(|i| request.spelling(i).len() + request.samples(i).len());
+            black_box(lengths.sum::<usize>());
+            request.counts().samples
+        });
+        let request = reader.read(&message).unwrap();
+        let labels = measure(|| {
+            let mut labels = Vec::new();
+            for i in 0..request.n_series() {
+                labels.clear();
+                request.labels(i, &mut labels).unwrap();
+                black_box(&labels);
             }
-            decoder.counts().samples
+            SERIES as u64
         });
         let bytes = message.len() / SERIES;
         let ratio = message.len() as f64 / block.len() as f64;
         println!(
             "{n_labels} labels, {bytes} B, {ratio:.1}:1: snappy {open:.1} ns, read {read:.1} ns \
-             per sample: {:.1} M/s read, {:.1} M/s both",
-            1e3 / read,
+             per sample, {:.1} M/s both; labels of new series {labels:.1} ns",
             1e3 / (open + read)
         );
     }

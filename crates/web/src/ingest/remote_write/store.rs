@@ -1,16 +1,11 @@
-//! Store: a message into rows, rows into storage, and an account of what was left out.
+//! Store: a message into storage as one batch, and an account of what was left out.
 
 use axum::http::StatusCode;
-use model::{Labels, METRIC_NAME};
-use storage::{Commit, Ingest, LimitError, Rejected, Row};
-use wire::remote_write::{Counts, Decoder, MessageError, Series, SeriesError};
+use model::{METRIC_NAME, Sample};
+use storage::{Batch, Commit, Ingest, LimitError, Rejected, Speller, Times};
+use wire::remote_write::{Counts, MessageError, Request};
 
 use crate::error::ApiError;
-
-/// Rows appended in one call, and bytes of their labels: one series may have many samples, and
-/// each of its rows has the labels. Usual requests fit into one call.
-const ROWS_MAX: usize = 8192;
-const LABEL_BYTES_MAX: usize = 4 << 20;
 
 /// Reasons that an answer names.
 const REASONS_TOLD_MAX: usize = 5;
@@ -18,7 +13,7 @@ const REASONS_TOLD_MAX: usize = 5;
 /// What became of a message.
 #[derive(Debug)]
 pub(super) struct Stored {
-    commits: Vec<Commit>,
+    commit: Commit,
     refused: Refused,
 }
 
@@ -28,26 +23,32 @@ impl Stored {
     /// # Errors
     /// It may be lost (503), or something was left out (400).
     pub(super) async fn durable(self) -> Result<(), ApiError> {
-        for commit in self.commits {
-            commit.await?;
-        }
+        self.commit.await?;
         self.refused.into_result()
     }
 }
 
-/// Appends the good series of a message.
-pub(super) fn store(ingest: &Ingest, message: &[u8]) -> Result<Stored, ApiError> {
-    let mut decoder = Decoder::new(message)?;
-    let mut batch = Batch::new(ingest, message, decoder.n_series());
-    while let Some(next) = decoder.next() {
-        match next {
-            Ok(series) => batch.add(&series)?,
-            Err(error) => batch.refuse_series(&error),
-        }
+/// Appends the good series of a message from `source`, see [`Batch::source`].
+///
+/// # Errors
+/// Nothing can be taken now, and nothing is stored.
+pub(super) fn store(
+    ingest: &Ingest,
+    source: &str,
+    mut request: Request<'_>,
+) -> Result<Stored, ApiError> {
+    let mut refused = Refused::default();
+    let counts = request.counts();
+    let untimely = leave_out_untimely(&ingest.times(), &mut request, &mut refused);
+    let appended = ingest.append_batch(&Message { source, request: &request })?;
+    // Counted when it is answered: who is told to come back brings all of it again.
+    for (cause, n_samples) in &untimely {
+        ingest.count_rejected(cause, *n_samples);
     }
-    batch.append()?;
-    count_unread(ingest, decoder.counts());
-    Ok(Stored { commits: batch.commits, refused: batch.refused })
+    count_unread(ingest, counts);
+    refused.note_faults(ingest, &request);
+    refused.note_all(&appended.rejected, &request);
+    Ok(Stored { commit: appended.commit, refused })
 }
 
 /// Histograms and exemplars are well-formed and welcome once there is a place for them: they are
@@ -57,112 +58,143 @@ fn count_unread(ingest: &Ingest, counts: Counts) {
     ingest.count_rejected(&LimitError::Exemplar, counts.exemplars);
 }
 
-/// Rows on their way into storage.
-struct Batch<'a> {
-    ingest: &'a Ingest,
-    message: &'a [u8],
-    rows: Vec<Row>,
-    /// The series of each row, as counted in the message.
-    series: Vec<usize>,
-    label_bytes: usize,
-    commits: Vec<Commit>,
-    refused: Refused,
+/// A message as storage takes it.
+struct Message<'m, 'r> {
+    source: &'m str,
+    request: &'m Request<'r>,
 }
 
-impl<'a> Batch<'a> {
-    fn new(ingest: &'a Ingest, message: &'a [u8], n_series: usize) -> Self {
-        let n_rows = n_series.min(ROWS_MAX);
-        Self {
-            ingest,
-            message,
-            rows: Vec::with_capacity(n_rows),
-            series: Vec::with_capacity(n_rows),
-            label_bytes: 0,
-            commits: Vec::new(),
-            refused: Refused::default(),
-        }
+impl Batch for Message<'_, '_> {
+    fn speller(&self) -> Speller {
+        Speller::RemoteWrite
     }
 
-    fn add(&mut self, series: &Series<'_, '_>) -> Result<(), ApiError> {
-        let labels = Labels::new(series.labels.iter().copied());
-        let labels = labels.expect("the decoder lends good labels only");
-        let bytes: usize = series.labels.iter().map(|(name, value)| name.len() + value.len()).sum();
-        // The last row gets the labels themselves, so that one sample costs no copy.
-        let rows = std::iter::repeat_n(labels, series.samples.len()).zip(series.samples);
-        for (labels, sample) in rows {
-            self.rows.push(Row { labels, sample: *sample });
-            self.series.push(series.index);
-            self.label_bytes += bytes;
-            if self.rows.len() == ROWS_MAX || self.label_bytes >= LABEL_BYTES_MAX {
-                self.append()?;
+    fn source(&self) -> &str {
+        self.source
+    }
+
+    fn n_series(&self) -> usize {
+        self.request.n_series()
+    }
+
+    fn spelling(&self, series: usize) -> &[u8] {
+        self.request.spelling(series)
+    }
+
+    fn samples(&self, series: usize) -> &[Sample] {
+        self.request.samples(series)
+    }
+
+    fn labels<'b>(
+        &'b self,
+        series: usize,
+        labels: &mut Vec<(&'b str, &'b str)>,
+    ) -> Result<(), LimitError> {
+        let named = self.request.labels(series, labels);
+        named.map_err(|kind| LimitError::BadLabels { reason: kind.to_string() })
+    }
+}
+
+/// Leaves out the samples that are too old or too far ahead; how many there were, by reason. Usual
+/// messages have none, which two comparisons tell.
+fn leave_out_untimely(
+    times: &Times,
+    request: &mut Request<'_>,
+    refused: &mut Refused,
+) -> Vec<(LimitError, u64)> {
+    let mut counts: Vec<(LimitError, u64)> = Vec::new();
+    if request.times_ms().is_none_or(|sent| times.contain(&sent)) {
+        return counts;
+    }
+    let mut notes = 0..REASONS_TOLD_MAX;
+    for series in 0..request.n_series() {
+        let mut is_noted = false;
+        for cause in request.samples(series).iter().filter_map(|s| times.check(s.t_ms).err()) {
+            if !is_noted {
+                is_noted = true;
+                refused.note(&mut notes, request, series, &cause);
+            }
+            match counts.iter_mut().find(|(other, _)| other.reason() == cause.reason()) {
+                Some((_, n_samples)) => *n_samples += 1,
+                None => counts.push((cause, 1)),
             }
         }
-        Ok(())
     }
-
-    /// Appends what has gathered.
-    fn append(&mut self) -> Result<(), ApiError> {
-        let (commit, rejected) = self.ingest.append_good(std::mem::take(&mut self.rows))?;
-        self.commits.push(commit);
-        for Rejected { index, cause } in rejected {
-            let (series, message) = (self.series[index], self.message);
-            self.refused.note(series, || format!("{}{cause}", name(message, series)));
-        }
-        self.series.clear();
-        self.label_bytes = 0;
-        Ok(())
-    }
-
-    fn refuse_series(&mut self, error: &SeriesError) {
-        let cause = LimitError::BadLabels { reason: error.kind.to_string() };
-        self.ingest.count_rejected(&cause, 1);
-        self.refused.note(error.index, || error.kind.to_string());
-    }
+    request.retain_samples(|_, sample| times.check(sample.t_ms).is_ok());
+    counts
 }
 
-/// The metric name of a series with a colon behind it, read again because rows that were left out
-/// are gone; nothing if it has none.
-fn name(message: &[u8], index: usize) -> String {
-    let Ok(mut decoder) = Decoder::new(message) else { return String::new() };
-    while let Some(next) = decoder.next() {
-        let Ok(series) = next else { continue };
-        if series.index == index {
-            let name = series.labels.iter().find(|(name, _)| *name == METRIC_NAME);
-            let start = |(_, name): &(&str, &str)| name.chars().take(128).collect::<String>();
-            return name.map(|name| format!("{:?}: ", start(name))).unwrap_or_default();
-        }
+/// The metric name of a series with a colon behind it; nothing if it has none.
+fn name(request: &Request<'_>, series: usize) -> String {
+    let mut labels = Vec::new();
+    if request.labels(series, &mut labels).is_err() {
+        return String::new();
     }
-    String::new()
+    let name = labels.iter().find(|(name, _)| *name == METRIC_NAME);
+    let start = |(_, name): &(&str, &str)| name.chars().take(128).collect::<String>();
+    name.map(|name| format!("{:?}: ", start(name))).unwrap_or_default()
 }
 
-/// Series of which something was left out, and the first reasons in words.
+/// Series of which something was left out, and the first reasons in words. All numbers of series are
+/// those of the message.
 #[derive(Debug, Default)]
 struct Refused {
-    n_series: usize,
-    last: Option<usize>,
-    reasons: Vec<String>,
+    /// Series that do not have the form of one.
+    n_faults: u64,
+    /// Series with samples or labels that are not taken; some may be there twice.
+    series: Vec<usize>,
+    /// The first of each kind.
+    reasons: Vec<(usize, String)>,
 }
 
 impl Refused {
-    /// Notes a reason; of several samples of one series the first stands for all.
-    fn note(&mut self, series: usize, reason: impl FnOnce() -> String) {
-        if self.last == Some(series) {
-            return;
+    /// Notes a series, and why, as long as there are `notes` left.
+    fn note(
+        &mut self,
+        notes: &mut impl Iterator,
+        request: &Request<'_>,
+        series: usize,
+        cause: &LimitError,
+    ) {
+        let index = request.index(series);
+        self.series.push(index);
+        if notes.next().is_some() {
+            self.reasons.push((index, format!("{}{cause}", name(request, series))));
         }
-        self.last = Some(series);
-        self.n_series += 1;
-        if self.reasons.len() < REASONS_TOLD_MAX {
-            self.reasons.push(format!("series {series}: {}", reason()));
+    }
+
+    fn note_all(&mut self, rejected: &[Rejected], request: &Request<'_>) {
+        let mut notes = 0..REASONS_TOLD_MAX;
+        for Rejected { index, cause } in rejected {
+            self.note(&mut notes, request, *index, cause);
         }
+    }
+
+    fn note_faults(&mut self, ingest: &Ingest, request: &Request<'_>) {
+        self.n_faults = request.n_faults();
+        for fault in request.faults().iter().take(REASONS_TOLD_MAX) {
+            self.reasons.push((fault.index, fault.kind.to_string()));
+        }
+        let cause = LimitError::BadLabels { reason: String::new() };
+        ingest.count_rejected(&cause, self.n_faults);
     }
 
     /// 400 if anything was left out: the sender must not send it again.
     fn into_result(self) -> Result<(), ApiError> {
-        let Self { n_series, reasons, .. } = self;
+        let Self { n_faults, mut series, mut reasons } = self;
+        series.sort_unstable();
+        series.dedup();
+        let n_series = series.len() as u64 + n_faults;
         if n_series == 0 {
             return Ok(());
         }
-        let more = if reasons.len() < n_series { "; and more" } else { "" };
+        // Of several reasons of one series the first stands for all.
+        reasons.sort_by_key(|(index, _)| *index);
+        reasons.dedup_by_key(|(index, _)| *index);
+        reasons.truncate(REASONS_TOLD_MAX);
+        let more = if (reasons.len() as u64) < n_series { "; and more" } else { "" };
+        let reasons: Vec<String> =
+            reasons.iter().map(|(index, reason)| format!("series {index}: {reason}")).collect();
         let reasons = reasons.join("; ");
         let detail =
             format!("{n_series} series refused in whole or part, all else stored: {reasons}{more}");

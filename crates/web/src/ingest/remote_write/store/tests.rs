@@ -6,9 +6,14 @@ use expect_test::{Expect, expect};
 use model::Matcher;
 use parking_lot::Mutex;
 use storage::memory::MemoryStore;
-use storage::{AppendError, Appender, Commit, Ingest, LimitError, Limits, Querier, Row, Select};
+use storage::{
+    AppendError, Appender, Batch, BatchAppended, Commit, Ingest, LimitError, Limits, Querier,
+    Rejected, Row, Select, Speller,
+};
+use wire::remote_write::Reader;
 
-use super::{LABEL_BYTES_MAX, ROWS_MAX, store};
+use super::Stored;
+use crate::error::ApiError;
 
 struct StoppedClock;
 
@@ -24,6 +29,10 @@ impl stdx::Clock for StoppedClock {
 
 fn ingest(appender: Arc<dyn Appender>) -> Ingest {
     Ingest::new(appender, Limits::default(), Arc::new(StoppedClock))
+}
+
+fn store(ingest: &Ingest, message: &[u8]) -> Result<Stored, ApiError> {
+    super::store(ingest, "test", Reader::default().read(message)?)
 }
 
 /// A field of fewer than 16384 bytes.
@@ -144,7 +153,7 @@ async fn bad_series_are_named_and_the_others_stored() {
         series(&[("__name__", "nul"), ("a", "\0")], &[1]),
     ];
     check(&message.concat(), &expect![[r#"
-        400 4 series refused in whole or part, all else stored: series 2: label "a" is given twice; series 1: the metric name is empty; series 3: "long": the value of label "a" has 5000 bytes, at most 4096 are taken; series 5: "nul": label "a" contains a NUL character
+        400 4 series refused in whole or part, all else stored: series 1: the metric name is empty; series 2: label "a" is given twice; series 3: "long": the value of label "a" has 5000 bytes, at most 4096 are taken; series 5: "nul": label "a" contains a NUL character
         first{} [1]
         good{job="a"} [1]
     "#]]).await;
@@ -174,46 +183,97 @@ async fn histograms_and_exemplars_do_no_harm_and_are_counted() {
     let ingest = ingest(Arc::new(MemoryStore::default()));
     store(&ingest, &field(0x0a, &with)).unwrap().durable().await.unwrap();
     for cause in [LimitError::Exemplar, LimitError::NativeHistogram] {
-        let at = LimitError::REASONS.iter().position(|word| *word == cause.reason()).unwrap();
-        assert_eq!(ingest.meter().rejected[at].get(), 1, "{cause}");
+        assert_eq!(count(&ingest, &cause), 1, "{cause}");
     }
 }
 
-/// Says how many rows each call had.
+fn count(ingest: &Ingest, cause: &LimitError) -> u64 {
+    let at = LimitError::REASONS.iter().position(|word| *word == cause.reason()).unwrap();
+    ingest.meter().rejected[at].get()
+}
+
+/// A time of 48 hours ahead, twice what is taken, as a field of a sample.
+const FAR_AHEAD: &[u8] = b"\x12\x05\x10\x80\xf0\xb2\x52";
+
+#[tokio::test]
+async fn samples_of_other_times_are_left_out_and_the_rest_of_their_series_stored() {
+    let with = |labels: &[(&str, &str)], samples: &[&[u8]]| {
+        let labels: Vec<u8> = labels.iter().flat_map(label).collect();
+        field(0x0a, &[labels, samples.concat()].concat())
+    };
+    let now: &[u8] = b"\x12\x02\x10\x01";
+    let message = [
+        with(GOOD, &[FAR_AHEAD, now, FAR_AHEAD]),
+        with(&[("__name__", "gone")], &[FAR_AHEAD]),
+        with(&[("__name__", "a"), ("a", "1"), ("a", "2")], &[now]),
+        with(&[("a", "nameless")], &[now, FAR_AHEAD]),
+        with(&[("__name__", "kept")], &[now]),
+    ]
+    .concat();
+    let text = "timestamp is 172800000 ms ahead of this server's clock, at most one day is taken";
+    let told = told(&Arc::default(), &message).await;
+    let expected = expect![[r#"
+        400 4 series refused in whole or part, all else stored: series 0: "good": AHEAD; series 1: "gone": AHEAD; series 2: label "a" is given twice; series 3: AHEAD
+        good{job="a"} [1]
+        kept{} [1]
+    "#]];
+    expected.assert_eq(&told.replace(text, "AHEAD"));
+
+    let ingest = ingest(Arc::new(MemoryStore::default()));
+    store(&ingest, &message).unwrap();
+    assert_eq!(count(&ingest, &LimitError::TooFarAhead { ahead_ms: 0 }), 4);
+    assert_eq!(count(&ingest, &LimitError::BadLabels { reason: String::new() }), 1);
+    assert_eq!(count(&ingest, &LimitError::NoMetricName), 1);
+    assert_eq!(ingest.meter().appended.get(), 2);
+}
+
+/// Keeps what it is handed, and has no room for the second series.
 #[derive(Default)]
-struct Calls(Mutex<Vec<usize>>);
+struct Calls(Mutex<Vec<String>>);
 
 impl Appender for Calls {
-    fn append(&self, rows: Vec<Row>) -> Result<Commit, AppendError> {
-        self.0.lock().push(rows.len());
-        Ok(Commit::done())
+    fn append(&self, _: Vec<Row>) -> Result<Commit, AppendError> {
+        panic!("a message is appended as a batch")
+    }
+
+    fn append_batch(&self, batch: &dyn Batch) -> Result<BatchAppended, AppendError> {
+        assert_eq!(batch.speller(), Speller::RemoteWrite);
+        let series = (0..batch.n_series()).map(|i| {
+            let mut labels = Vec::new();
+            let spelling = batch.spelling(i).len();
+            let labels = batch.labels(i, &mut labels).map(|()| labels.len());
+            format!("{spelling} bytes, {labels:?} labels, {} samples", batch.samples(i).len())
+        });
+        self.0.lock().extend([batch.source().to_owned()].into_iter().chain(series));
+        let cause = LimitError::SeriesTotal { max: 1 };
+        let rejected = vec![Rejected { index: 1, cause }];
+        Ok(BatchAppended { commit: Commit::done(), n_samples: 0, rejected })
     }
 }
 
 #[tokio::test]
-async fn one_call_is_bounded_in_rows_and_in_bytes() {
+async fn a_message_is_one_batch_and_what_the_engine_refuses_is_named() {
     let calls = Arc::new(Calls::default());
-    let many = series(GOOD, &vec![1; 2 * ROWS_MAX + 1]);
-    store(&ingest(Arc::clone(&calls) as _), &many).unwrap().durable().await.unwrap();
-    assert_eq!(*calls.0.lock(), [ROWS_MAX, ROWS_MAX, 1]);
-
-    calls.0.lock().clear();
-    let value = "x".repeat(4000);
-    let heavy = series(&[("__name__", "heavy"), ("a", &value)], &vec![1; 3000]);
-    store(&ingest(Arc::clone(&calls) as _), &heavy).unwrap().durable().await.unwrap();
-    let bytes = calls.0.lock().iter().max().unwrap() * 4000;
-    assert!((LABEL_BYTES_MAX / 2..=LABEL_BYTES_MAX).contains(&bytes), "{:?}", calls.0.lock());
-    assert_eq!(calls.0.lock().iter().sum::<usize>(), 3000);
-}
-
-/// The rejected rows of a second call are named by their own series.
-#[tokio::test]
-async fn series_are_named_beyond_the_first_call() {
-    let message =
-        [series(GOOD, &vec![1; ROWS_MAX]), series(&[("__name__", "bad"), ("a", "\0")], &[1])];
-    let ingest = ingest(Arc::new(Calls::default()));
+    let ingest = ingest(Arc::clone(&calls) as _);
+    let message = [
+        series(GOOD, &vec![1; 20_000]),
+        b"\x0a\x01\xff".to_vec(),
+        series(&[("__name__", "silent")], &[]),
+        series(&[("__name__", "other")], &[1]),
+    ];
     let error = store(&ingest, &message.concat()).unwrap().durable().await.unwrap_err();
-    assert!(format!("{error:?}").contains("series 1: \\\"bad\\\""), "{error:?}");
+    let said = format!("{error:?}");
+    assert!(said.contains("2 series") && said.contains("series 1: no protobuf"), "{said}");
+    assert!(said.contains("series 3: \\\"other\\\": a new series, but the store"), "{said}");
+    let expected = expect![[r#"
+        [
+            "test",
+            "28 bytes, Ok(2) labels, 20000 samples",
+            "19 bytes, Ok(1) labels, 1 samples",
+        ]
+    "#]];
+    expected.assert_debug_eq(&*calls.0.lock());
+    assert_eq!(count(&ingest, &LimitError::SeriesTotal { max: 1 }), 1);
 }
 
 struct Refusing(AppendError);
