@@ -237,6 +237,7 @@ fn open_samples(config: &Config, env: &Env) -> anyhow::Result<Arc<tsdb::Db>> {
     let mut settings = tsdb::Config::new(&config.data_dir);
     settings.retention = config.retention;
     settings.series = config.series;
+    settings.durability = config.durability.into();
     settings.retention_size_bytes = config.retention_size_bytes;
     settings.retention_rules.clone_from(&config.retention_rules);
     let samples = tsdb::Db::open(settings, env)

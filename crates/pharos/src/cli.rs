@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::config::{LogFormat, LogLevel};
+use crate::config::{Durability, LogFormat, LogLevel};
 
 /// Watches hosts and GPUs, services, pipelines and alerts.
 #[derive(Debug, Parser)]
@@ -94,6 +94,11 @@ pub(crate) struct ServeArgs {
     /// [env: METRICS_RETENTION]
     #[arg(long, value_name = "DURATION", value_parser = model::parse_duration)]
     pub(crate) retention: Option<Duration>,
+
+    /// When a sample is acknowledged: once the disk has it, or once the kernel has it, which a power
+    /// cut may take the last second of. Default sync. [env: PHAROS_DURABILITY]
+    #[arg(long, value_name = "WHEN", value_enum, ignore_case = true)]
+    pub(crate) durability: Option<Durability>,
 
     /// Keep the samples on disk below this size, for instance 50GiB, by dropping the oldest; 0 sets
     /// no bound. Default 0. [env: PHAROS_RETENTION_SIZE]

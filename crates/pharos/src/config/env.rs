@@ -7,7 +7,7 @@ use clap::ValueEnum as _;
 use model::parse_duration;
 
 use super::layer::Layer;
-use super::{ConfigError, LogFormat, LogLevel};
+use super::{ConfigError, Durability, LogFormat, LogLevel};
 
 /// This process' environment; the one place that reads it. Values that are no text are left out.
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
@@ -33,6 +33,8 @@ pub(super) fn read(environment: &BTreeMap<String, String>) -> Result<Layer, Conf
         prometheus_port: variables.parsed("PROMETHEUS_PORT", str::parse)?,
         data_dir: variables.get("PHAROS_DATA_DIR").map(Into::into),
         retention: variables.duration("METRICS_RETENTION")?,
+        durability: variables
+            .parsed("PHAROS_DURABILITY", |text| Durability::from_str(text, true))?,
         retention_size_bytes: variables.parsed("PHAROS_RETENTION_SIZE", model::parse_byte_size)?,
         series_max: variables.parsed("PHAROS_SERIES_MAX", str::parse)?,
         metric_series_max: variables.parsed("PHAROS_METRIC_SERIES_MAX", str::parse)?,

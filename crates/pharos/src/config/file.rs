@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 
 use super::layer::Layer;
-use super::{ConfigError, LogFormat, LogLevel};
+use super::{ConfigError, Durability, LogFormat, LogLevel};
 
 /// The largest configuration file that is read.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -23,6 +23,7 @@ struct File {
     insecure_open: Option<bool>,
     data_dir: Option<PathBuf>,
     retention: Option<HumanDuration>,
+    durability: Option<Durability>,
     retention_size: Option<ByteSize>,
     retention_rules: Vec<RetentionRule>,
     limits: Limits,
@@ -231,6 +232,7 @@ pub(super) fn parse(text: &str) -> Result<Layer, String> {
         insecure_open: file.insecure_open,
         data_dir: file.data_dir,
         retention: file.retention.map(|retention| retention.0),
+        durability: file.durability,
         retention_size_bytes: file.retention_size.map(|size| size.0),
         retention_rules: file.retention_rules.into_iter().map(retention_rule).collect(),
         series_max: file.limits.series,

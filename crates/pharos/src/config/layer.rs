@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{LogFormat, LogLevel};
+use super::{Durability, LogFormat, LogLevel};
 use crate::cli::ServeArgs;
 
 /// What one origin says.
@@ -22,6 +22,7 @@ pub(super) struct Layer {
     pub(super) retention: Option<Duration>,
     /// Zero sets no bound.
     pub(super) retention_size_bytes: Option<u64>,
+    pub(super) durability: Option<Durability>,
     pub(super) retention_rules: Vec<tsdb::RetentionRule>,
     pub(super) series_max: Option<u64>,
     pub(super) metric_series_max: Option<u64>,
@@ -47,6 +48,7 @@ impl Layer {
             data_dir: flags.data_dir.clone(),
             retention: flags.retention,
             retention_size_bytes: flags.retention_size,
+            durability: flags.durability,
             series_max: flags.series_max,
             metric_series_max: flags.metric_series_max,
             source_series_max: flags.source_series_max,
@@ -72,6 +74,7 @@ impl Layer {
             data_dir: self.data_dir.or(below.data_dir),
             retention: self.retention.or(below.retention),
             retention_size_bytes: self.retention_size_bytes.or(below.retention_size_bytes),
+            durability: self.durability.or(below.durability),
             // Only the file can name rules.
             retention_rules: below.retention_rules,
             series_max: self.series_max.or(below.series_max),

@@ -53,6 +53,25 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// When a sample is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Durability {
+    /// When the disk has it: it survives everything.
+    Sync,
+    /// When the kernel has it: a power cut may take the last second.
+    Async,
+}
+
+impl From<Durability> for tsdb::Durability {
+    fn from(durability: Durability) -> Self {
+        match durability {
+            Durability::Sync => Self::Sync,
+            Durability::Async => Self::Async,
+        }
+    }
+}
+
 /// Everything the binary needs to know, checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -65,6 +84,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// `None` keeps everything.
     pub(crate) retention: Option<Duration>,
+    /// When a sample is acknowledged.
+    pub(crate) durability: Durability,
     /// `None` sets no bound.
     pub(crate) retention_size_bytes: Option<u64>,
     /// None keeps its series longer than `retention`.
@@ -140,6 +161,7 @@ impl Config {
             metrics_listen,
             data_dir: layer.data_dir.unwrap_or_else(|| "./data".into()),
             retention: (!retention.is_zero()).then_some(retention),
+            durability: layer.durability.unwrap_or(Durability::Sync),
             retention_size_bytes: layer.retention_size_bytes.filter(|bytes| *bytes > 0),
             retention_rules: layer.retention_rules,
             series: storage::SeriesLimits {
@@ -170,6 +192,7 @@ impl Config {
             ("prometheus_port", self.metrics_listen != other.metrics_listen),
             ("data_dir", self.data_dir != other.data_dir),
             ("retention", self.retention != other.retention),
+            ("durability", self.durability != other.durability),
             ("retention_size", self.retention_size_bytes != other.retention_size_bytes),
             ("retention_rules", self.retention_rules != other.retention_rules),
             ("limits", self.series != other.series),
