@@ -245,7 +245,7 @@ impl Recovery<'_> {
                 let kind = FrameKind::from_number(frame.kind).filter(|_| frame.flags == 0);
                 match kind {
                     Some(FrameKind::Series) => self.collect(&mut scan, frame.lsn, frame.payload),
-                    Some(FrameKind::Samples) => {}
+                    Some(_) => {}
                     None => self.counts().unknown_frames.inc(),
                 }
             }

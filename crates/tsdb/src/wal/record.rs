@@ -15,6 +15,15 @@ pub(crate) enum FrameKind {
     Series = 1,
     /// Samples with one 64-bit value each.
     Samples = 2,
+    /// Native histograms, see [`super::histogram_record`].
+    #[expect(dead_code, reason = "written and read once the head takes them")]
+    Histograms = 3,
+    /// Exemplars, see [`super::exemplar_record`].
+    #[expect(dead_code, reason = "written and read once the head takes them")]
+    Exemplars = 4,
+    /// What metrics are, see [`super::metadata_record`].
+    #[expect(dead_code, reason = "written and read once the store takes it")]
+    Metadata = 6,
 }
 
 impl FrameKind {
@@ -86,12 +95,12 @@ fn take_definition(payload: &mut &[u8]) -> Option<Definition> {
     Some(Definition { reference, labels })
 }
 
-fn put_text(payload: &mut Vec<u8>, text: &str) {
+pub(super) fn put_text(payload: &mut Vec<u8>, text: &str) {
     put_varint(payload, text.len() as u64);
     payload.extend_from_slice(text.as_bytes());
 }
 
-fn take_text<'p>(payload: &mut &'p [u8]) -> Option<&'p str> {
+pub(super) fn take_text<'p>(payload: &mut &'p [u8]) -> Option<&'p str> {
     let n_bytes = usize::try_from(take_varint(payload)?).ok()?;
     let (text, rest) = payload.split_at_checked(n_bytes)?;
     *payload = rest;
@@ -122,7 +131,7 @@ pub(crate) fn encode_sample(
     *before = Before { reference, t_ms };
 }
 
-fn put_start(payload: &mut Vec<u8>, sample: &Sample) {
+pub(super) fn put_start(payload: &mut Vec<u8>, sample: &Sample) {
     if sample.start_ms == 0 {
         return put_varint(payload, START_NONE);
     }
@@ -136,7 +145,7 @@ fn put_start(payload: &mut Vec<u8>, sample: &Sample) {
     }
 }
 
-fn take_start(payload: &mut &[u8], t_ms: i64) -> Option<i64> {
+pub(super) fn take_start(payload: &mut &[u8], t_ms: i64) -> Option<i64> {
     match take_varint(payload)? {
         START_NONE => Some(0),
         START_FOLLOWS => Some(take_u64(payload)? as i64),
