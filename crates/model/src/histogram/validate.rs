@@ -12,7 +12,7 @@ use super::{
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum HistogramError {
     /// A schema that nobody has defined.
-    Schema(i16),
+    Schema(i32),
     /// A span after the first goes back, or one of custom buckets begins below the first bound.
     NegativeOffset {
         /// Which span, from 1.

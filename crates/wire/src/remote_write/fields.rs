@@ -77,6 +77,12 @@ impl<'a> Fields<'a> {
         Self { bytes: &self.bytes[..span.end], at: span.start }
     }
 
+    /// The outermost message.
+    #[inline]
+    pub(super) fn all(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// What is not read yet.
     #[inline]
     pub(super) fn rest(&self) -> &'a [u8] {
@@ -114,6 +120,27 @@ impl<'a> Fields<'a> {
         }
         let offset = self.at;
         self.field().map(Some).map_err(|kind| FieldError { offset, kind })
+    }
+
+    /// The next number of a packed row of varints, which is all that is left.
+    pub(super) fn packed_varint(&mut self) -> Result<Option<u64>, FieldError> {
+        self.packed(Self::varint)
+    }
+
+    /// The next number of a packed row of eight bytes each, which is all that is left.
+    pub(super) fn packed_fixed64(&mut self) -> Result<Option<u64>, FieldError> {
+        self.packed(Self::fixed64)
+    }
+
+    fn packed(
+        &mut self,
+        take: fn(&mut Self) -> Result<u64, FieldErrorKind>,
+    ) -> Result<Option<u64>, FieldError> {
+        if self.at == self.bytes.len() {
+            return Ok(None);
+        }
+        let offset = self.at;
+        take(self).map(Some).map_err(|kind| FieldError { offset, kind })
     }
 
     #[inline]

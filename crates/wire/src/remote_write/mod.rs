@@ -5,20 +5,27 @@
 //! broken is refused whole, before its first series; a fault inside one series concerns that
 //! series alone, so that the rest can be kept.
 //!
-//! Native histograms, exemplars and metadata are recognised and counted, not read.
+//! [`Series::histograms`], [`Series::exemplars`] and [`metadata`] read what else there is, one at a
+//! time; a bad one is refused alone.
 //!
 //! Source: <https://prometheus.io/docs/specs/prw/remote_write_spec/> and, for the numbers of the
 //! fields, `prompb/{remote,types}.proto` of Prometheus.
 
 mod block;
 mod decoder;
+mod exemplar;
 mod fields;
+mod histogram;
+mod metadata;
 
 pub use block::{BlockError, decompress, decompressed_len};
 pub use decoder::{
     Counts, Decoder, LABELS_MAX, MessageError, SAMPLES_MAX, Series, SeriesError, SeriesErrorKind,
 };
+pub use exemplar::BadExemplar;
 pub use fields::{FieldError, FieldErrorKind};
+pub use histogram::BadHistogram;
+pub use metadata::{BadMetadata, HELP_BYTES_MAX, METRIC_BYTES_MAX, UNIT_BYTES_MAX, metadata};
 
 #[cfg(test)]
 mod encoder;
