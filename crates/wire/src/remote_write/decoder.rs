@@ -3,15 +3,13 @@
 //! `WriteRequest{timeseries=1, metadata=3}`, `TimeSeries{labels=1, samples=2, exemplars=3,
 //! histograms=4}`, `Label{name=1, value=2}`, `Sample{value=1, timestamp=2}`.
 
-use model::{Exemplar, HistogramSample, Sample};
+use model::Sample;
 
-use super::exemplar::{BadExemplar, read_exemplar};
 use super::fields::{FieldError, Fields, Span, Value};
-use super::histogram::{BadHistogram, read_histogram};
 
 /// Labels of one series. Far above what is stored, so that the store's own bound gives the reason.
 pub const LABELS_MAX: usize = 256;
-/// Samples of one message; as many histograms and as many exemplars beside them.
+/// Samples of one message.
 pub const SAMPLES_MAX: usize = 1 << 20;
 
 /// Why a message is refused whole.
@@ -33,27 +31,6 @@ pub struct Series<'d, 'a> {
     pub labels: &'d [(&'a str, &'a str)],
     /// In the order in which they were sent; may be none.
     pub samples: &'d [Sample],
-    message: &'a [u8],
-    histograms: &'d [Span],
-    exemplars: &'d [Span],
-}
-
-impl<'d, 'a> Series<'d, 'a> {
-    /// Its native histograms in the order in which they were sent, or why one is left out.
-    pub fn histograms(
-        &self,
-    ) -> impl ExactSizeIterator<Item = Result<HistogramSample, BadHistogram>> + use<'d, 'a> {
-        let message = Fields::new(self.message);
-        self.histograms.iter().map(move |span| read_histogram(message.within(*span)))
-    }
-
-    /// Its exemplars in the order in which they were sent, or why one is left out.
-    pub fn exemplars(
-        &self,
-    ) -> impl ExactSizeIterator<Item = Result<Exemplar, BadExemplar>> + use<'d, 'a> {
-        let message = Fields::new(self.message);
-        self.exemplars.iter().map(move |span| read_exemplar(message.within(*span)))
-    }
 }
 
 /// Why one series is left out.
@@ -100,11 +77,11 @@ pub enum SeriesErrorKind {
 pub struct Counts {
     /// Samples of the series that were handed out.
     pub samples: u64,
-    /// Native histograms, good and bad.
+    /// Native histograms; not read.
     pub histograms: u64,
-    /// Exemplars, good and bad.
+    /// Exemplars; not read.
     pub exemplars: u64,
-    /// Descriptions of metrics, good and bad.
+    /// Descriptions of metrics; not read.
     pub metadata: u64,
 }
 
@@ -116,8 +93,6 @@ pub struct Decoder<'a> {
     next_index: usize,
     labels: Vec<(&'a str, &'a str)>,
     samples: Vec<Sample>,
-    histograms: Vec<Span>,
-    exemplars: Vec<Span>,
     counts: Counts,
 }
 
@@ -135,8 +110,6 @@ impl<'a> Decoder<'a> {
             next_index: 0,
             labels: Vec::new(),
             samples: Vec::new(),
-            histograms: Vec::new(),
-            exemplars: Vec::new(),
             counts: Counts::default(),
         })
     }
@@ -158,14 +131,7 @@ impl<'a> Decoder<'a> {
         let index = self.next_index;
         self.next_index += 1;
         Some(match self.read_series(span) {
-            Ok(()) => Ok(Series {
-                index,
-                labels: &self.labels,
-                samples: &self.samples,
-                message: self.message.all(),
-                histograms: &self.histograms,
-                exemplars: &self.exemplars,
-            }),
+            Ok(()) => Ok(Series { index, labels: &self.labels, samples: &self.samples }),
             Err(kind) => Err(SeriesError { index, kind }),
         })
     }
@@ -184,8 +150,6 @@ impl<'a> Decoder<'a> {
     fn read_series(&mut self, span: Span) -> Result<(), SeriesErrorKind> {
         self.labels.clear();
         self.samples.clear();
-        self.histograms.clear();
-        self.exemplars.clear();
         let mut fields = self.message.within(span);
         let mut n_labels = 0;
         let mut is_sorted = true;
@@ -199,6 +163,7 @@ impl<'a> Decoder<'a> {
             self.push_sample(sample)?;
             fields.skip(n_bytes);
         }
+        let (mut histograms, mut exemplars) = (0, 0);
         let mut offset = fields.offset();
         while let Some((number, value)) = fields.next()? {
             match (number, value) {
@@ -212,8 +177,8 @@ impl<'a> Decoder<'a> {
                     let sample = read_sample(fields.within(span))?;
                     self.push_sample(sample)?;
                 }
-                (3, Value::Bytes(span)) => self.push_exemplar(span)?,
-                (4, Value::Bytes(span)) => self.push_histogram(span)?,
+                (3, Value::Bytes(_)) => exemplars += 1,
+                (4, Value::Bytes(_)) => histograms += 1,
                 (1..=4, _) => return Err(Fields::wrong_type(offset, number).into()),
                 _ => {}
             }
@@ -223,8 +188,8 @@ impl<'a> Decoder<'a> {
             sort_labels(&mut self.labels)?;
         }
         self.counts.samples += self.samples.len() as u64;
-        self.counts.histograms += self.histograms.len() as u64;
-        self.counts.exemplars += self.exemplars.len() as u64;
+        self.counts.histograms += histograms;
+        self.counts.exemplars += exemplars;
         Ok(())
     }
 
@@ -252,22 +217,6 @@ impl<'a> Decoder<'a> {
             return Err(SeriesErrorKind::TooManySamples);
         }
         self.samples.push(sample);
-        Ok(())
-    }
-
-    fn push_histogram(&mut self, span: Span) -> Result<(), SeriesErrorKind> {
-        if self.counts.histograms + self.histograms.len() as u64 == SAMPLES_MAX as u64 {
-            return Err(SeriesErrorKind::TooManySamples);
-        }
-        self.histograms.push(span);
-        Ok(())
-    }
-
-    fn push_exemplar(&mut self, span: Span) -> Result<(), SeriesErrorKind> {
-        if self.counts.exemplars + self.exemplars.len() as u64 == SAMPLES_MAX as u64 {
-            return Err(SeriesErrorKind::TooManySamples);
-        }
-        self.exemplars.push(span);
         Ok(())
     }
 }

@@ -26,8 +26,12 @@ pub enum BadExemplar {
     TooLong(#[from] ExemplarError),
 }
 
-/// Reads a message of one exemplar.
-pub(super) fn read_exemplar(mut fields: Fields<'_>) -> Result<Exemplar, BadExemplar> {
+/// Reads the message of one exemplar.
+///
+/// # Errors
+/// It is none, or its labels are too long. Offsets count from its first byte.
+pub fn read_exemplar(message: &[u8]) -> Result<Exemplar, BadExemplar> {
+    let mut fields = Fields::new(message);
     let mut pairs = Vec::new();
     let (mut value, mut t_ms) = (0.0, 0);
     let mut offset = fields.offset();
@@ -91,7 +95,7 @@ mod tests {
     }
 
     fn read(message: &[u8]) -> Result<Exemplar, String> {
-        read_exemplar(Fields::new(message)).map_err(|error| error.to_string())
+        read_exemplar(message).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -77,12 +77,6 @@ impl<'a> Fields<'a> {
         Self { bytes: &self.bytes[..span.end], at: span.start }
     }
 
-    /// The outermost message.
-    #[inline]
-    pub(super) fn all(&self) -> &'a [u8] {
-        self.bytes
-    }
-
     /// What is not read yet.
     #[inline]
     pub(super) fn rest(&self) -> &'a [u8] {

@@ -71,9 +71,13 @@ struct Sent {
     t_ms: i64,
 }
 
-/// Reads a message of one histogram.
-pub(super) fn read_histogram(fields: Fields<'_>) -> Result<HistogramSample, BadHistogram> {
-    let sent = Sent::read(fields)?;
+/// Reads the message of one histogram. What comes back is valid; it takes no more memory than for the
+/// buckets, spans and bounds that a histogram may have.
+///
+/// # Errors
+/// It is none, and why. Offsets count from its first byte.
+pub fn read_histogram(message: &[u8]) -> Result<HistogramSample, BadHistogram> {
+    let sent = Sent::read(Fields::new(message))?;
     let t_ms = sent.t_ms;
     let histogram = Arc::new(sent.histogram()?);
     // Nobody says in remote write 1.0 since when a counter counts.

@@ -5,8 +5,8 @@
 //! broken is refused whole, before its first series; a fault inside one series concerns that
 //! series alone, so that the rest can be kept.
 //!
-//! [`Series::histograms`], [`Series::exemplars`] and [`metadata`] read what else there is, one at a
-//! time; a bad one is refused alone.
+//! What else a message holds is read one by one, and a bad one is refused alone: [`read_histogram`],
+//! [`read_exemplar`], [`metadata`].
 //!
 //! Source: <https://prometheus.io/docs/specs/prw/remote_write_spec/> and, for the numbers of the
 //! fields, `prompb/{remote,types}.proto` of Prometheus.
@@ -22,9 +22,9 @@ pub use block::{BlockError, decompress, decompressed_len};
 pub use decoder::{
     Counts, Decoder, LABELS_MAX, MessageError, SAMPLES_MAX, Series, SeriesError, SeriesErrorKind,
 };
-pub use exemplar::BadExemplar;
+pub use exemplar::{BadExemplar, read_exemplar};
 pub use fields::{FieldError, FieldErrorKind};
-pub use histogram::BadHistogram;
+pub use histogram::{BadHistogram, read_histogram};
 pub use metadata::{BadMetadata, HELP_BYTES_MAX, METRIC_BYTES_MAX, UNIT_BYTES_MAX, metadata};
 
 #[cfg(test)]

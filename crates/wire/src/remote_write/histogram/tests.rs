@@ -1,15 +1,14 @@
 //! Histograms of both forms come through, and what is none is refused with its reason.
 
-use model::{STALE_MARKER_BITS, Sample};
+use model::STALE_MARKER_BITS;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::encoder::{bytes, double, message, number, packed_numbers, series, span, zigzag};
-use super::super::{Decoder, encoder};
+use super::super::encoder::{self, bytes, double, number, packed_numbers, span, zigzag};
 use super::*;
 
 fn read(message: &[u8]) -> Result<HistogramSample, String> {
-    read_histogram(Fields::new(message)).map_err(|error| error.to_string())
+    read_histogram(message).map_err(|error| error.to_string())
 }
 
 #[track_caller]
@@ -224,30 +223,6 @@ fn a_field_of_another_type_is_named() {
     }
     // Fields that nobody knows are skipped.
     assert!(read(&[GOLDEN, &[0x88, 0x01, 7, 0xfa, 0x01, 1, 0]].concat()).is_ok());
-}
-
-#[test]
-fn a_series_lends_its_histograms_and_exemplars() {
-    let mut one = series(&[("__name__", "h")], &[Sample::new(1, 1.0)]);
-    bytes(&mut one, 4, GOLDEN);
-    bytes(&mut one, 4, &sent(|histogram| histogram.count = 23.0));
-    bytes(&mut one, 3, b"");
-    bytes(&mut one, 4, &encoder::histogram(&custom(), 2000, false));
-    bytes(&mut one, 3, &[0x10]);
-    let sent = message([one, series(&[("__name__", "i")], &[])]);
-    let mut decoder = Decoder::new(&sent).unwrap();
-    let series = decoder.next().unwrap().unwrap();
-    let histograms: Vec<_> = series.histograms().collect();
-    assert_eq!(histograms.len(), 3);
-    assert!(histograms[0].as_ref().unwrap().histogram.same_bits(&usual()));
-    assert!(histograms[1].is_err(), "a bad one is left out alone");
-    assert!(histograms[2].as_ref().unwrap().histogram.same_bits(&custom()));
-    assert_eq!(histograms[2].as_ref().unwrap().t_ms, 2000);
-    let exemplars: Vec<bool> = series.exemplars().map(|exemplar| exemplar.is_ok()).collect();
-    assert_eq!(exemplars, [true, false]);
-    let next = decoder.next().unwrap().unwrap();
-    assert_eq!((next.histograms().len(), next.exemplars().len()), (0, 0));
-    assert_eq!((decoder.counts().histograms, decoder.counts().exemplars), (3, 2));
 }
 
 /// Whole counts that add up, in one span for each side.
