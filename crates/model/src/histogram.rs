@@ -139,6 +139,12 @@ impl Histogram {
     }
 }
 
+impl AsRef<Histogram> for Histogram {
+    fn as_ref(&self) -> &Histogram {
+        self
+    }
+}
+
 /// One histogram at one moment.
 #[derive(Debug, Clone)]
 pub struct HistogramSample {
@@ -148,6 +154,12 @@ pub struct HistogramSample {
     pub start_ms: i64,
     /// What was observed until then.
     pub histogram: Arc<Histogram>,
+}
+
+impl AsRef<Histogram> for HistogramSample {
+    fn as_ref(&self) -> &Histogram {
+        &self.histogram
+    }
 }
 
 impl HistogramSample {

@@ -9,12 +9,8 @@
 //! as [`Histogram::stale_marker`], whatever layout it had. A single histogram is written by `one`,
 //! for memory and for the log. Every byte is drawn in `docs/formats/chunk.md`.
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the store does not take histograms yet")
-)]
+#![cfg_attr(not(test), expect(unused_imports, reason = "the head does not take histograms yet"))]
 
-use std::borrow::Borrow;
 use std::sync::Arc;
 
 use model::{BucketLayout, Histogram, ResetHint, STALE_MARKER_BITS};
@@ -37,10 +33,10 @@ const COUNT_LEFT_OUT: u8 = 0x01;
 
 /// How many histograms from the first on can be written as one run: those of one layout, as long as
 /// they are not too much at once. At least one, if there is one.
-pub(crate) fn run_len<H: Borrow<Histogram>>(histograms: &[H]) -> usize {
+pub(crate) fn run_len<H: AsRef<Histogram>>(histograms: &[H]) -> usize {
     let layout = shared_layout(histograms);
     let fits = |histogram: &&H| {
-        let histogram: &Histogram = (*histogram).borrow();
+        let histogram: &Histogram = (*histogram).as_ref();
         histogram.is_stale_marker()
             || Arc::ptr_eq(&histogram.layout, &layout)
             || histogram.layout.same_bits(&layout)
@@ -50,7 +46,7 @@ pub(crate) fn run_len<H: Borrow<Histogram>>(histograms: &[H]) -> usize {
 }
 
 /// Appends the bytes of a run. How many there are is for the caller to keep. All must be valid.
-pub(crate) fn encode<H: Borrow<Histogram>>(run: &[H], out: &mut Vec<u8>) {
+pub(crate) fn encode<H: AsRef<Histogram>>(run: &[H], out: &mut Vec<u8>) {
     assert_eq!(run_len(run), run.len(), "a run of histograms has one layout and a bounded length");
     if run.is_empty() {
         return;
@@ -64,7 +60,7 @@ pub(crate) fn encode<H: Borrow<Histogram>>(run: &[H], out: &mut Vec<u8>) {
     put_part(&bytes, out);
     let hint = |it: &Option<&Histogram>| it.map_or(ResetHint::Unknown, |it| it.reset_hint);
     hints::encode(run.iter().map(hint), out);
-    let mut columns = ColumnWriter { run: &run, hint: Hint::default(), bytes, out };
+    let mut columns = ColumnWriter { run: &run, hint: Hint::default(), out };
     columns.sums();
     if !leaves_out_count {
         columns.counts(|it| it.count);
@@ -107,7 +103,6 @@ pub(crate) fn decode(bytes: &[u8], n: usize, out: &mut Vec<Histogram>) -> Result
 struct ColumnWriter<'r> {
     run: &'r [Option<&'r Histogram>],
     hint: Hint,
-    bytes: Vec<u8>,
     out: &'r mut Vec<u8>,
 }
 
@@ -132,9 +127,7 @@ impl ColumnWriter<'_> {
     }
 
     fn put(&mut self, column: &[u64]) {
-        self.bytes.clear();
-        values::encode(column, &mut self.hint, &mut self.bytes);
-        put_part(&self.bytes, self.out);
+        put_column(column, &mut self.hint, self.out);
     }
 }
 
@@ -192,13 +185,13 @@ impl Columns {
     }
 }
 
-fn alive<H: Borrow<Histogram>>(histogram: &H) -> Option<&Histogram> {
-    let histogram: &Histogram = histogram.borrow();
+fn alive<H: AsRef<Histogram>>(histogram: &H) -> Option<&Histogram> {
+    let histogram: &Histogram = histogram.as_ref();
     (!histogram.is_stale_marker()).then_some(histogram)
 }
 
 /// The layout of the first that is no stale marker.
-fn shared_layout<H: Borrow<Histogram>>(histograms: &[H]) -> Arc<BucketLayout> {
+fn shared_layout<H: AsRef<Histogram>>(histograms: &[H]) -> Arc<BucketLayout> {
     let first = histograms.iter().find_map(|histogram| alive(histogram));
     first.map_or_else(Arc::default, |histogram| Arc::clone(&histogram.layout))
 }
@@ -224,6 +217,13 @@ fn n_buckets(layout: &BucketLayout) -> (usize, usize) {
 fn n_columns(layout: &BucketLayout) -> usize {
     let (n_positive, n_negative) = n_buckets(layout);
     3 + n_positive + n_negative
+}
+
+/// Appends a column of doubles behind its length.
+fn put_column(column: &[u64], hint: &mut Hint, out: &mut Vec<u8>) {
+    let mut bytes = Vec::new();
+    values::encode(column, hint, &mut bytes);
+    put_part(&bytes, out);
 }
 
 fn put_part(bytes: &[u8], out: &mut Vec<u8>) {

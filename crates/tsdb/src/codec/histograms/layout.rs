@@ -5,19 +5,19 @@ use model::{BucketLayout, BucketSpan, HISTOGRAM_BUCKETS_MAX, HISTOGRAM_SPANS_MAX
 use super::super::cursor::{Cursor, put_signed, put_varint};
 use super::super::values::{self, Hint};
 use super::super::{CodecError, Flaw};
-use super::{put_part, take_part};
+use super::{put_column, take_part};
 
 /// Appends the bytes of a valid layout.
 pub(crate) fn encode_layout(layout: &BucketLayout, out: &mut Vec<u8>) {
     out.push(layout.schema.cast_unsigned());
     let zero_threshold = [layout.zero_threshold.to_bits()];
-    put_column(&zero_threshold, out);
+    put_column(&zero_threshold, &mut Hint::default(), out);
     put_spans(&layout.positive_spans, out);
     put_spans(&layout.negative_spans, out);
     put_varint(out, layout.custom_bounds.len() as u64);
     if !layout.custom_bounds.is_empty() {
         let bounds: Vec<u64> = layout.custom_bounds.iter().map(|bound| bound.to_bits()).collect();
-        put_column(&bounds, out);
+        put_column(&bounds, &mut Hint::default(), out);
     }
 }
 
@@ -70,12 +70,6 @@ fn take_number(cursor: &mut Cursor<'_>, max: usize) -> Result<usize, CodecError>
     let wrong = cursor.error(Flaw::Layout);
     let number = usize::try_from(cursor.varint()?).map_err(|_| wrong)?;
     if number > max { Err(wrong) } else { Ok(number) }
-}
-
-fn put_column(column: &[u64], out: &mut Vec<u8>) {
-    let mut bytes = Vec::new();
-    values::encode(column, &mut Hint::default(), &mut bytes);
-    put_part(&bytes, out);
 }
 
 fn take_column(cursor: &mut Cursor<'_>, n: usize) -> Result<Vec<f64>, CodecError> {
