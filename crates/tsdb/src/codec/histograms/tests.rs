@@ -193,6 +193,16 @@ fn a_layout_that_is_none_is_not_read() {
 }
 
 #[test]
+fn a_stale_marker_with_counts_is_not_read() {
+    let layout = layout_of(1);
+    let mut numbers = Vec::new();
+    encode_numbers(&whole(&layout, &[1.0]), &mut numbers);
+    assert!(decode_numbers(&numbers, &layout).is_some());
+    numbers[1..9].copy_from_slice(&STALE_MARKER_BITS.to_le_bytes());
+    assert!(decode_numbers(&numbers, &layout).is_none());
+}
+
+#[test]
 fn a_hint_for_none_or_for_too_many_is_damage() {
     let take = |bytes: &[u8], n| hints::decode(&mut Cursor::new(bytes), n).map_err(|it| it.flaw);
     assert_eq!(take(&[3 << 2 | 3], 3), Ok(vec![ResetHint::Gauge; 3]));
