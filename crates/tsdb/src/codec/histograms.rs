@@ -74,7 +74,7 @@ pub(crate) fn encode<H: AsRef<Histogram>>(run: &[H], out: &mut Vec<u8>) {
 /// Appends the `n` histograms of a run. All of the bytes must be the run's. They share one layout,
 /// which is valid.
 ///
-/// Takes no more memory than for 2^20 numbers beyond what the bytes hold.
+/// Takes no more memory than for `n` histograms and twice 2^20 numbers, whatever the bytes say.
 pub(crate) fn decode(bytes: &[u8], n: usize, out: &mut Vec<Histogram>) -> Result<(), CodecError> {
     let mut cursor = Cursor::new(bytes);
     if n == 0 {
