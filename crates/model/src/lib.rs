@@ -7,9 +7,12 @@
 mod alert;
 mod byte_size;
 mod duration;
+mod exemplar;
 mod family;
+mod histogram;
 mod labels;
 mod matcher;
+mod metadata;
 mod pipeline;
 mod sample;
 mod selector;
@@ -19,9 +22,15 @@ pub mod time;
 pub use alert::{Alert, Severity, UnknownSeverity};
 pub use byte_size::{ByteSizeError, parse_byte_size};
 pub use duration::{DurationError, format_duration, parse_duration};
+pub use exemplar::{EXEMPLAR_CHARS_MAX, Exemplar, ExemplarError};
 pub use family::{Family, MetricKind, Point};
+pub use histogram::{
+    Bucket, BucketLayout, BucketSpan, Buckets, HISTOGRAM_BUCKETS_MAX, HISTOGRAM_SPANS_MAX,
+    Histogram, HistogramError, HistogramSample, ResetHint, SCHEMA_CUSTOM, SCHEMA_MAX, SCHEMA_MIN,
+};
 pub use labels::{Label, Labels, LabelsError, METRIC_NAME};
 pub use matcher::{MatchOp, Matcher};
+pub use metadata::{Metadata, MetadataKind};
 pub use pipeline::{Pipeline, PipelineStatus, UnknownPipelineStatus};
 pub use sample::{STALE_MARKER_BITS, Sample, is_stale_marker};
 pub use selector::{SelectorError, parse_selector};

@@ -253,7 +253,7 @@ impl Reach {
                     self.newest_ms = self.newest_ms.max(Some(sample.t_ms));
                 }
             }
-            None => {}
+            Some(FrameKind::Histograms | FrameKind::Exemplars | FrameKind::Metadata) | None => {}
         }
     }
 }

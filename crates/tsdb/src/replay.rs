@@ -126,7 +126,8 @@ impl Replay<'_> {
             match FrameKind::from_number(frame.kind).filter(|_| frame.flags == 0) {
                 Some(FrameKind::Series) => self.replay_definitions(slots, frame.payload),
                 Some(FrameKind::Samples) => self.replay_samples(slots, frame.payload),
-                None => {}
+                Some(FrameKind::Histograms | FrameKind::Exemplars | FrameKind::Metadata) | None => {
+                }
             }
         }
         Ok(())

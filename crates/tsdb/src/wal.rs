@@ -2,10 +2,13 @@
 //!
 //! One log, cut into segment files. A series is defined by a frame that stands before every
 //! sample that uses it, so one sync covers both and a prefix of the log is always complete.
-//! `frame` and `record` know the bytes (drawn in `docs/formats/wal.md`), `segment` the files,
+//! `frame` and the records know the bytes (drawn in `docs/formats/wal.md`), `segment` the files,
 //! `pending` what is on its way, `writer` how it becomes durable, `reader` how it comes back.
 
+pub(crate) mod exemplar_record;
 mod frame;
+pub(crate) mod histogram_record;
+pub(crate) mod metadata_record;
 mod pending;
 mod reader;
 mod record;

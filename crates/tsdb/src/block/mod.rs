@@ -16,6 +16,7 @@ mod cursor;
 mod dictionary;
 mod error;
 mod footer;
+mod histogram_chunk;
 mod merge;
 mod page;
 mod postings;

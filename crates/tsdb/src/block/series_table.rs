@@ -11,6 +11,9 @@ use super::{CHUNK_SAMPLES_MAX, GROUP};
 
 /// Floats.
 pub(super) const KIND_FLOATS: u8 = 1;
+/// Native histograms.
+#[expect(dead_code, reason = "the writer does not take histograms yet")]
+pub(super) const KIND_HISTOGRAMS: u8 = 2;
 /// The bits of the first byte that say the kind.
 const KIND_MASK: u8 = 0x1f;
 /// The bit that says: the same times as the neighbour.

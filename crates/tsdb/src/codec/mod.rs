@@ -15,6 +15,7 @@ mod blocks;
 mod cursor;
 mod decimal;
 mod exceptions;
+pub(crate) mod histograms;
 mod ints;
 mod long;
 mod pack;
@@ -54,6 +55,9 @@ pub(crate) enum Flaw {
     /// The entropy coder cannot read its part, or reads another number of samples.
     #[error("damaged entropy code")]
     Entropy,
+    /// A layout of histograms that is none, or has too many buckets for so many of them.
+    #[error("no layout of histograms")]
+    Layout,
     /// The bytes are over before the samples are.
     #[error("missing bytes")]
     Missing,

@@ -15,6 +15,15 @@ pub(crate) enum FrameKind {
     Series = 1,
     /// Samples with one 64-bit value each.
     Samples = 2,
+    /// Native histograms, see [`super::histogram_record`].
+    #[expect(dead_code, reason = "written and read once the head takes them")]
+    Histograms = 3,
+    /// Exemplars, see [`super::exemplar_record`].
+    #[expect(dead_code, reason = "written and read once the head takes them")]
+    Exemplars = 4,
+    /// What metrics are, see [`super::metadata_record`].
+    #[expect(dead_code, reason = "written and read once the store takes it")]
+    Metadata = 6,
 }
 
 impl FrameKind {
@@ -41,8 +50,10 @@ const START_FOLLOWS: u64 = 1;
 /// This number and up: the distance from start to sample, zigzag.
 const START_DISTANCE: u64 = 2;
 
-/// How many bytes a sample takes at most: reference, time, start in full, value.
-const SAMPLE_BYTES_MAX: usize = 10 + 10 + 10 + 8;
+/// How many bytes a start time takes at most.
+pub(super) const START_BYTES_MAX: usize = 10;
+/// How many bytes a sample takes at most: reference, time, start, value.
+const SAMPLE_BYTES_MAX: usize = 10 + 10 + START_BYTES_MAX + 8;
 
 /// How many bytes a definition takes at most.
 pub(crate) fn definition_bytes<'l>(pairs: impl Iterator<Item = (&'l str, &'l str)>) -> usize {
@@ -109,12 +120,12 @@ fn are_labels(pairs: &[(&str, &str)]) -> bool {
         && pairs.windows(2).all(|two| two[0].0 < two[1].0)
 }
 
-fn put_text(payload: &mut Vec<u8>, text: &str) {
+pub(super) fn put_text(payload: &mut Vec<u8>, text: &str) {
     put_varint(payload, text.len() as u64);
     payload.extend_from_slice(text.as_bytes());
 }
 
-fn take_text<'p>(payload: &mut &'p [u8]) -> Option<&'p str> {
+pub(super) fn take_text<'p>(payload: &mut &'p [u8]) -> Option<&'p str> {
     let n_bytes = usize::try_from(take_varint(payload)?).ok()?;
     let (text, rest) = payload.split_at_checked(n_bytes)?;
     *payload = rest;
@@ -149,7 +160,7 @@ pub(crate) fn encode_sample(
 }
 
 /// Puts a start time at the front of a slice and says how many bytes it takes.
-fn put_start(slice: &mut [u8], sample: &Sample) -> usize {
+pub(super) fn put_start(slice: &mut [u8], sample: &Sample) -> usize {
     if sample.start_ms == 0 {
         return put_varint_at(slice, START_NONE);
     }
@@ -164,7 +175,7 @@ fn put_start(slice: &mut [u8], sample: &Sample) -> usize {
     }
 }
 
-fn take_start(payload: &mut &[u8], t_ms: i64) -> Option<i64> {
+pub(super) fn take_start(payload: &mut &[u8], t_ms: i64) -> Option<i64> {
     match take_varint(payload)? {
         START_NONE => Some(0),
         START_FOLLOWS => Some(take_u64(payload)? as i64),

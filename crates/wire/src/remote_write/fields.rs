@@ -119,6 +119,27 @@ impl<'a> Fields<'a> {
         self.field().map(Some).map_err(|kind| FieldError { offset, kind })
     }
 
+    /// The next number of a packed row of varints, which is all that is left.
+    pub(super) fn packed_varint(&mut self) -> Result<Option<u64>, FieldError> {
+        self.packed(Self::varint)
+    }
+
+    /// The next number of a packed row of eight bytes each, which is all that is left.
+    pub(super) fn packed_fixed64(&mut self) -> Result<Option<u64>, FieldError> {
+        self.packed(Self::fixed64)
+    }
+
+    fn packed(
+        &mut self,
+        take: fn(&mut Self) -> Result<u64, FieldErrorKind>,
+    ) -> Result<Option<u64>, FieldError> {
+        if self.at == self.bytes.len() {
+            return Ok(None);
+        }
+        let offset = self.at;
+        take(self).map(Some).map_err(|kind| FieldError { offset, kind })
+    }
+
     #[inline]
     fn field(&mut self) -> Result<(u32, Value), FieldErrorKind> {
         let (number, wire_type) = self.tag()?;

@@ -6,21 +6,28 @@
 //! is refused whole; a fault inside one series concerns that series alone, so that the rest can be
 //! kept.
 //!
-//! Native histograms are handed out as bytes; exemplars and metadata are counted, not read.
+//! What else a message holds is read one by one, and a bad one is refused alone: [`read_histogram`],
+//! [`read_exemplar`], [`metadata`].
 //!
 //! Source: <https://prometheus.io/docs/specs/prw/remote_write_spec/> and, for the numbers of the
 //! fields, `prompb/{remote,types}.proto` of Prometheus.
 
 mod block;
+mod exemplar;
 mod faults;
 mod fields;
+mod histogram;
 mod labels;
+mod metadata;
 mod reader;
 mod usual;
 
 pub use block::{BlockError, Opener, decompressed_len};
+pub use exemplar::{BadExemplar, read_exemplar};
 pub use faults::{MessageError, SeriesError, SeriesErrorKind};
 pub use fields::{FieldError, FieldErrorKind};
+pub use histogram::{BadHistogram, read_histogram};
+pub use metadata::{BadMetadata, HELP_BYTES_MAX, METRIC_BYTES_MAX, UNIT_BYTES_MAX, metadata};
 pub use reader::{Reader, Request};
 
 /// Labels of one series. Far above what is stored, so that the store's own bound gives the reason.
