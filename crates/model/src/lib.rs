@@ -1,8 +1,9 @@
 //! The nouns of the field as plain values, shared by every stage of a sample's way:
 //! collect -> store -> query -> rules -> notify -> present.
 //!
-//! This crate depends on `std` alone. It does no I/O, reads no clock and knows no wire format,
-//! so everything above it can be reasoned about as functions over values.
+//! Beside `std` this crate needs regular expressions alone, for matchers. It does no I/O, reads no
+//! clock and knows no wire format, so everything above it can be reasoned about as functions over
+//! values.
 
 mod alert;
 mod duration;
@@ -13,6 +14,7 @@ mod pipeline;
 mod sample;
 mod service;
 pub mod time;
+mod value_test;
 
 pub use alert::{Alert, Severity, UnknownSeverity};
 pub use duration::{DurationError, format_duration, parse_duration};
@@ -22,3 +24,4 @@ pub use matcher::{MatchOp, Matcher};
 pub use pipeline::{Pipeline, PipelineStatus, UnknownPipelineStatus};
 pub use sample::{STALE_MARKER_BITS, Sample, is_stale_marker};
 pub use service::{Service, ServiceStatus, UnknownServiceStatus};
+pub use value_test::{PLAIN_REGEX_BYTES_MAX, REGEX_BYTES_MAX, RegexError, ValueTest};

@@ -51,4 +51,11 @@ pub trait Querier: Send + Sync {
     /// # Errors
     /// The engine's own.
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError>;
+
+    /// The names of the labels of all series that match (all series if there are no matchers),
+    /// sorted, each once.
+    ///
+    /// # Errors
+    /// The engine's own.
+    fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<String>, SelectError>;
 }

@@ -473,6 +473,20 @@ impl Core {
         values
     }
 
+    fn label_names(&self, matchers: &[Matcher]) -> Vec<String> {
+        let floor_ms = self.floor_ms.load(Ordering::Acquire);
+        let blocks = self.blocks.read();
+        let mut names = self.head.label_names(matchers);
+        let mut lost = Lost::default();
+        for block in blocks.iter() {
+            names.extend(block.label_names(matchers, floor_ms, &mut lost));
+        }
+        drop(blocks);
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// Counts the blocks.
     pub(crate) fn measure_blocks(&self) {
         let blocks = self.blocks.read();
@@ -557,5 +571,9 @@ impl Querier for Db {
 
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
         Ok(self.core.label_values(name, matchers))
+    }
+
+    fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
+        Ok(self.core.label_names(matchers))
     }
 }

@@ -9,6 +9,7 @@ mod index;
 mod series;
 mod timeline;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::Matcher;
@@ -60,5 +61,13 @@ impl Head {
         values.sort_unstable();
         values.dedup();
         values.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The names of labels, sorted, each once.
+    pub(crate) fn label_names(&self, matchers: &[Matcher]) -> Vec<String> {
+        let found = self.index.read().matching(matchers);
+        let names = found.iter().flat_map(|series| series.labels()).map(|label| &label.name);
+        let names: BTreeSet<&String> = names.collect();
+        names.into_iter().cloned().collect()
     }
 }

@@ -147,7 +147,7 @@ impl Index {
     pub(crate) fn matching(&self, matchers: &[Matcher]) -> Vec<Arc<Series>> {
         let mut listed: Vec<&[u32]> = Vec::new();
         for matcher in matchers.iter().filter(|m| is_listed(m)) {
-            listed.push(self.slots_with(&matcher.name, &matcher.value));
+            listed.push(self.slots_with(&matcher.name, matcher.value()));
         }
         let others: Vec<&Matcher> = matchers.iter().filter(|m| !is_listed(m)).collect();
         let meets_others =
@@ -177,5 +177,5 @@ impl Index {
 
 /// Whether postings answer this matcher. The empty value means an absent label, which they lack.
 fn is_listed(matcher: &Matcher) -> bool {
-    matcher.op == MatchOp::Equal && !matcher.value.is_empty()
+    matcher.op() == MatchOp::Equal && !matcher.value().is_empty()
 }
