@@ -66,7 +66,7 @@ impl Identities {
         self.find_hashed(secret.of_series(hashes), labels)
     }
 
-    fn find_hashed(&self, hash: u64, labels: &[(&str, &str)]) -> Option<u32> {
+    fn find_hashed(&self, hash: u32, labels: &[(&str, &str)]) -> Option<u32> {
         self.by_labels.find(hash, |slot| {
             let row = self.rows.get(slot);
             let mut pairs = row.iter().zip(labels);
@@ -87,7 +87,7 @@ impl Identities {
         }
     }
 
-    fn add(&mut self, hash: u64, labels: &[(&str, &str)]) -> u32 {
+    fn add(&mut self, hash: u32, labels: &[(&str, &str)]) -> u32 {
         debug_assert!(labels.is_sorted_by(|a, b| a.0 < b.0), "labels out of order: {labels:?}");
         self.numbers.clear();
         for ((name, value), hash) in labels.iter().zip(&self.hashes) {
@@ -97,8 +97,7 @@ impl Identities {
         for tag in &self.numbers {
             self.tags.add_series(*tag, slot);
         }
-        let (rows, tags) = (&self.rows, &self.tags);
-        self.by_labels.add(hash, slot, |slot| hash_of(slot, rows, tags));
+        self.by_labels.add(hash, slot);
         slot
     }
 
@@ -110,9 +109,7 @@ impl Identities {
             if !self.rows.is_taken(*slot) {
                 continue;
             }
-            let (rows, tags) = (&self.rows, &self.tags);
-            let hash = hash_of(*slot, rows, tags);
-            self.by_labels.remove(hash, *slot, |slot| hash_of(slot, rows, tags));
+            self.by_labels.remove(self.hash_of(*slot), *slot);
             for tag in self.rows.get(*slot) {
                 if self.tags.remove_series(*tag, *slot) {
                     dead.push(*tag);
@@ -225,11 +222,12 @@ impl Identities {
         let reused = (self.hashes.capacity() + self.numbers.capacity()) * size_of::<u32>();
         self.tags.bytes() + self.rows.bytes() + self.by_labels.bytes() + reused
     }
-}
 
-/// The hash of a series as [`Identities::find`] computes it from its labels.
-fn hash_of(slot: u32, rows: &Rows, tags: &Tags) -> u64 {
-    tags.secret().of_series(rows.get(slot).iter().map(|tag| tags.hash(*tag)))
+    /// The hash of a series, as [`Identities::find`] computes it from its labels.
+    fn hash_of(&self, slot: u32) -> u32 {
+        let hashes = self.rows.get(slot).iter().map(|tag| self.tags.hash(*tag));
+        self.tags.secret().of_series(hashes)
+    }
 }
 
 #[cfg(test)]

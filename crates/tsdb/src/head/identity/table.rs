@@ -1,7 +1,7 @@
 //! Table: numbers found by the hash of what they stand for, which is kept elsewhere.
 //!
-//! It is split into shards that grow one at a time, so that no single addition has to move the
-//! numbers of a million series.
+//! It is split into shards that grow one at a time, and keeps the hashes, so that no single addition
+//! has to look at a million series again.
 
 use hashbrown::HashTable;
 
@@ -13,10 +13,16 @@ const SLACK_MAX: usize = 8;
 /// Places that are worth keeping for numbers to come.
 const N_KEPT: usize = 16;
 
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    hash: u32,
+    number: u32,
+}
+
 /// See the head of this file.
 #[derive(Debug)]
 pub(super) struct Table {
-    shards: Box<[HashTable<u32>]>,
+    shards: Box<[HashTable<Entry>]>,
     bytes: usize,
 }
 
@@ -26,40 +32,53 @@ impl Default for Table {
     }
 }
 
-/// The bits that a shard's own table looks at least.
-fn shard_of(hash: u64) -> usize {
-    (hash >> 50) as usize % N_SHARDS
+/// A hash as a shard's own table wants it, which looks at both ends.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// From the bits that a shard's own table looks at least.
+fn shard_of(spread: u64) -> usize {
+    (spread >> 50) as usize % N_SHARDS
 }
 
 impl Table {
     /// The number with this hash that is the one.
-    pub(super) fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        self.shards[shard_of(hash)].find(hash, |number| is_it(*number)).copied()
+    pub(super) fn find(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+        let spread = spread(hash);
+        let is_found = |entry: &Entry| entry.hash == hash && is_it(entry.number);
+        self.shards[shard_of(spread)].find(spread, is_found).map(|entry| entry.number)
     }
 
     /// Adds a number that is not there.
-    pub(super) fn add(&mut self, hash: u64, number: u32, hash_of: impl Fn(u32) -> u64) {
-        let shard = &mut self.shards[shard_of(hash)];
+    pub(super) fn add(&mut self, hash: u32, number: u32) {
+        let spread = spread(hash);
+        let shard = &mut self.shards[shard_of(spread)];
         let before = shard.allocation_size();
-        shard.insert_unique(hash, number, |number| hash_of(*number));
+        shard.insert_unique(spread, Entry { hash, number }, rehash);
         self.bytes = self.bytes - before + shard.allocation_size();
     }
 
-    /// Removes a number, if it is there; all others must still have their hashes.
-    pub(super) fn remove(&mut self, hash: u64, number: u32, hash_of: impl Fn(u32) -> u64) {
-        let shard = &mut self.shards[shard_of(hash)];
-        if let Ok(found) = shard.find_entry(hash, |known| *known == number) {
+    /// Removes a number, if it is there.
+    pub(super) fn remove(&mut self, hash: u32, number: u32) {
+        let spread = spread(hash);
+        let shard = &mut self.shards[shard_of(spread)];
+        if let Ok(found) = shard.find_entry(spread, |entry| entry.number == number) {
             found.remove();
         }
         if shard.num_buckets() > SLACK_MAX * (shard.len() + N_KEPT) {
             let before = shard.allocation_size();
-            shard.shrink_to(2 * shard.len(), |number| hash_of(*number));
+            shard.shrink_to(2 * shard.len(), rehash);
             self.bytes = self.bytes - before + shard.allocation_size();
         }
     }
 
     /// Memory held, bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes + N_SHARDS * size_of::<HashTable<u32>>()
+        self.bytes + N_SHARDS * size_of::<HashTable<Entry>>()
     }
+}
+
+fn rehash(entry: &Entry) -> u64 {
+    spread(entry.hash)
 }

@@ -44,11 +44,6 @@ pub(super) struct Tags {
     names_bytes: usize,
 }
 
-/// A tag's half word as a table wants it, which looks at both ends.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-}
-
 impl Tags {
     /// None yet.
     pub(super) fn new(secret: Secret) -> Self {
@@ -87,7 +82,7 @@ impl Tags {
     }
 
     fn find_hashed(&self, hash: u32, name: &str, value: &str) -> Option<u32> {
-        self.by_label.find(spread(hash), |tag| self.is(tag, name, value))
+        self.by_label.find(hash, |tag| self.is(tag, name, value))
     }
 
     /// Whether the tag is this label.
@@ -117,8 +112,7 @@ impl Tags {
             }
         };
         self.names_bytes += lean::push(&mut self.names[name as usize].tags, number);
-        let tags = &self.tags;
-        self.by_label.add(spread(hash), number, |tag| spread(tags[tag as usize].hash));
+        self.by_label.add(hash, number);
         number
     }
 
@@ -144,9 +138,7 @@ impl Tags {
                 u32::try_from(self.names.len() - 1).expect("memory ends before four billion names")
             }
         };
-        let (names, secret) = (&self.names, &self.secret);
-        let hash_of = |number: u32| secret.of_name(&names[number as usize].text);
-        self.by_name.add(hash_of(number), number, hash_of);
+        self.by_name.add(self.secret.of_name(text), number);
         number
     }
 
@@ -224,10 +216,8 @@ impl Tags {
     pub(super) fn forget(&mut self, dead: &[u32]) {
         let mut names = Vec::new();
         for number in dead {
-            let hash = spread(self.tags[*number as usize].hash);
-            let tags = &self.tags;
-            self.by_label.remove(hash, *number, |tag| spread(tags[tag as usize].hash));
             let tag = &mut self.tags[*number as usize];
+            self.by_label.remove(tag.hash, *number);
             self.texts.forget(std::mem::take(&mut tag.value));
             names.push(std::mem::replace(&mut tag.name, NO_NAME));
         }
@@ -250,10 +240,8 @@ impl Tags {
         lean::trim(&mut name.tags);
         self.names_bytes -= (before - name.tags.capacity()) * size_of::<u32>();
         if name.tags.is_empty() {
-            let (names, secret) = (&self.names, &self.secret);
-            let hash_of = |number: u32| secret.of_name(&names[number as usize].text);
-            self.by_name.remove(hash_of(number), number, hash_of);
             let name = std::mem::take(&mut self.names[number as usize]);
+            self.by_name.remove(self.secret.of_name(&name.text), number);
             self.names_bytes -= name.text.len() + name.tags.capacity() * size_of::<u32>();
             self.free_names.push(number);
         }
