@@ -260,6 +260,20 @@ fn labels_that_come_and_go_leave_nothing_behind() {
     assert!(identities.bytes() < 1_000_000, "{} bytes for nothing", identities.bytes());
 }
 
+/// Their ranks fill several words, and the first ones are the same for many.
+#[test]
+fn series_of_many_labels_are_sorted_by_all_of_them() {
+    let (mut identities, mut naive) = (Identities::new(1), Naive::new());
+    let of = |i: usize| {
+        let n_labels = 22 + i % 3;
+        let value = |place: usize| if place < 18 { i % 16 } else { i / 16 * (place * 31) % 97 };
+        let pair = |place: usize| (format!("label_{place:02}"), format!("{}", value(place)));
+        Labels::new((0..n_labels).map(pair)).unwrap()
+    };
+    check_add(&mut identities, &mut naive, (0..3_000).map(of).collect());
+    check_match(&identities, &naive, &[]);
+}
+
 #[test]
 fn what_stays_survives_the_moves_that_give_memory_back() {
     const N: usize = 8_000;
