@@ -106,6 +106,8 @@ fn report(what: &str, all: &[Pairs]) {
     each_timed("  find in order", all, |i| i, |pairs| assert!(identities.find(pairs).is_some()));
     let far = |i: usize| i * 7_919 % N_SERIES;
     each_timed("  find in no order", all, far, |pairs| assert!(identities.find(pairs).is_some()));
+    let near = |i: usize| i % 2_000;
+    each_timed("  find one of 2 000", all, near, |pairs| assert!(identities.find(pairs).is_some()));
     let mut again = |pairs: &[(&str, &str)]| assert!(!identities.find_or_add(pairs).is_new);
     each_timed("  find or add a known one", all, |i| i, &mut again);
     let mut slots = timed("  all", N_SERIES, || identities.matching(&[]));
