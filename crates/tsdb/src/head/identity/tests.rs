@@ -75,7 +75,10 @@ fn any_step() -> impl Strategy<Value = Step> {
 
 fn check_add(identities: &mut Identities, naive: &mut Naive, added: Vec<Labels>) {
     for labels in added {
-        assert_eq!(identities.find(&pairs(&labels)), naive.get(&labels).copied());
+        for expected in [0, 1, 2, u32::MAX] {
+            let found = identities.find_expected(expected, &pairs(&labels));
+            assert_eq!(found, naive.get(&labels).copied());
+        }
         let found = add(identities, &labels);
         match naive.get(&labels) {
             Some(slot) => assert_eq!(found, Found { slot: *slot, is_new: false }),

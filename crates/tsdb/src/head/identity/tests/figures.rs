@@ -108,6 +108,15 @@ fn report(what: &str, all: &[Pairs]) {
     each_timed("  find in no order", all, far, |pairs| assert!(identities.find(pairs).is_some()));
     let near = |i: usize| i % 2_000;
     each_timed("  find one of 2 000", all, near, |pairs| assert!(identities.find(pairs).is_some()));
+    let mut expected = 0;
+    each_timed(
+        "  find where expected",
+        all,
+        |i| i,
+        |pairs| {
+            expected = identities.find_expected(expected, pairs).unwrap() + 1;
+        },
+    );
     let mut again = |pairs: &[(&str, &str)]| assert!(!identities.find_or_add(pairs).is_new);
     each_timed("  find or add a known one", all, |i| i, &mut again);
     let mut slots = timed("  all", N_SERIES, || identities.matching(&[]));
