@@ -9,6 +9,7 @@
 mod alias;
 mod append;
 mod batch;
+mod cardinality;
 mod ingest;
 mod limits;
 mod maintenance;
@@ -20,6 +21,7 @@ mod rows;
 pub use alias::{AliasQuerier, PUSHED_METRIC};
 pub use append::{AppendError, Appender, Commit, CommitError, CommitSender, Row};
 pub use batch::{Batch, BatchAppended, Rejected, Speller};
+pub use cardinality::Cardinality;
 pub use ingest::{Ingest, IngestError, IngestMeter};
 pub use limits::{LimitError, Limits, PUSH_AHEAD_MAX_MS, SeriesLimits, Times};
 pub use maintenance::{Maintenance, MaintenanceError};

@@ -8,14 +8,14 @@ use std::time::Duration;
 use model::{Labels, Matcher};
 use parking_lot::{Condvar, Mutex, RwLock};
 use stdx::Env;
-use storage::{CommitError, Querier, Select, SelectError, SeriesSet};
+use storage::{Cardinality, CommitError, Querier, Select, SelectError, SeriesSet};
 
 use crate::block::{Block, Lost, PageCache};
 use crate::clock::{ClockGuard, Moment};
 use crate::config::{Config, Driver};
 use crate::dir::{DataDir, LockGuard};
 use crate::flush::Frozen;
-use crate::head::Head;
+use crate::head::{FloorOf, Head};
 use crate::hidden::Hiding;
 use crate::manifest::{self, Manifest};
 use crate::recovery::{Recovered, recover};
@@ -404,7 +404,7 @@ impl Core {
         let blocks = self.blocks.read();
         let hidden = self.hiding.in_head();
         let floor_of = |labels: &Labels| hidden.gaps(labels).floor_ms.max(floor_ms);
-        let floor_of: &dyn Fn(&Labels) -> i64 = &floor_of;
+        let floor_of: FloorOf<'_> = &floor_of;
         let floor_of = self.has_expired.load(Ordering::Acquire).then_some(floor_of);
         let mut values = self.head.label_values(name, matchers, floor_of);
         if let Some(recovered) = &*self.recovered.read() {
@@ -419,6 +419,28 @@ impl Core {
         values.sort_unstable();
         values.dedup();
         values
+    }
+
+    fn label_names(&self, matchers: &[Matcher]) -> Vec<String> {
+        let floor_ms = self.floor_ms.load(Ordering::Acquire);
+        let blocks = self.blocks.read();
+        let hidden = self.hiding.in_head();
+        let floor_of = |labels: &Labels| hidden.gaps(labels).floor_ms.max(floor_ms);
+        let floor_of: FloorOf<'_> = &floor_of;
+        let floor_of = self.has_expired.load(Ordering::Acquire).then_some(floor_of);
+        let mut names = self.head.label_names(matchers, floor_of);
+        if let Some(recovered) = &*self.recovered.read() {
+            names.extend(recovered.label_names(matchers, floor_of));
+        }
+        let mut lost = Lost::default();
+        let select = Select { matchers: matchers.to_vec(), start_ms: floor_ms, end_ms: i64::MAX };
+        for block in blocks.iter() {
+            names.extend(self.hiding.seen_names(block, &select, &mut lost));
+        }
+        drop(blocks);
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// Counts the blocks.
@@ -442,5 +464,13 @@ impl Querier for Db {
 
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
         Ok(self.core.label_values(name, matchers))
+    }
+
+    fn cardinality(&self, n_listed_max: usize) -> Option<Cardinality> {
+        Some(self.core.head.identities().read().cardinality(n_listed_max))
+    }
+
+    fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
+        Ok(self.core.label_names(matchers))
     }
 }

@@ -93,6 +93,21 @@ impl Hiding {
         block.visible_values(name, select, &hidden, lost).into_iter().collect()
     }
 
+    /// The names of labels in a block, over all series that match and of which something at or after
+    /// a moment is seen.
+    pub(crate) fn seen_names(
+        &self,
+        block: &Arc<Block>,
+        select: &Select,
+        lost: &mut Lost,
+    ) -> Vec<String> {
+        let hidden = self.in_block(&block.info());
+        if hidden.is_nothing() {
+            return block.label_names(&select.matchers, select.start_ms, lost);
+        }
+        block.visible_names(select, &hidden, lost).into_iter().collect()
+    }
+
     /// What is hidden of what is not in blocks yet.
     pub(crate) fn in_head(&self) -> Hidden {
         Hidden { tombstones: Vec::new(), floors: self.floors() }

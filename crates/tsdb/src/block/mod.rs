@@ -12,6 +12,7 @@ mod bytes;
 mod cache;
 mod chunk;
 mod columns;
+mod condition;
 mod cursor;
 mod dictionary;
 mod error;

@@ -8,7 +8,8 @@ use storage::{Select, Series};
 
 use super::chunk::ChunkReader;
 use super::columns::Columns;
-use super::cursor::{LabelReader, Lost, SeriesCursor, tag_in};
+use super::condition::tag_in;
+use super::cursor::{LabelReader, Lost, SeriesCursor};
 use super::dictionary::Tag;
 use super::reader::Block;
 
@@ -65,6 +66,30 @@ impl Block {
         }
         *lost += cursor.lost();
         values
+    }
+
+    /// The names of the labels of all series that match and have a sample at or after a moment,
+    /// sorted; what was skipped is added up.
+    pub(crate) fn label_names(
+        self: &Arc<Self>,
+        matchers: &[Matcher],
+        floor_ms: i64,
+        lost: &mut Lost,
+    ) -> Vec<String> {
+        if matchers.is_empty() && self.info().min_ms >= floor_ms {
+            return self.names().iter().map(|name| name.name.to_string()).collect();
+        }
+        let mut cursor = SeriesCursor::new(Arc::clone(self), matchers, (floor_ms, i64::MAX));
+        let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
+        while let Some(series) = cursor.next_series() {
+            for name in series.tags.iter().filter_map(|tag| self.names().of_tag(*tag)) {
+                if !names.contains(name) {
+                    names.insert(Arc::clone(name));
+                }
+            }
+        }
+        *lost += cursor.lost();
+        names.into_iter().map(|name| name.to_string()).collect()
     }
 }
 
