@@ -54,18 +54,24 @@ impl Querier for AliasQuerier {
 /// The plain name asked for and the selection of the stored series behind it; `None` when the
 /// selection names no single metric, or the stored name itself.
 fn aliased(select: &Select) -> Option<(String, Select)> {
+    let (plain_name, matchers) = stored_matchers(&select.matchers)?;
+    Some((plain_name, Select { matchers, ..*select }))
+}
+
+/// The plain name that the matchers ask for and those of the stored series behind it; `None` when
+/// they name no single metric, or the stored name itself.
+pub(crate) fn stored_matchers(matchers: &[Matcher]) -> Option<(String, Vec<Matcher>)> {
     let by_name = |m: &&Matcher| m.name == METRIC_NAME && m.op == MatchOp::Equal;
-    let plain_name = select.matchers.iter().find(by_name)?.value.clone();
+    let plain_name = matchers.iter().find(by_name)?.value.clone();
     if plain_name == PUSHED_METRIC {
         return None;
     }
-    let others = select.matchers.iter().filter(|m| m.name != METRIC_NAME).cloned();
+    let others = matchers.iter().filter(|m| m.name != METRIC_NAME).cloned();
     let stored = [
         Matcher::equal(METRIC_NAME, PUSHED_METRIC),
         Matcher::equal(PLAIN_NAME_LABEL, plain_name.as_str()),
     ];
-    let matchers = stored.into_iter().chain(others).collect();
-    Some((plain_name, Select { matchers, ..*select }))
+    Some((plain_name, stored.into_iter().chain(others).collect()))
 }
 
 #[cfg(test)]

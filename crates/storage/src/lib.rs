@@ -6,6 +6,7 @@
 //! Small durable records (services, pipelines, alerts) go through [`Records`].
 
 mod alias;
+mod alias_maintenance;
 mod append;
 mod batch;
 mod ingest;
@@ -16,6 +17,7 @@ mod query;
 mod records;
 
 pub use alias::{AliasQuerier, PUSHED_METRIC};
+pub use alias_maintenance::{AliasMaintenance, with_stored_names};
 pub use append::{AppendError, Appender, Commit, CommitError, CommitSender, Row};
 pub use batch::{Batch, BatchAppended, Rejected, Speller};
 pub use ingest::{Ingest, IngestError, IngestMeter};

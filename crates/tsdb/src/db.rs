@@ -1,6 +1,8 @@
 //! Db: the store as its users see it. Appends go through here into the log and the head, queries
 //! out of the head.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -111,6 +113,9 @@ struct Keep {
 pub(crate) struct Upkeep {
     /// An epoch whose flush failed.
     pub(crate) frozen: Option<Frozen>,
+    /// For each block how many rules of retention keep nothing as old as it, when it was last found
+    /// to have no series that they speak of.
+    pub(crate) ruled: HashMap<PathBuf, usize>,
     /// Blocks that no manifest names any more, and that somebody may still read.
     pub(crate) replaced: Vec<Arc<Block>>,
 }

@@ -128,7 +128,10 @@ impl Core {
                 DeleteError::Tombstones { path, cause }
             })?;
             self.meter.tombstones.set(tombstones.len() as i64);
+            // No query sees the deletion in one block and not in another.
+            let readers = self.blocks.write();
             self.hiding.set_tombstones(tombstones);
+            drop(readers);
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Retention: what is older than its time leaves queries at once, memory by chunk, and the disk by
-//! segment.
+//! segment and block. Size, rules per series and a doubtful clock: see [`crate::oversize`],
+//! [`crate::hidden`] and [`crate::clock`].
 //!
 //! A segment may hold the only definition of a series that lives on in later segments. So the
 //! definition is logged again and made durable before the manifest forgets the segment, and the
