@@ -92,10 +92,7 @@ impl Parser<'_> {
         } else if matchers.is_empty() {
             return Err(self.expected("a metric name or {"));
         }
-        match self.rest().is_empty() {
-            true => Ok(matchers),
-            false => Err(self.expected("the end")),
-        }
+        if self.rest().is_empty() { Ok(matchers) } else { Err(self.expected("the end")) }
     }
 
     fn matchers(&mut self, matchers: &mut Vec<Matcher>) -> Result<(), SelectorError> {

@@ -67,9 +67,9 @@ impl Querier for AliasQuerier {
     }
 }
 
-/// The plain name asked for and the matchers of the stored series behind it; `None` when no single
-/// metric is named, or the stored one itself.
-fn aliased(matchers: &[Matcher]) -> Option<(String, Vec<Matcher>)> {
+/// The plain name that the matchers ask for and those of the stored series behind it; `None` when
+/// they name no single metric, or the stored name itself.
+pub(crate) fn aliased(matchers: &[Matcher]) -> Option<(String, Vec<Matcher>)> {
     let by_name = |m: &&Matcher| m.name == METRIC_NAME && m.op() == MatchOp::Equal;
     let plain_name = matchers.iter().find(by_name)?.value().to_owned();
     if plain_name == PUSHED_METRIC {
@@ -80,8 +80,7 @@ fn aliased(matchers: &[Matcher]) -> Option<(String, Vec<Matcher>)> {
         Matcher::equal(METRIC_NAME, PUSHED_METRIC),
         Matcher::equal(PLAIN_NAME_LABEL, plain_name.as_str()),
     ];
-    let matchers = stored.into_iter().chain(others).collect();
-    Some((plain_name, matchers))
+    Some((plain_name, stored.into_iter().chain(others).collect()))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! Small durable records (services, pipelines, alerts) go through [`Records`].
 
 mod alias;
+mod alias_maintenance;
 mod append;
 mod batch;
 mod cardinality;
@@ -19,6 +20,7 @@ mod records;
 mod rows;
 
 pub use alias::{AliasQuerier, PUSHED_METRIC};
+pub use alias_maintenance::{AliasMaintenance, with_stored_names};
 pub use append::{AppendError, Appender, Commit, CommitError, CommitSender, Row};
 pub use batch::{Batch, BatchAppended, Rejected, Speller};
 pub use cardinality::Cardinality;

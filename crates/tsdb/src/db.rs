@@ -1,5 +1,7 @@
 //! Db: the store as its users see it, and what its parts share.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::thread::JoinHandle;
@@ -110,6 +112,9 @@ pub(crate) struct Upkeep {
     pub(crate) old_log: Option<OldLog>,
     /// An epoch that is not in blocks: what was recovered, or one whose flush failed.
     pub(crate) frozen: Option<Frozen>,
+    /// For each block how many rules of retention keep nothing as old as it, when it was last found
+    /// to have no series that they speak of.
+    pub(crate) ruled: HashMap<PathBuf, usize>,
     /// Blocks that no manifest names any more, and that somebody may still read.
     pub(crate) replaced: Vec<Arc<Block>>,
 }

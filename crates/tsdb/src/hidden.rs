@@ -5,6 +5,7 @@
 //! what is hidden does not come into the block that it writes.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use model::{Labels, Matcher, Sample};
 use parking_lot::RwLock;
@@ -19,6 +20,8 @@ use crate::tombstones::Tombstone;
 #[derive(Default)]
 pub(crate) struct Hiding {
     tombstones: RwLock<Arc<[Arc<Tombstone>]>>,
+    /// Set when the file was not replaced and may be all the same, at the next start.
+    pub(crate) is_file_unsure: AtomicBool,
     floors: RwLock<Arc<[RuleFloor]>>,
 }
 

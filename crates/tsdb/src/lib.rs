@@ -6,6 +6,9 @@
 //! blocks and head in one view. At the next start the rest of the log is read back into the head. What a commit has resolved survives a killed
 //! process, a power cut, a full disk and a failed sync.
 //!
+//! A deletion and a rule of retention hide samples in blocks until those are rewritten without
+//! them; a snapshot is a data directory that shares the blocks.
+//!
 //! Every byte on disk is drawn in `docs/formats/`.
 
 mod append;

@@ -68,6 +68,24 @@ fn a_text_that_is_too_long_is_refused() {
 }
 
 #[test]
+fn any_text_is_a_selector_or_a_mistake_within_it() {
+    let signs = ["a", "{", "}", "=", "!", "~", ",", "\"", "'", "`", "\\", "x", "u", "7", " ", "é"];
+    // A linear congruential generator, Numerical Recipes' constants.
+    let mut state = 1_u32;
+    let mut next = |end: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as usize % end
+    };
+    for _ in 0..20_000 {
+        let n_signs = next(14);
+        let text: String = (0..n_signs).map(|_| signs[next(signs.len())]).collect();
+        if let Err(error) = parse_selector(&text) {
+            assert!((1..=text.chars().count() + 1).contains(&error.position), "{text}");
+        }
+    }
+}
+
+#[test]
 fn numbers_of_operators_stay() {
     let ops = [MatchOp::Equal, MatchOp::NotEqual, MatchOp::Match, MatchOp::NoMatch];
     assert_eq!(ops.map(MatchOp::number), [0, 1, 2, 3]);
