@@ -300,6 +300,7 @@ fn decode_everything(bytes: &[u8], n: usize) {
     let _ = values::decode(bytes, usize::MAX, &mut words);
 }
 
+mod coded;
 mod golden;
 mod sizes;
 
@@ -315,7 +316,7 @@ fn errors_say_what_and_where() {
     assert_eq!(value_error(&[0x10, 0], 3), error(Flaw::Surplus, 1));
     assert_eq!(value_error(&[0x10], 0), error(Flaw::Surplus, 0));
     assert_eq!(value_error(&[0x21, 0x05, 0, 0], 3), error(Flaw::Form(5), 1));
-    assert_eq!(value_error(&[0x21, 0x20, 0, 0], 3), error(Flaw::Form(0x20), 1));
+    assert_eq!(value_error(&[0x21, 0x40, 0, 0], 3), error(Flaw::Form(0x40), 1));
     assert_eq!(value_error(&[0x21, 0x00, 65, 0], 3), error(Flaw::Width(65), 2));
     assert_eq!(value_error(&[0x21, 0x00, 0x80, 0], 3), error(Flaw::Width(128), 2));
     // A second step where there is one sample alone.

@@ -1,7 +1,10 @@
 //! Plan: which form makes a column of integers smallest, and the writing of it.
 
 use super::fit::{self, Fit};
-use super::{Form, HAS_FACTOR, HAS_PATCHES, HIGHS_SIGNED, SLOPE_BITS, factor, line};
+use super::{
+    Form, HAS_CODE, HAS_FACTOR, HAS_PATCHES, HIGHS_SIGNED, SLOPE_BITS, coded, factor, line,
+};
+use crate::codec::ans::{self, Frequencies};
 use crate::codec::cursor::{put_signed, put_varint, signed_len, varint_len};
 use crate::codec::exceptions::put_positions;
 use crate::codec::pack::{pack, width_of};
@@ -10,9 +13,10 @@ use crate::codec::pack::{pack, width_of};
 #[derive(Default)]
 pub(in crate::codec) struct Scratch {
     scaled: Vec<i64>,
-    residuals: Vec<i64>,
-    patches: Vec<u32>,
-    highs: Vec<i64>,
+    pub(super) residuals: Vec<i64>,
+    pub(super) patches: Vec<u32>,
+    pub(super) highs: Vec<i64>,
+    pub(super) symbols: Vec<u8>,
 }
 
 /// How a column will be written.
@@ -25,6 +29,8 @@ pub(in crate::codec) struct Plan {
     /// Bends: the first step. Lines: the slope.
     slope: i64,
     fit: Fit,
+    /// How the bits above the packed width are coded, if they are.
+    code: Option<Frequencies>,
     n_bytes: usize,
 }
 
@@ -80,7 +86,7 @@ fn rough_plan(column: &[i64], forms: &[Form], scratch: &mut Scratch) -> Plan {
 impl Plan {
     fn new(form: Form, origin: i64, factor: i64, slope: i64) -> Self {
         let fit = Fit { base: 0, width: 0, n_bits: 0 };
-        Self { form, origin, factor, slope, fit, n_bytes: 0 }
+        Self { form, origin, factor, slope, fit, code: None, n_bytes: 0 }
     }
 
     fn with(mut self, fit: Fit) -> Self {
@@ -93,7 +99,12 @@ impl Plan {
 
     /// The residuals must be its own.
     fn refined(self, scratch: &Scratch) -> Self {
-        self.with(self.fit.or_around_middle(&scratch.residuals))
+        let mut plan = self.with(self.fit.or_around_middle(&scratch.residuals));
+        if let Some((fit, frequencies)) = coded::fit(plan.fit, &scratch.residuals) {
+            plan = plan.with(fit);
+            plan.code = Some(frequencies);
+        }
+        plan
     }
 
     /// About how many bytes it takes.
@@ -121,12 +132,16 @@ impl Plan {
     /// Appends the column that was planned last with this scratch memory.
     pub(in crate::codec) fn write(&self, scratch: &mut Scratch, out: &mut Vec<u8>) {
         let Fit { base, width, .. } = self.fit;
-        find_patches(scratch, base, width);
+        match &self.code {
+            Some(frequencies) => coded::split(frequencies, self.fit, scratch),
+            None => find_patches(scratch, base, width),
+        }
         let has_factor = self.factor != 1;
         let has_patches = !scratch.patches.is_empty();
         let factor_flag = if has_factor { HAS_FACTOR } else { 0 };
         let patches_flag = if has_patches { HAS_PATCHES } else { 0 };
-        out.push(self.form as u8 | factor_flag | patches_flag);
+        let code_flag = if self.code.is_some() { HAS_CODE } else { 0 };
+        out.push(self.form as u8 | factor_flag | patches_flag | code_flag);
         out.push(width as u8);
         self.numbers().flatten().for_each(|number| put_signed(out, number));
         if has_factor {
@@ -136,6 +151,9 @@ impl Plan {
         pack(distances, width, out);
         if has_patches {
             put_patches(scratch, out);
+        }
+        if let Some(frequencies) = &self.code {
+            ans::encode(frequencies, &scratch.symbols, out);
         }
     }
 }
