@@ -48,6 +48,8 @@ pub enum PlantedBug {
     RepeatFailedSync,
     /// Segments are removed without carrying the definitions of live series forward.
     ForgetDefinitions,
+    /// Pages of blocks are not compared with their checksums.
+    PageCrcUnchecked,
 }
 
 impl Config {

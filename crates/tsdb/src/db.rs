@@ -255,6 +255,8 @@ impl Core {
             #[cfg(feature = "planted-bugs")]
             planted_bug: config.planted_bug,
         };
+        #[cfg(feature = "planted-bugs")]
+        recovered.pages.plant(config.planted_bug);
         Self {
             config,
             env: env.clone(),

@@ -112,10 +112,4 @@ impl Columns {
     pub(crate) fn clear(&mut self) {
         self.drop_first(self.len());
     }
-
-    /// The samples one by one.
-    pub(crate) fn samples(&self) -> impl ExactSizeIterator<Item = Sample> + '_ {
-        let columns = self.borrow();
-        (0..self.len()).map(move |at| columns.sample(at))
-    }
 }

@@ -17,6 +17,7 @@ mod dictionary;
 mod error;
 mod footer;
 mod merge;
+mod merged_tags;
 mod page;
 mod postings;
 mod reader;

@@ -60,8 +60,8 @@ impl Frequencies {
         self.0.iter().position(|f| *f == largest).unwrap_or(0) as u8
     }
 
-    /// About the bits of a code of symbols that occur so often, all of it.
-    pub(super) fn n_bits(&self, counts: &[u32; N_SYMBOLS]) -> usize {
+    /// About the bits of a code of symbols that occur so often, with a `share`-th of its table.
+    pub(super) fn n_bits(&self, counts: &[u32; N_SYMBOLS], share: usize) -> usize {
         let bits = |(f, count): (&u16, &u32)| match count {
             0 => 0.0,
             count => *count as f32 * (SLOT_BITS as f32 - f32::from(*f).log2()),
@@ -69,7 +69,7 @@ impl Frequencies {
         let symbols: f32 = self.0.iter().zip(counts).map(bits).sum();
         let (first, last, width) = self.shape();
         let table = 2 * RANGE_BITS + WIDTH_BITS + (last - first) as u32 * width;
-        symbols as usize + (table + N_STATES as u32 * SLOT_BITS) as usize
+        symbols as usize + (table + N_STATES as u32 * SLOT_BITS) as usize / share
     }
 
     /// The first and the last symbol that has slots, and the bits of the widest number of slots,

@@ -9,14 +9,13 @@ use super::exceptions::take_positions;
 use super::pack::{packed_len, unpack};
 use super::{CodecError, Flaw};
 
-pub(super) use entropy::scale;
 pub(super) use plan::{Plan, Scratch, plan, plan_of_noise, plan_with_lines};
 
 mod coded;
-mod entropy;
 mod factor;
 mod fit;
 mod plan;
+mod spread;
 
 /// What the packed numbers are distances from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,6 +15,8 @@ use crate::codec::pack::width_of;
 const NUMBERS_MIN: usize = 192;
 /// The code must save one part in so many: it is read at half the speed.
 const WORTH_RATIO: usize = 16;
+/// One in so many numbers is looked at first.
+const SAMPLED: usize = 4;
 /// Of the kinds of symbols a quarter cover what packing covers.
 const COVERED_BITS: u32 = SYMBOL_BITS - 2;
 /// The symbol of the base that packing has: as much room is below it as above its range.
@@ -31,9 +33,21 @@ pub(super) fn fit(packed: Fit, numbers: &[i64]) -> Option<(Fit, Frequencies)> {
     }
     let width = packed.width.saturating_sub(COVERED_BITS);
     let base = packed.base.wrapping_sub(BASE_SYMBOL << width);
+    // Most columns are worth no code, which a quarter of them shows.
+    let sample = fit_every(SAMPLED, base, width, numbers)?.0;
+    if SAMPLED * sample.n_bits > packed.n_bits {
+        return None;
+    }
+    let (fit, frequencies) = fit_every(1, base, width, numbers)?;
+    let is_worth_it = fit.n_bits + fit.n_bits / WORTH_RATIO < packed.n_bits;
+    is_worth_it.then_some((fit, frequencies))
+}
+
+/// The cost of every so many numbers, and the code for them.
+fn fit_every(stride: usize, base: i64, width: u32, numbers: &[i64]) -> Option<(Fit, Frequencies)> {
     let mut counts = [0; N_SYMBOLS];
     let (mut n_patches, mut folded) = (0, 0);
-    for number in numbers {
+    for number in numbers.iter().step_by(stride) {
         let high = number.wrapping_sub(base) >> width;
         match counts.get_mut(usize::try_from(high).unwrap_or(usize::MAX)) {
             Some(count) => *count += 1,
@@ -48,9 +62,9 @@ pub(super) fn fit(packed: Fit, numbers: &[i64]) -> Option<(Fit, Frequencies)> {
     let frequencies = Frequencies::of(&counts)?;
     let patch_bits = (position_width(numbers.len()) + width_of(folded as u64) + 1) as usize;
     let patches_bits = if n_patches > 0 { PATCHES_BITS + n_patches * patch_bits } else { 0 };
-    let n_bits = numbers.len() * width as usize + frequencies.n_bits(&counts) + patches_bits;
-    let is_worth_it = n_bits + n_bits / WORTH_RATIO < packed.n_bits;
-    is_worth_it.then_some((Fit { base, width, n_bits }, frequencies))
+    let n_packed_bits = numbers.len().div_ceil(stride) * width as usize;
+    let n_bits = n_packed_bits + frequencies.n_bits(&counts, stride) + patches_bits;
+    Some((Fit { base, width, n_bits }, frequencies))
 }
 
 /// Collects the symbol of each distance, and patches where its high bits are none.

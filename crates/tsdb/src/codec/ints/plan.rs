@@ -2,7 +2,7 @@
 
 use super::fit::{self, Fit};
 use super::{
-    Form, HAS_CODE, HAS_FACTOR, HAS_PATCHES, HIGHS_SIGNED, SLOPE_BITS, coded, factor, line,
+    Form, HAS_CODE, HAS_FACTOR, HAS_PATCHES, HIGHS_SIGNED, SLOPE_BITS, coded, factor, line, spread,
 };
 use crate::codec::ans::{self, Frequencies};
 use crate::codec::cursor::{put_signed, put_varint, signed_len, varint_len};
@@ -69,18 +69,21 @@ pub(in crate::codec) fn plan_with_lines(column: &[i64], scratch: &mut Scratch) -
     plan.refined(scratch)
 }
 
-fn rough_plan(column: &[i64], forms: &[Form], scratch: &mut Scratch) -> Plan {
+fn rough_plan(column: &[i64], others: &[Form], scratch: &mut Scratch) -> Plan {
     let factor = factor::take_out(column, &mut scratch.scaled);
+    let hopeful = spread::hopeful_forms(&scratch.scaled);
     let level = Plan::new(Form::Level, column[0], factor, 0);
-    let mut plan = level.with(Fit::from_lowest(&scratch.scaled));
-    if let Some(first_step) = scratch.scaled.get(1) {
-        for form in forms {
-            let other = Plan::new(*form, column[0], factor, *first_step);
-            residuals(&other, &scratch.scaled, &mut scratch.residuals);
-            plan = plan.cheaper(other.with(Fit::from_lowest(&scratch.residuals)));
-        }
+    let has_level = hopeful.contains(&Form::Level);
+    let mut plan = has_level.then(|| level.with(Fit::from_lowest(&scratch.scaled)));
+    for form in others.iter().filter(|form| hopeful.contains(form)) {
+        let first_step = scratch.scaled.get(1).copied().unwrap_or(0);
+        let other = Plan::new(*form, column[0], factor, first_step);
+        residuals(&other, &scratch.scaled, &mut scratch.residuals);
+        let other = other.with(Fit::from_lowest(&scratch.residuals));
+        plan = Some(plan.map_or(other, |plan| plan.cheaper(other)));
     }
-    plan
+    // One form is always hopeful, but it need not be among those that were asked for.
+    plan.unwrap_or_else(|| level.with(Fit::from_lowest(&scratch.scaled)))
 }
 
 impl Plan {
