@@ -61,7 +61,11 @@ fn fit_every(stride: usize, base: i64, width: u32, numbers: &[i64]) -> Option<(F
     *counts.iter_mut().max()? += n_patches as u32;
     let frequencies = Frequencies::of(&counts)?;
     let patch_bits = (position_width(numbers.len()) + width_of(folded as u64) + 1) as usize;
-    let patches_bits = if n_patches > 0 { PATCHES_BITS + n_patches * patch_bits } else { 0 };
+    let patches_bits = match n_patches {
+        // In a sample one patch would count for several.
+        n if n == 0 || stride > 1 => 0,
+        n => PATCHES_BITS + n * patch_bits,
+    };
     let n_packed_bits = numbers.len().div_ceil(stride) * width as usize;
     let n_bits = n_packed_bits + frequencies.n_bits(&counts, stride) + patches_bits;
     Some((Fit { base, width, n_bits }, frequencies))
