@@ -24,6 +24,7 @@ mod reader;
 mod select;
 mod series_table;
 mod spares;
+mod tables;
 mod time_columns;
 mod verify;
 mod writer;
