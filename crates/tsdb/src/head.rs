@@ -25,6 +25,7 @@ use stdx::Randomness;
 pub(crate) use epoch::{Epoch, merge};
 pub(crate) use identity::Identities;
 pub(crate) use shard::Captured;
+use crate::block::Columns;
 use shard::{LINE_BYTES, LINES_PER_PART, Shard};
 pub(crate) use sources::Sources;
 pub(crate) use spellings::{Fingerprint, NO_SLOT, Spellings};
@@ -267,12 +268,15 @@ impl Head {
         self.identities.read().n_series()
     }
 
-    /// Memory taken.
+    /// Memory in use. What series that are gone have left behind is not counted: it is used again
+    /// before more is taken.
     pub(crate) fn bytes(&self) -> HeadBytes {
-        let labels = self.identities.read();
-        let lines = labels.n_series() * LINE_BYTES;
+        let identities = self.identities.read();
+        let (n_series, n_slots) = (identities.n_series(), identities.slots_end() as usize);
+        let labels = identities.bytes() as u64 * n_series as u64 / n_slots.max(1) as u64;
+        let lines = n_series * LINE_BYTES;
         HeadBytes {
-            series: labels.bytes() + self.spellings.read().bytes() + lines,
+            series: labels as usize + self.spellings.read().bytes() + lines,
             samples: self.shards.iter().map(|shard| shard.lock().sample_bytes()).sum(),
         }
     }
@@ -292,12 +296,24 @@ impl FrozenEpoch {
         self.series.is_empty()
     }
 
-    /// Its series, in the order of their labels: the slot and the samples in rising time.
-    pub(crate) fn series(&self) -> impl Iterator<Item = (u32, Vec<Sample>)> {
-        self.series.iter().map(|(slot, first)| {
+    /// Shows each of its series, in the order of their labels: the slot and the samples in rising
+    /// time.
+    ///
+    /// # Errors
+    /// The first one of `visit`.
+    pub(crate) fn visit<E>(
+        &self,
+        mut visit: impl FnMut(u32, &Columns) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (mut bytes, mut columns) = (Vec::new(), Columns::default());
+        for (slot, first) in &self.series {
             let (nth, _) = place(*slot);
-            (*slot, self.epochs[nth].samples(*slot, *first, (i64::MIN, i64::MAX)))
-        })
+            bytes.clear();
+            columns.clear();
+            self.epochs[nth].columns((*slot, *first), &mut bytes, &mut columns);
+            visit(*slot, &columns)?;
+        }
+        Ok(())
     }
 }
 

@@ -192,8 +192,10 @@ impl Gaps {
             return;
         }
         let mut kept = Columns::default();
-        for sample in columns.samples().filter(|sample| !self.hide(sample.t_ms)) {
-            kept.push(&sample);
+        for (at, t_ms) in columns.times.iter().enumerate() {
+            if !self.hide(*t_ms) {
+                kept.push(&columns.borrow().sample(at));
+            }
         }
         *columns = kept;
     }

@@ -127,7 +127,10 @@ impl Block {
     /// Whether a sample is within a selection.
     pub(crate) fn has_sample(self: &Arc<Self>, select: &Select) -> Search {
         let mut series = self.select(select);
-        let is_found = series.next_columns(&mut Columns::default()).is_some();
+        let mut is_found = false;
+        while !is_found && series.advance() {
+            is_found = series.next_chunk().is_some();
+        }
         Search::of(is_found, series.lost())
     }
 

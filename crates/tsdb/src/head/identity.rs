@@ -72,6 +72,7 @@ impl Identities {
     /// As [`Identities::find`], but looks into the expected slot first. Senders repeat their series
     /// in the order in which they came first, so the slot after the last one found is most often
     /// right, and nothing is hashed.
+    #[cfg(test)]
     pub(crate) fn find_expected(&self, expected: u32, labels: &[(&str, &str)]) -> Option<u32> {
         if self.is(expected, labels) { Some(expected) } else { self.find(labels) }
     }
@@ -166,6 +167,7 @@ impl Identities {
     }
 
     /// Every number of a label is below this.
+    #[cfg(test)]
     pub(crate) fn tags_end(&self) -> usize {
         self.tags.end()
     }
