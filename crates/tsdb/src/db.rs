@@ -238,7 +238,7 @@ fn write_first_manifest(recovered: &Recovered, dir: &DataDir, env: &Env, meter: 
 }
 
 impl Core {
-    fn new(
+    pub(crate) fn new(
         config: Config,
         env: &Env,
         dir: DataDir,
@@ -459,7 +459,7 @@ impl Core {
         since_last >= self.config.flush_after || head_bytes >= self.config.flush_head_bytes as i64
     }
 
-    fn label_values(&self, name: &str, matchers: &[Matcher]) -> Vec<String> {
+    pub(crate) fn label_values(&self, name: &str, matchers: &[Matcher]) -> Vec<String> {
         let floor_ms = self.floor_ms.load(Ordering::Acquire);
         let blocks = self.blocks.read();
         let mut values = self.head.label_values(name, matchers);

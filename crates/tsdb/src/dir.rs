@@ -38,6 +38,11 @@ impl DataDir {
         }
     }
 
+    /// A folder that nobody has open, to write a copy into.
+    pub(crate) fn unlocked(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
     /// The folder itself.
     pub(crate) fn root(&self) -> &Path {
         &self.root

@@ -8,15 +8,18 @@
 //!
 //! Every byte on disk is drawn in `docs/formats/`.
 
+mod archive;
 mod block;
 mod codec;
 mod compact;
 mod config;
 mod db;
 mod dir;
+mod dump;
 mod error;
 mod flush;
 mod head;
+mod import;
 mod inspect;
 mod manifest;
 mod meter;
@@ -27,11 +30,14 @@ mod view;
 mod wal;
 mod windows;
 
+pub use archive::{Archive, ArchiveFile};
 #[cfg(feature = "planted-bugs")]
 #[doc(hidden)]
 pub use config::PlantedBug;
 pub use config::{Config, Driver};
 pub use db::{Db, Health};
+pub use dump::{Detail, DumpError, dump};
 pub use error::{CompactError, FlushError, OpenError, RetentionError};
+pub use import::{ImportError, Imported, Importer};
 pub use inspect::{BlockSummary, Look, inspect_blocks};
 pub use meter::{Meter, RecoveryMeter};

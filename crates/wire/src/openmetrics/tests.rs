@@ -30,7 +30,7 @@ fn line(text: &str, dialect: Dialect) -> String {
 }
 
 #[track_caller]
-fn check(lines: &[&str], dialect: Dialect, expected: Expect) {
+fn check(lines: &[&str], dialect: Dialect, expected: &Expect) {
     let told: Vec<String> = lines.iter().map(|text| line(text, dialect)).collect();
     expected.assert_eq(&told.join("\n"));
 }
@@ -50,7 +50,7 @@ fn samples_of_openmetrics() {
             "a_bucket{le=\"0.5\"} 4 17 # {} 0.25",
         ],
         OpenMetrics,
-        expect![[r#"
+        &expect![[r#"
             up {} 1.0
             up {} 1.0 @1700000000500
             up {} 1.0
@@ -84,7 +84,7 @@ fn samples_of_the_older_format() {
             "# EOF",
         ],
         Prometheus,
-        expect![[r#"
+        &expect![[r#"
             up {} 1.0
             up {} 1.0 @1700000000500
             up {"a": "b"} 1.0 @-5
@@ -115,7 +115,7 @@ fn descriptions_of_openmetrics() {
             "# EOF",
         ],
         OpenMetrics,
-        expect![[r##"
+        &expect![[r##"
             Type { family: "a", kind: Counter }
             Type { family: "a.b", kind: Unknown }
             Help { family: "a", text: "Two\nlines and \"quotes\"" }
@@ -160,7 +160,7 @@ fn what_is_wrong_in_openmetrics_is_told_with_its_column() {
             "a_total 1 # {x=\"1\"}",
         ],
         OpenMetrics,
-        expect![[r##"
+        &expect![[r##"
             column 1: expected the name of a metric or "{", found the end of the line
             column 1: expected the name of a metric or "{", found " up 1"
             column 4: expected a value, found " 1"
@@ -198,7 +198,7 @@ fn what_is_wrong_in_the_older_format_is_told_with_its_column() {
     check(
         &["up 1 1.5", "up", "up 1 2 3", "up 1 # {} 1", "# TYPE a stateset", "up{a=\"b\",,} 1"],
         Prometheus,
-        expect![[r##"
+        &expect![[r##"
             column 6: expected a timestamp in whole milliseconds, found "1.5"
             column 3: expected a blank, found the end of the line
             column 8: expected the end of the line, found "3"
