@@ -152,7 +152,11 @@ impl Limits {
         }
     }
 
-    fn check_labels(&self, labels: &Labels) -> Result<(), LimitError> {
+    /// Checks what names a series.
+    ///
+    /// # Errors
+    /// The first bound it breaks.
+    pub fn check_labels(&self, labels: &Labels) -> Result<(), LimitError> {
         if labels.get(METRIC_NAME).is_none() {
             return Err(LimitError::NoMetricName);
         }

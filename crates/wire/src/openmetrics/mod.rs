@@ -5,7 +5,7 @@
 //! the line, and only texts with escapes are copied, into a buffer that is used again. [`Page`]
 //! goes through a whole page from any source in bounded memory, knows the type of the family at
 //! hand, and so tells a `_created` line from a sample. What contradicts the syntax is an error with
-//! line, column and what was expected there.
+//! line, column and what was expected there. [`write_series`] is the way back for stored histories.
 //!
 //! Source: <https://prometheus.io/docs/specs/om/open_metrics_spec/> and
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>.
@@ -14,11 +14,13 @@ mod cursor;
 mod line;
 mod number;
 mod page;
+mod write;
 
 pub use cursor::SyntaxError;
 pub use line::LineParser;
 pub use number::{ORDINARY_NAN_BITS, parse_float, seconds_to_ms};
 pub use page::{LINE_BYTES_MAX, Page, PageError};
+pub use write::{Lost, write_series};
 
 use std::borrow::Cow;
 
