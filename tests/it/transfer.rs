@@ -228,7 +228,11 @@ fn a_copy_is_restored_whole_or_not_at_all() {
     // An attempt that was cut off is no obstacle, and leaves nothing in the next.
     fs::create_dir_all(place.path("again.restoring/blk")).unwrap();
     fs::write(place.path("again.restoring/blk/9-1-2-3-4.blk"), "half").unwrap();
+    let not_ours = restore(&place.text("again"));
+    refused(&not_ours, &["again.restoring is not empty"]);
+    fs::write(place.path("again.restoring/RESTORING"), "").unwrap();
     done(&restore(&place.text("again")));
+    assert!(!place.path("again.restoring").exists() && !place.path("again/RESTORING").exists());
     assert!(!place.path("again/blk/9-1-2-3-4.blk").exists());
 
     let block = fs::read_dir(place.path("data/blk")).unwrap().next().unwrap().unwrap().path();
@@ -236,7 +240,11 @@ fn a_copy_is_restored_whole_or_not_at_all() {
     bytes[100] ^= 1;
     fs::write(&block, bytes).unwrap();
     refused(&restore(&place.text("fresh")), &["is damaged in", "see pharos tsdb verify"]);
-    assert!(!place.path("fresh").exists());
+    assert!(!place.path("fresh").exists() && !place.path("fresh.restoring").exists());
+    let anyway = place.text("anyway");
+    let kept = tsdb(&["restore", "--keep-damaged", "--from", &from, "--data-dir", &anyway]);
+    done(&kept);
+    assert!(kept.stderr.contains("is damaged in"), "{}", kept.stderr);
 }
 
 /// Answers one request with this text and returns what was asked.

@@ -193,6 +193,10 @@ pub(crate) struct RestoreArgs {
     /// The data directory to make.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
+
+    /// Copy damaged blocks, too: what can be read of them stays readable.
+    #[arg(long)]
+    pub(crate) keep_damaged: bool,
 }
 
 #[derive(Debug, Args)]
@@ -215,4 +219,8 @@ pub(crate) struct BackupArgs {
     /// Read back what was sent and compare it, besides the checksums that the store compares.
     #[arg(long)]
     pub(crate) read_back: bool,
+
+    /// Copy damaged blocks, too: what can be read of them stays readable.
+    #[arg(long)]
+    pub(crate) keep_damaged: bool,
 }

@@ -23,7 +23,7 @@ use tsdb::{Archive, ArchiveFile};
 
 use self::list::{BackupFile, BackupList};
 use self::store::Store;
-use super::args::BackupArgs;
+use super::args::{BackupArgs, RestoreArgs};
 use super::restore::{self, Target};
 use super::{opened, progress, web_client};
 
@@ -34,7 +34,7 @@ use super::{opened, progress, web_client};
 pub(super) fn run(args: &BackupArgs) -> anyhow::Result<()> {
     let env = Env::system();
     let archive = Archive::open(&args.from, &env).map_err(|error| opened(error, &args.from))?;
-    restore::verify(&args.from, &env)?;
+    restore::verify(&args.from, &env, args.keep_damaged)?;
     let store = Store::of_url(&args.to)?;
     let name = name_of(env.clock.now_ms());
     let source = Source { dir: &args.from, disk: env.disk.as_ref(), files: archive.files()? };
@@ -150,16 +150,12 @@ async fn check_lengths(store: &Store, files: &[BackupFile]) -> anyhow::Result<()
 ///
 /// # Errors
 /// The backup is not there or not what was sent.
-pub(super) fn fetch(
-    url: &str,
-    name: Option<&str>,
-    target: &Target<'_>,
-) -> anyhow::Result<(u64, u64)> {
-    let store = Store::of_url(url)?;
-    let work = fetch_from(&store, name, target);
+pub(super) fn fetch(args: &RestoreArgs, target: &Target<'_>) -> anyhow::Result<(u64, u64)> {
+    let store = Store::of_url(&args.from)?;
+    let work = fetch_from(&store, args.backup.as_deref(), target);
     let fetched = web_client::runtime()?.block_on(work);
-    let fetched = fetched.with_context(|| format!("cannot restore from {url}"))?;
-    target.verify()?;
+    let fetched = fetched.with_context(|| format!("cannot restore from {}", args.from))?;
+    target.verify(args.keep_damaged)?;
     Ok(fetched)
 }
 

@@ -16,6 +16,8 @@ use super::{backup, opened, progress};
 
 /// Bytes copied at a time.
 const COPY_BYTES: usize = 1 << 20;
+/// The file that says that a folder is a target of ours which is not finished.
+const MARK: &str = "RESTORING";
 /// The folders of a data directory that hold files.
 const FOLDERS: [&str; 2] = ["blk", "wal"];
 
@@ -27,9 +29,9 @@ pub(super) fn run(args: &RestoreArgs) -> anyhow::Result<()> {
     let env = Env::system();
     let target = Target::begin(&args.data_dir, &env)?;
     let (n_files, n_bytes) = if args.from.contains("://") {
-        backup::fetch(&args.from, args.backup.as_deref(), &target)?
+        backup::fetch(args, &target)?
     } else {
-        copy(Path::new(&args.from), &target, &env)?
+        copy(args, &target, &env)?
     };
     target.finish()?;
     let dir = args.data_dir.display();
@@ -38,10 +40,11 @@ pub(super) fn run(args: &RestoreArgs) -> anyhow::Result<()> {
 }
 
 /// Copies a directory after a look at every byte of its blocks.
-fn copy(from: &Path, target: &Target<'_>, env: &Env) -> anyhow::Result<(u64, u64)> {
+fn copy(args: &RestoreArgs, target: &Target<'_>, env: &Env) -> anyhow::Result<(u64, u64)> {
+    let from = Path::new(&args.from);
     let archive = Archive::open(from, env).map_err(|error| opened(error, from))?;
     let files = archive.files()?;
-    verify(from, env)?;
+    verify(from, env, args.keep_damaged)?;
     let n_bytes = files.iter().map(|file| file.n_bytes).sum();
     let bar = progress::bytes("restore", Some(n_bytes));
     for file in &files {
@@ -76,11 +79,12 @@ pub(super) fn read_part(
     Ok(part)
 }
 
-/// Reads every byte of every block of a directory.
+/// Reads every byte of every block of a directory. Damage is said, and accepted if that is asked
+/// for.
 ///
 /// # Errors
 /// Something is damaged, or cannot be read.
-pub(super) fn verify(dir: &Path, env: &Env) -> anyhow::Result<()> {
+pub(super) fn verify(dir: &Path, env: &Env, keep_damaged: bool) -> anyhow::Result<()> {
     let mut damage = Vec::new();
     let bar = progress::bytes("verify", None);
     inspect_blocks(dir, env, Look::EveryByte, &mut |block| {
@@ -88,15 +92,16 @@ pub(super) fn verify(dir: &Path, env: &Env) -> anyhow::Result<()> {
         damage.extend(block.damage.iter().map(|what| format!("{}: {what}", block.name)));
     })?;
     drop(bar);
-    match damage.first() {
-        None => Ok(()),
-        Some(first) => bail!(
-            "{} is damaged in {} places, the first: {first}; see pharos tsdb verify --data-dir {}",
-            dir.display(),
-            damage.len(),
-            dir.display()
-        ),
+    let Some(first) = damage.first() else { return Ok(()) };
+    let (shown, n) = (dir.display(), damage.len());
+    if keep_damaged {
+        writeln!(io::stderr(), "pharos: {shown} is damaged in {n} places, the first: {first}")?;
+        return Ok(());
     }
+    bail!(
+        "{shown} is damaged in {n} places, the first: {first}; see pharos tsdb verify, and \
+         --keep-damaged"
+    )
 }
 
 /// A data directory that is being made.
@@ -113,6 +118,10 @@ impl<'e> Target<'e> {
         let mut name = dir.file_name().context("--data-dir has no name")?.to_owned();
         name.push(".restoring");
         let unfinished = dir.with_file_name(name);
+        if env.disk.len(&unfinished.join(MARK)).is_err() {
+            // Somebody else's is not ours to clear.
+            refuse_content(&unfinished, env.disk.as_ref())?;
+        }
         let target = Self { dir: dir.to_owned(), unfinished, env };
         target.make_folders().with_context(|| {
             format!("cannot make {} (see --data-dir)", target.unfinished.display())
@@ -122,11 +131,26 @@ impl<'e> Target<'e> {
 
     fn make_folders(&self) -> io::Result<()> {
         let disk = self.env.disk.as_ref();
+        disk.create_dir_all(&self.unfinished)?;
+        if disk.len(&self.unfinished.join(MARK)).is_err() {
+            disk.create(&self.unfinished.join(MARK))?.sync_data()?;
+            disk.sync_dir(&self.unfinished)?;
+        }
         for folder in FOLDERS.map(|folder| self.unfinished.join(folder)) {
             disk.create_dir_all(&folder)?;
-            remove_files(disk, &folder)?;
         }
-        remove_files(disk, &self.unfinished)
+        self.remove_files()
+    }
+
+    /// Removes what is in it, but for the mark.
+    fn remove_files(&self) -> io::Result<()> {
+        let disk = self.env.disk.as_ref();
+        let mut files = disk.list(&self.unfinished)?;
+        files.retain(|path| !path.ends_with(MARK));
+        for folder in FOLDERS {
+            files.extend(disk.list(&self.unfinished.join(folder))?);
+        }
+        files.iter().try_for_each(|path| disk.remove(path))
     }
 
     /// A new file at its place, which is one of a data directory.
@@ -150,8 +174,8 @@ impl<'e> Target<'e> {
     ///
     /// # Errors
     /// Something is damaged.
-    pub(super) fn verify(&self) -> anyhow::Result<()> {
-        verify(&self.unfinished, self.env)
+    pub(super) fn verify(&self, keep_damaged: bool) -> anyhow::Result<()> {
+        verify(&self.unfinished, self.env, keep_damaged)
     }
 
     /// Gives the directory its name, durably.
@@ -161,12 +185,27 @@ impl<'e> Target<'e> {
             for folder in FOLDERS {
                 disk.sync_dir(&self.unfinished.join(folder))?;
             }
+            disk.remove(&self.unfinished.join(MARK))?;
             disk.sync_dir(&self.unfinished)?;
             disk.rename(&self.unfinished, &self.dir)?;
             let parent = self.dir.parent().filter(|parent| !parent.as_os_str().is_empty());
             disk.sync_dir(parent.unwrap_or(Path::new(".")))
         };
         named().with_context(|| format!("cannot make {}", self.dir.display()))
+    }
+}
+
+impl Drop for Target<'_> {
+    /// Clears away what was not finished; after the renaming nothing is there any more.
+    fn drop(&mut self) {
+        if self.env.disk.len(&self.unfinished.join(MARK)).is_ok() && self.remove_files().is_ok() {
+            // What stays, the next attempt uses.
+            let _stays = self.env.disk.remove(&self.unfinished.join(MARK));
+            for folder in FOLDERS.map(|folder| self.unfinished.join(folder)) {
+                let _stays = std::fs::remove_dir(folder);
+            }
+            let _stays = std::fs::remove_dir(&self.unfinished);
+        }
     }
 }
 
@@ -180,14 +219,10 @@ fn is_place(place: &Path) -> bool {
         })
         .collect();
     match parts.as_deref() {
-        Some([name]) => !FOLDERS.contains(name),
+        Some([name]) => !FOLDERS.contains(name) && *name != MARK,
         Some([folder, _]) => FOLDERS.contains(folder),
         _ => false,
     }
-}
-
-fn remove_files(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
-    disk.list(folder)?.iter().try_for_each(|path| disk.remove(path))
 }
 
 /// A directory that holds anything at all is not overwritten.
@@ -198,7 +233,7 @@ fn refuse_content(dir: &Path, disk: &dyn Disk) -> anyhow::Result<()> {
     let mut entries = std::fs::read_dir(dir)
         .with_context(|| format!("{} is no directory (see --data-dir)", dir.display()))?;
     if entries.next().is_some() {
-        bail!("{} is not empty: choose another --data-dir, or move it away", dir.display());
+        bail!("{} is not empty: move it away, or choose another --data-dir", dir.display());
     }
     Ok(())
 }

@@ -170,24 +170,20 @@ impl Waiting {
             return Ok(());
         };
         let sample = Sample::new(t_ms, line.value);
-        let is_counting = matches!(kind, Kind::Counter | Kind::Histogram | Kind::Summary);
-        // The last one first: lines of one series stand together.
-        let known = self.series.iter_mut().rev().find(|series| series.is_of(line));
-        match known {
-            Some(series) if series.samples.len() < SAMPLES_AT_ONCE => series.samples.push(sample),
-            Some(_) => {
-                self.hand_over(intake)?;
-                self.push(line, sample)?;
+        // Lines of one series stand together.
+        match self.series.last_mut() {
+            Some(last) if last.is_of(line) && last.samples.len() < SAMPLES_AT_ONCE => {
+                last.samples.push(sample);
+                return Ok(());
             }
-            None => {
-                let max = if is_counting { WAITING_MAX } else { 1 };
-                if self.series.len() >= max {
-                    self.hand_over(intake)?;
-                }
-                self.push(line, sample)?;
-            }
+            _ => {}
         }
-        Ok(())
+        let is_counting = matches!(kind, Kind::Counter | Kind::Histogram | Kind::Summary);
+        let waiting_max = if is_counting { WAITING_MAX } else { 1 };
+        if self.series.len() >= waiting_max {
+            self.hand_over(intake)?;
+        }
+        self.push(line, sample)
     }
 
     fn push(&mut self, line: &SampleLine<'_>, sample: Sample) -> anyhow::Result<()> {
@@ -200,11 +196,12 @@ impl Waiting {
     }
 
     /// Tells the samples that a line is about since when they count: those of its time if it has
-    /// one, else those that were not told.
+    /// one, else those that were not told. It stands behind them, before those of other labels.
     fn created(&mut self, line: &SampleLine<'_>, intake: &mut Intake) -> anyhow::Result<()> {
         let start_ms = seconds_to_ms(line.value).context("a start time that is none")?;
         let mut n_told = 0;
-        for series in self.series.iter_mut().filter(|series| series.is_part_of(line.labels)) {
+        let is_part = |series: &&mut WaitingSeries| series.is_part_of(line.labels);
+        for series in self.series.iter_mut().rev().take_while(is_part) {
             let is_meant = |sample: &&mut Sample| {
                 sample.start_ms == 0 && line.t_ms.is_none_or(|t_ms| t_ms == sample.t_ms)
             };
