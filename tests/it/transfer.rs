@@ -5,10 +5,12 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use e2e::{Client, Finished, Peer, Server, Starting, eventually, free_port, moto, peer, pharos};
+use e2e::{
+    Client, Finished, Peer, Server, Starting, binary, eventually, free_port, moto, peer, pharos,
+};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -166,6 +168,29 @@ fn a_bad_file_is_named_with_line_and_column_and_nothing_of_it_is_kept() {
         &["/nowhere.om", "No such file"],
     );
     assert_eq!(exported(&dir, &[]), LINES);
+}
+
+#[test]
+fn standard_input_is_read_where_its_format_is_known() {
+    let place = Place::new();
+    let dir = place.text("data");
+    let import = |format: &str, text: &str| {
+        let mut process = Command::new(binary())
+            .args(["tsdb", "import", "--data-dir", &dir, "--format", format, "-"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        process.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = process.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(import("auto", LINES).0, Some(0));
+    assert_eq!(exported(&dir, &[]), LINES);
+    assert_eq!(import("prometheus", "c 1 1\n").0, Some(0));
+    let (code, said) = import("auto", "c 1 1\n");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("standard input: say --format openmetrics or"), "{said}");
 }
 
 #[test]

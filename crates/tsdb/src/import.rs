@@ -133,6 +133,9 @@ impl Importer {
     /// # Errors
     /// A block had to be written and could not be.
     pub fn add(&mut self, labels: &Labels, samples: &[Sample]) -> Result<(), ImportError> {
+        if samples.is_empty() {
+            return Ok(());
+        }
         match self.collected.get_mut(labels) {
             Some(collected) => collected.extend_from_slice(samples),
             None => {
@@ -164,7 +167,7 @@ impl Importer {
     fn write_run(&mut self) -> Result<(), ImportError> {
         let mut series: Vec<(Labels, Vec<Sample>)> = self.collected.drain().collect();
         self.memory_bytes = 0;
-        if series.iter().all(|(_, samples)| samples.is_empty()) {
+        if series.is_empty() {
             return Ok(());
         }
         series.sort_unstable_by(|a, b| a.0.cmp(&b.0));

@@ -151,6 +151,13 @@ fn of_two_samples_at_one_time_the_later_one_stays_but_no_marker_beats_a_value() 
 }
 
 #[test]
+fn an_import_of_nothing_writes_nothing() {
+    let world = sim_env(1);
+    assert_eq!(import(&world.env, MEMORY, &[("a", Vec::new())]), Imported::default());
+    assert_eq!(blocks(&world), Vec::<PathBuf>::new());
+}
+
+#[test]
 fn what_the_log_holds_stays_and_the_import_is_the_later_one() {
     let world = sim_env(1);
     let db = Db::open(manual(), &world.env).unwrap();
