@@ -15,7 +15,7 @@ const PATH: &str = "/api/v1/admin/tsdb/snapshot";
 /// # Errors
 /// The server cannot be reached, or says no.
 pub(super) fn run(args: &SnapshotArgs) -> anyhow::Result<()> {
-    let client = web_client::client(args.api_key_file.as_deref())?;
+    let client = web_client::client(&args.server, args.api_key_file.as_deref())?;
     let url = format!("{}{PATH}", args.server.trim_end_matches('/'));
     let name = web_client::runtime()?.block_on(ask(&client, &url));
     let name = name.with_context(|| {

@@ -33,8 +33,10 @@ pub(super) fn fetch(
         bail!("--end is before --start");
     }
     let selectors = selectors(&args.selectors)?;
-    let source =
-        Source { client: web_client::client(args.api_key_file.as_deref())?, url: endpoint(url) };
+    let source = Source {
+        client: web_client::client(url, args.api_key_file.as_deref())?,
+        url: endpoint(url),
+    };
     let n_windows = (end_ms.saturating_sub(start_ms) / window_ms).unsigned_abs() + 1;
     let bar = progress::steps("fetch", n_windows);
     let runtime = web_client::runtime()?;
@@ -91,7 +93,7 @@ impl Source {
             return frames(response, query, intake).await;
         }
         let body = web_client::body(response, SENT_BYTES_MAX).await;
-        let body = body.context("try a smaller --window")?;
+        let body = body.context("cannot take its answer; a smaller --window makes smaller ones")?;
         hand_over(decode_sampled(&body, OPENED_BYTES_MAX)?, intake)
     }
 
