@@ -14,6 +14,8 @@ use e2e::{
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::remote_write::{block, field, series};
+
 /// Other programs start more slowly than we do.
 const PEER_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -272,8 +274,9 @@ fn a_copy_is_restored_whole_or_not_at_all() {
     assert!(kept.stderr.contains("is damaged in"), "{}", kept.stderr);
 }
 
-/// Answers one request with this text and returns what was asked.
-fn answer_once(answer: &'static str) -> (String, std::thread::JoinHandle<String>) {
+/// Answers one request with these bytes and returns its head.
+fn answer_once(answer: impl Into<Vec<u8>>) -> (String, std::thread::JoinHandle<String>) {
+    let answer = answer.into();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let asked = std::thread::spawn(move || {
@@ -282,7 +285,7 @@ fn answer_once(answer: &'static str) -> (String, std::thread::JoinHandle<String>
         let mut lines = BufReader::new(stream.try_clone().unwrap());
         while !head.ends_with("\r\n\r\n") && lines.read_line(&mut head).unwrap() > 0 {}
         let length = head.len();
-        write!(stream, "HTTP/1.1 {answer}").unwrap();
+        stream.write_all(&[b"HTTP/1.1 ", &answer[..]].concat()).unwrap();
         let _ = stream.shutdown(std::net::Shutdown::Write);
         let _ = stream.read(&mut [0; 1024]);
         head.truncate(length);
@@ -446,6 +449,33 @@ fn prometheus_reads_our_export_and_we_read_prometheus() {
         &bad,
         &["nothing was imported", "cannot read from", "it answered 500", "missing closing )"],
     );
+}
+
+#[test]
+fn an_answer_in_one_piece_is_read_and_a_bad_one_refused() {
+    let place = Place::new();
+    let result = series(&[("__name__", "up"), ("job", "x")], 2.5, 1_700_000_000_000);
+    let good = block(&field(1, &result));
+    for (body, expected) in [(good.clone(), None), (good[..9].to_vec(), Some("no snappy block"))] {
+        let head = format!(
+            "200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let (url, asked) = answer_once([head.into_bytes(), body].concat());
+        let dir = place.text("data");
+        let range = ["--start", "1699999999", "--end", "1700000000"];
+        let finished =
+            tsdb(&[&["import", "--data-dir", &dir, "--remote-read", &url], &range[..]].concat());
+        let asked = asked.join().unwrap().to_ascii_lowercase();
+        assert!(asked.starts_with("post /api/v1/read http/1.1"), "{asked}");
+        assert!(asked.contains("\r\nx-prometheus-remote-read-version: 0.1.0\r\n"), "{asked}");
+        match expected {
+            None => done(&finished),
+            Some(words) => refused(&finished, &["nothing was imported", words]),
+        }
+        let up = "{\"metric\":{\"__name__\":\"up\",\"job\":\"x\"},\"values\":[2.5],\"timestamps\":[1700000000000]}\n";
+        assert_eq!(exported(&dir, &[]), up);
+    }
 }
 
 #[test]

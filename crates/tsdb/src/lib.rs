@@ -6,6 +6,9 @@
 //! blocks and head in one view. At the next start the rest of the log is read back into the head. What a commit has resolved survives a killed
 //! process, a power cut, a full disk and a failed sync.
 //!
+//! Without a server, an [`Importer`] writes samples straight into blocks, an [`Archive`] reads a
+//! directory and changes nothing, and [`dump`] shows what files are made of.
+//!
 //! Every byte on disk is drawn in `docs/formats/`.
 
 mod archive;

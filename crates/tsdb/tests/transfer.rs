@@ -243,6 +243,19 @@ fn wherever_the_power_goes_there_is_all_of_an_import_or_nothing() {
 }
 
 #[test]
+fn on_a_full_disk_an_import_fails_and_changes_nothing() {
+    let world = sim_env(1);
+    let before = closed(&world);
+    let mut importer = Importer::open(Path::new(DIR), &world.env, MEMORY).unwrap();
+    importer.add(&labels("a"), &[Sample::new(1, 1.0), Sample::new(40 * DAY_MS, 2.0)]).unwrap();
+    world.disk.set_free_bytes(Some(300));
+    let error = importer.finish().unwrap_err();
+    assert!(matches!(error, ImportError::Block { .. }), "{error}");
+    world.disk.set_free_bytes(None);
+    assert_eq!(stored(&world.env), before);
+}
+
+#[test]
 fn a_directory_that_a_server_holds_is_refused() {
     let world = sim_env(1);
     let db = Db::open(manual(), &world.env).unwrap();
