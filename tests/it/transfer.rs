@@ -116,7 +116,7 @@ fn an_export_takes_what_is_asked() {
     );
     assert!(exported(&dir, &["--plain-nan"]).contains("null,null,null]"));
     let bad = tsdb(&["export", "--data-dir", &dir, "--match", "{a=}"]);
-    refused(&bad, &["--match {a=}", "column 4"]);
+    refused(&bad, &["--match {a=}", "character 4"]);
 }
 
 #[test]
