@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context as _;
-use model::{Labels, Matcher, Sample, parse_selector};
+use model::{Labels, Matcher, Sample, parse_matchers};
 use stdx::{DiskFile, Env};
 use storage::{Querier as _, Select};
 use tsdb::Archive;
@@ -133,7 +133,7 @@ fn write_samples(
 }
 
 fn selectors(texts: &[String]) -> anyhow::Result<Vec<Vec<Matcher>>> {
-    let read = |text: &String| parse_selector(text).with_context(|| format!("--match {text}"));
+    let read = |text: &String| parse_matchers(text).with_context(|| format!("--match {text}"));
     texts.iter().map(read).collect()
 }
 

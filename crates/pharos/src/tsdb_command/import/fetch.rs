@@ -2,7 +2,7 @@
 //! more than that.
 
 use anyhow::{Context as _, bail};
-use model::{METRIC_NAME, Matcher, parse_selector};
+use model::{METRIC_NAME, Matcher, parse_matchers};
 use wire::remote_read::{
     Fetched, Frames, Query, STREAMED, decode_chunked, decode_sampled, encode_request,
 };
@@ -66,7 +66,7 @@ fn selectors(texts: &[String]) -> anyhow::Result<Vec<Vec<Matcher>>> {
         // Every series has a name; a query without any condition is refused by some.
         return Ok(vec![vec![Matcher::not_equal(METRIC_NAME, "")]]);
     }
-    let parse = |text: &String| parse_selector(text).with_context(|| format!("--match {text}"));
+    let parse = |text: &String| parse_matchers(text).with_context(|| format!("--match {text}"));
     texts.iter().map(parse).collect()
 }
 
