@@ -33,6 +33,8 @@ struct Bench {
     dir: PathBuf,
     env: Env,
     size: store::Size,
+    /// A program that reads samples back and says how fast, if one was built.
+    decode: Option<PathBuf>,
 }
 
 type Part = (&'static str, fn(&Bench, &mut Report) -> anyhow::Result<()>);
@@ -40,7 +42,7 @@ type Part = (&'static str, fn(&Bench, &mut Report) -> anyhow::Result<()>);
 /// Parts that are measured together, and make one page.
 type Suite = (&'static str, &'static [Part]);
 
-const SUITES: [Suite; 2] = [
+const SUITES: [Suite; 3] = [
     (
         "foundation",
         &[
@@ -57,8 +59,10 @@ const SUITES: [Suite; 2] = [
             ("many", store::measure_many),
             ("small", store::measure_small),
             ("disk", store::measure_disk_use),
+            ("decode", store::measure_decode),
         ],
     ),
+    ("soak", &[("churn", store::measure_churn)]),
 ];
 
 fn main() -> ExitCode {
@@ -76,10 +80,13 @@ fn main() -> ExitCode {
 /// Measures the parts of a suite that are named, or all; says whether every limit was held.
 fn run(arguments: &[String]) -> anyhow::Result<bool> {
     let quick = arguments.iter().any(|argument| argument == "--quick");
+    let decode = arguments.iter().find_map(|argument| argument.strip_prefix("--decode="));
     let arguments: Vec<&String> =
-        arguments.iter().filter(|argument| *argument != "--quick").collect();
+        arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
     let [pharos, peers, dir, suite, wanted @ ..] = &arguments[..] else {
-        bail!("usage: bench PHAROS PEERS_DIR EMPTY_DIR SUITE [--quick] [PART]...");
+        bail!(
+            "usage: bench PHAROS PEERS_DIR EMPTY_DIR SUITE [--quick] [--decode=PROGRAM] [PART]..."
+        );
     };
     let Some((_, parts)) = SUITES.iter().find(|(name, _)| name == suite) else {
         bail!("unknown suite {suite:?}; there are {}", names(SUITES.map(|(name, _)| name)));
@@ -93,6 +100,7 @@ fn run(arguments: &[String]) -> anyhow::Result<bool> {
         dir: std::path::absolute(dir)?,
         env: Env::system(),
         size: store::Size { quick },
+        decode: decode.map(std::path::absolute).transpose()?,
     };
     let mut report = Report::begin();
     for (name, measure) in *parts {

@@ -2,12 +2,15 @@
 //! are integer counters, two never change, two are gauges with two decimals, and one has values
 //! that nothing can predict.
 
+use std::ops::Range;
+
 use crate::store::load::Load;
 use crate::store::random::Random;
 use crate::store::remote_write::{self, N_REQUEST_SAMPLES, Renderer};
 
 pub(crate) const N_TARGET_SERIES: usize = 1000;
-const N_REQUEST_TARGETS: usize = N_REQUEST_SAMPLES / N_TARGET_SERIES;
+/// Whose samples are one request.
+pub(crate) const N_REQUEST_TARGETS: usize = N_REQUEST_SAMPLES / N_TARGET_SERIES;
 /// What every series of a fleet has.
 pub(crate) const SELECTOR: &str = "{job=\"fleet\"}";
 
@@ -27,6 +30,7 @@ struct Target {
 }
 
 /// How a fleet is watched.
+#[derive(Clone, Copy)]
 pub(crate) struct Watch {
     pub(crate) n_connections: usize,
     pub(crate) start_ms: i64,
@@ -35,8 +39,13 @@ pub(crate) struct Watch {
 
 impl Fleet {
     pub(crate) fn new(n_series: usize, watch: &Watch) -> Self {
-        let mut random = Random::new(1);
-        let targets = (0..n_series / N_TARGET_SERIES).map(|nth| Target::new(nth, &mut random));
+        Self::of_targets(0..n_series / N_TARGET_SERIES, watch)
+    }
+
+    /// Only these targets of an endless fleet; equal ones have equal values each time.
+    pub(crate) fn of_targets(numbers: Range<usize>, watch: &Watch) -> Self {
+        let mut random = Random::new(1 + numbers.start as u64);
+        let targets = numbers.map(|nth| Target::new(nth, &mut random));
         Self {
             targets: targets.collect(),
             random,
