@@ -7,8 +7,10 @@
 //! Small durable records (services, pipelines, alerts) go through [`Records`].
 
 mod alias;
+mod alias_maintenance;
 mod append;
 mod batch;
+mod cardinality;
 mod ingest;
 mod limits;
 mod maintenance;
@@ -18,8 +20,10 @@ mod records;
 mod rows;
 
 pub use alias::{AliasQuerier, PUSHED_METRIC};
+pub use alias_maintenance::{AliasMaintenance, with_stored_names};
 pub use append::{AppendError, Appender, Commit, CommitError, CommitSender, Row};
 pub use batch::{Batch, BatchAppended, Rejected, Speller};
+pub use cardinality::Cardinality;
 pub use ingest::{Ingest, IngestError, IngestMeter};
 pub use limits::{LimitError, Limits, PUSH_AHEAD_MAX_MS, SeriesLimits, Times};
 pub use maintenance::{Maintenance, MaintenanceError};

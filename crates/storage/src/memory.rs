@@ -60,4 +60,11 @@ impl Querier for MemoryStore {
         let values: BTreeSet<&str> = matching.filter_map(|labels| labels.get(name)).collect();
         Ok(values.into_iter().map(str::to_owned).collect())
     }
+
+    fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
+        let series = self.series.lock();
+        let matching = series.keys().filter(|labels| matchers.iter().all(|m| m.matches(labels)));
+        let names: BTreeSet<&str> = matching.flatten().map(|label| label.name.as_str()).collect();
+        Ok(names.into_iter().map(str::to_owned).collect())
+    }
 }

@@ -2,6 +2,8 @@
 
 use model::{Labels, Matcher, Sample};
 
+use crate::Cardinality;
+
 /// What to read.
 #[derive(Debug, Clone)]
 pub struct Select {
@@ -51,4 +53,17 @@ pub trait Querier: Send + Sync {
     /// # Errors
     /// The engine's own.
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError>;
+
+    /// The names of the labels of all series that match (all series if there are no matchers),
+    /// sorted, each once.
+    ///
+    /// # Errors
+    /// The engine's own.
+    fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<String>, SelectError>;
+
+    /// Where the series in memory come from, at most so many of each kind listed; `None` if the
+    /// engine does not count.
+    fn cardinality(&self, _n_listed_max: usize) -> Option<Cardinality> {
+        None
+    }
 }

@@ -253,8 +253,7 @@ impl Core {
 }
 
 fn put_definition(payload: &mut Vec<u8>, identities: &Identities, reference: SeriesRef, slot: u32) {
-    let pairs: Vec<(&str, &str)> = identities.pairs(slot).collect();
-    encode_definition(payload, reference, pairs.into_iter());
+    encode_definition(payload, reference, identities.pairs(slot));
 }
 
 /// Refuses a new series where there are too many already.

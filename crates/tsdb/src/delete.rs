@@ -5,6 +5,7 @@
 //! to later epochs and is seen. The tombstone is durable before it is in force. Every rewrite of a
 //! block leaves out what it hides; when no block holds such a sample any more, the tombstone goes.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -116,15 +117,33 @@ impl Core {
     /// Durable first, then in force.
     fn set_tombstones(&self, tombstones: Vec<Arc<Tombstone>>) -> Result<(), DeleteError> {
         if tombstones[..] != self.hiding.tombstones()[..] {
-            let written = tombstones::write(&tombstones, &self.dir, self.env.disk.as_ref());
-            written.map_err(|cause| {
+            self.write_tombstones(&tombstones).map_err(|cause| {
                 let path = tombstones::path(&self.dir);
                 DeleteError::Tombstones { path, cause }
             })?;
             self.meter.tombstones.set(tombstones.len() as i64);
+            // No query sees the deletion in one block and not in another.
+            let readers = self.blocks.write();
             self.hiding.set_tombstones(tombstones);
+            drop(readers);
         }
         Ok(())
+    }
+
+    fn write_tombstones(&self, tombstones: &[Arc<Tombstone>]) -> io::Result<()> {
+        let written = tombstones::write(tombstones, &self.dir, self.env.disk.as_ref());
+        self.hiding.is_file_unsure.store(written.is_err(), Ordering::Release);
+        written
+    }
+
+    /// Makes sure that the next start finds the deletions that are in force and no others. A block
+    /// that was written without one that failed, and yet comes back, would not be reached by it:
+    /// it would delete a part.
+    pub(crate) fn settle_tombstones(&self) -> io::Result<()> {
+        match self.hiding.is_file_unsure.load(Ordering::Acquire) {
+            true => self.write_tombstones(&self.hiding.tombstones()),
+            false => Ok(()),
+        }
     }
 
     fn is_needed(&self, tombstone: &Tombstone) -> bool {

@@ -91,7 +91,7 @@ pub enum CompactError {
     /// Something in the old blocks cannot be read.
     #[error("a part of the blocks cannot be read")]
     Unreadable,
-    /// The list of live files could not be replaced.
+    /// The list of live files, or that of the deletions, could not be replaced.
     #[error("cannot write {}: {cause}", path.display())]
     Manifest {
         /// The file.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::FlushError;
-use crate::block::{Block, BlockMeta, BlockWriter, Columns, block_path};
+use crate::block::{Block, BlockError, BlockMeta, BlockWriter, ChunkColumns, block_path};
 use crate::db::{Core, Upkeep};
 use crate::head::{FrozenEpoch, Head};
 use crate::manifest::{self, Manifest};
@@ -35,6 +35,66 @@ pub(crate) struct Frozen {
     last_lsn: u64,
     head: Arc<Head>,
     series: FrozenEpoch,
+}
+
+/// One pass over the series of an epoch, which writes the blocks of some windows side by side.
+struct Pass<'a> {
+    core: &'a Core,
+    now_ms: i64,
+    /// Windows that earlier passes have written.
+    done: &'a BTreeSet<Window>,
+    writers: Vec<(Window, BlockWriter)>,
+    /// Whether there are windows for another pass.
+    more: bool,
+}
+
+impl Pass<'_> {
+    /// Adds samples of a series, each to the block of its window.
+    fn add(
+        &mut self,
+        head: &Head,
+        epoch: u32,
+        slot: u32,
+        columns: ChunkColumns<'_>,
+    ) -> Result<(), BlockError> {
+        let mut start = 0;
+        while let Some(t_ms) = columns.times.get(start) {
+            let window = Window::of(*t_ms, self.now_ms);
+            let end = columns.times.partition_point(|t_ms| *t_ms <= window.end_ms);
+            if let Some(writer) = self.writer(window, epoch)? {
+                let identities = head.identities().read();
+                writer
+                    .begin_series_tagged(identities.tags(slot), &|tag| identities.tag_text(tag))?;
+                drop(identities);
+                writer.push(columns.slice(start..end))?;
+                writer.end_series()?;
+            }
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// The writer of a window; `None` if it is not written in this pass.
+    fn writer(
+        &mut self,
+        window: Window,
+        epoch: u32,
+    ) -> Result<Option<&mut BlockWriter>, BlockError> {
+        let known = self.writers.iter().position(|(known, _)| *known == window);
+        let at = match known {
+            Some(at) => at,
+            None if self.done.contains(&window) => return Ok(None),
+            None if self.writers.len() == WINDOWS_AT_ONCE => {
+                self.more = true;
+                return Ok(None);
+            }
+            None => {
+                self.writers.push((window, self.core.create_block(epoch)?));
+                self.writers.len() - 1
+            }
+        };
+        Ok(Some(&mut self.writers[at].1))
+    }
 }
 
 impl Frozen {
@@ -118,62 +178,46 @@ impl Core {
     }
 
     fn write_blocks(&self, frozen: &Frozen, now_ms: i64) -> Result<Vec<Arc<Block>>, FlushError> {
-        let floor_ms = self.floor_ms.load(Ordering::Acquire);
-        let mut windows: BTreeSet<Window> = BTreeSet::new();
-        let mut last = None;
-        for (_, samples) in frozen.series.series() {
-            for sample in samples.iter().filter(|sample| sample.t_ms >= floor_ms) {
-                if !last.is_some_and(|window: Window| window.contains(sample.t_ms)) {
-                    let window = Window::of(sample.t_ms, now_ms);
-                    windows.insert(window);
-                    last = Some(window);
-                }
+        let (mut done, mut blocks) = (BTreeSet::new(), Vec::new());
+        loop {
+            let floor_ms = self.floor_ms.load(Ordering::Acquire);
+            let mut pass =
+                Pass { core: self, now_ms, done: &done, writers: Vec::new(), more: false };
+            frozen.series.visit(|slot, columns| {
+                let first = columns.times.partition_point(|t_ms| *t_ms < floor_ms);
+                pass.add(
+                    &frozen.head,
+                    frozen.epoch,
+                    slot,
+                    columns.borrow().slice(first..columns.len()),
+                )
+            })?;
+            let Pass { writers, more, .. } = pass;
+            for (window, writer) in writers {
+                blocks.push(self.finish_block(writer)?);
+                done.insert(window);
+            }
+            if !more {
+                return Ok(blocks);
             }
         }
-        let windows: Vec<Window> = windows.into_iter().collect();
-        let mut blocks = Vec::new();
-        for part in windows.chunks(WINDOWS_AT_ONCE) {
-            blocks.extend(self.write_windows(frozen, part, floor_ms)?);
-        }
-        Ok(blocks)
     }
 
-    /// Writes the blocks of these windows, rising in time, in one pass over the series.
-    fn write_windows(
-        &self,
-        frozen: &Frozen,
-        windows: &[Window],
-        floor_ms: i64,
-    ) -> Result<Vec<Arc<Block>>, FlushError> {
-        let folder = self.dir.blocks();
-        let create = |_: &Window| {
-            let meta = BlockMeta {
-                id: self.env.randomness.next_u64(),
-                level: 0,
-                epoch_from: u64::from(frozen.epoch),
-                epoch_to: u64::from(frozen.epoch),
-                parents: Vec::new(),
-            };
-            BlockWriter::create(Arc::clone(&self.env.disk), &folder, meta)
+    fn create_block(&self, epoch: u32) -> Result<BlockWriter, BlockError> {
+        let meta = BlockMeta {
+            id: self.env.randomness.next_u64(),
+            level: 0,
+            epoch_from: u64::from(epoch),
+            epoch_to: u64::from(epoch),
+            parents: Vec::new(),
         };
-        let mut writers: Vec<BlockWriter> = windows.iter().map(create).collect::<Result<_, _>>()?;
-        for (slot, samples) in frozen.series.series() {
-            let labels = frozen.head.identities().read().labels(slot);
-            for (window, writer) in windows.iter().zip(&mut writers) {
-                let start =
-                    samples.partition_point(|s| s.t_ms < floor_ms || s.t_ms <= window.start_ms);
-                let end = samples.partition_point(|s| s.t_ms <= window.end_ms);
-                if start < end {
-                    writer.add_series(&labels, &[Columns::of(&samples[start..end]).borrow()])?;
-                }
-            }
-        }
-        let finish = |writer: BlockWriter| {
-            let info = writer.finish()?.expect("a window is made of the samples in it");
-            let path = block_path(&folder, &info);
-            Ok(Arc::new(Block::open(Arc::clone(&self.env.disk), &path, Arc::clone(&self.pages))?))
-        };
-        writers.into_iter().map(finish).collect()
+        BlockWriter::create(Arc::clone(&self.env.disk), &self.dir.blocks(), meta)
+    }
+
+    fn finish_block(&self, writer: BlockWriter) -> Result<Arc<Block>, FlushError> {
+        let info = writer.finish()?.expect("a window is made of the samples in it");
+        let path = block_path(&self.dir.blocks(), &info);
+        Ok(Arc::new(Block::open(Arc::clone(&self.env.disk), &path, Arc::clone(&self.pages))?))
     }
 
     fn publish(&self, frozen: &Frozen, written: Vec<Arc<Block>>) -> Result<(), FlushError> {

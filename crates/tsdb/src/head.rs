@@ -1,6 +1,6 @@
 //! The head: the newest samples, compressed in memory, and the series they belong to.
 //!
-//! A series has a slot, which leads to everything about it: its labels (`identities`), the bytes
+//! A series has a slot, which leads to everything about it: its labels (`identity`), the bytes
 //! by which senders name it (`spellings`), its line and its samples (`shard`). Samples stand in
 //! epochs (`epoch`), in chains (`chain`) of small pages (`pages`).
 //!
@@ -9,7 +9,7 @@
 
 mod chain;
 mod epoch;
-mod identities;
+mod identity;
 mod pages;
 mod shard;
 mod sources;
@@ -22,8 +22,9 @@ use model::{Labels, Matcher, Sample};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use stdx::Randomness;
 
+use crate::block::Columns;
 pub(crate) use epoch::{Epoch, merge};
-pub(crate) use identities::Identities;
+pub(crate) use identity::Identities;
 pub(crate) use shard::Captured;
 use shard::{LINE_BYTES, LINES_PER_PART, Shard};
 pub(crate) use sources::Sources;
@@ -41,6 +42,9 @@ pub(crate) struct Head {
     sources: Mutex<Sources>,
     shards: Vec<Mutex<Shard>>,
 }
+
+/// How old the newest sample of a series may be, Unix milliseconds.
+pub(crate) type FloorOf<'f> = &'f dyn Fn(&Labels) -> i64;
 
 /// What an append of many samples did.
 #[derive(Debug, Default)]
@@ -70,7 +74,7 @@ impl Head {
             part.copy_from_slice(&randomness.next_u64().to_le_bytes());
         }
         Self {
-            identities: RwLock::default(),
+            identities: RwLock::new(Identities::new(randomness.next_u64())),
             spellings: RwLock::new(Spellings::new(key)),
             sources: Mutex::default(),
             shards: (0..N_SHARDS).map(|_| Mutex::new(Shard::new(epoch))).collect(),
@@ -212,21 +216,46 @@ impl Head {
         &self,
         name: &str,
         matchers: &[Matcher],
-        floor_of: Option<&dyn Fn(&Labels) -> i64>,
+        floor_of: Option<FloorOf<'_>>,
     ) -> Vec<String> {
         let identities = self.identities.read();
         let Some(floor_of) = floor_of else {
             return identities.label_values(name, matchers);
         };
-        let is_kept = |slot: &u32| {
-            let (nth, at) = place(*slot);
-            let newest_ms = self.shards[nth].lock().newest_ms(at);
-            newest_ms >= Some(floor_of(&identities.labels(*slot)))
-        };
-        let kept = identities.matching(matchers).into_iter().filter(is_kept);
+        let kept = self.kept(&identities, matchers, floor_of);
         let value_of = |slot: u32| identities.pairs(slot).find(|(n, _)| *n == name).map(|(_, v)| v);
         let values: BTreeSet<&str> = kept.filter_map(value_of).collect();
         values.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The names of labels, sorted, each once; `floor_of` as for their values.
+    pub(crate) fn label_names(
+        &self,
+        matchers: &[Matcher],
+        floor_of: Option<FloorOf<'_>>,
+    ) -> Vec<String> {
+        let identities = self.identities.read();
+        let Some(floor_of) = floor_of else {
+            return identities.label_names(matchers);
+        };
+        let kept = self.kept(&identities, matchers, floor_of);
+        let names: BTreeSet<&str> =
+            kept.flat_map(|slot| identities.pairs(slot).map(|(name, _)| name)).collect();
+        names.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The slots of series that match and are not outdated.
+    fn kept<'i>(
+        &'i self,
+        identities: &'i Identities,
+        matchers: &[Matcher],
+        floor_of: FloorOf<'i>,
+    ) -> impl Iterator<Item = u32> + 'i {
+        identities.matching(matchers).into_iter().filter(move |slot| {
+            let (nth, at) = place(*slot);
+            let newest_ms = self.shards[nth].lock().newest_ms(at);
+            newest_ms >= Some(floor_of(&identities.labels(*slot)))
+        })
     }
 
     /// Whether all samples of some series, wherever they are, are older than a moment.
@@ -239,12 +268,15 @@ impl Head {
         self.identities.read().n_series()
     }
 
-    /// Memory taken.
+    /// Memory in use. What series that are gone have left behind is not counted: it is used again
+    /// before more is taken.
     pub(crate) fn bytes(&self) -> HeadBytes {
-        let labels = self.identities.read();
-        let lines = labels.n_series() * LINE_BYTES;
+        let identities = self.identities.read();
+        let (n_series, n_slots) = (identities.n_series(), identities.slots_end() as usize);
+        let labels = identities.bytes() as u64 * n_series as u64 / n_slots.max(1) as u64;
+        let lines = n_series * LINE_BYTES;
         HeadBytes {
-            series: labels.bytes() + self.spellings.read().bytes() + lines,
+            series: labels as usize + self.spellings.read().bytes() + lines,
             samples: self.shards.iter().map(|shard| shard.lock().sample_bytes()).sum(),
         }
     }
@@ -264,12 +296,24 @@ impl FrozenEpoch {
         self.series.is_empty()
     }
 
-    /// Its series, in the order of their labels: the slot and the samples in rising time.
-    pub(crate) fn series(&self) -> impl Iterator<Item = (u32, Vec<Sample>)> {
-        self.series.iter().map(|(slot, first)| {
+    /// Shows each of its series, in the order of their labels: the slot and the samples in rising
+    /// time.
+    ///
+    /// # Errors
+    /// The first one of `visit`.
+    pub(crate) fn visit<E>(
+        &self,
+        mut visit: impl FnMut(u32, &Columns) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (mut bytes, mut columns) = (Vec::new(), Columns::default());
+        for (slot, first) in &self.series {
             let (nth, _) = place(*slot);
-            (*slot, self.epochs[nth].samples(*slot, *first, (i64::MIN, i64::MAX)))
-        })
+            bytes.clear();
+            columns.clear();
+            self.epochs[nth].columns((*slot, *first), &mut bytes, &mut columns);
+            visit(*slot, &columns)?;
+        }
+        Ok(())
     }
 }
 

@@ -214,7 +214,7 @@ fn on_a_real_disk_a_snapshot_shares_the_blocks() {
     db.close().unwrap();
     drop(db);
     drop(open(&dir, &env));
-    assert_eq!(env.disk.list_dirs(&dir.join("snapshots")).unwrap(), [path.clone()]);
+    assert_eq!(env.disk.list_dirs(&dir.join("snapshots")).unwrap(), std::slice::from_ref(&path));
     let copy = open(&path, &env);
     assert_eq!(content(&copy), before);
     copy.close().unwrap();

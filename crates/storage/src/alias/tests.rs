@@ -46,3 +46,11 @@ fn names_list_the_aliases() {
     let names = pushed().label_values(METRIC_NAME, &[]).unwrap();
     assert_eq!(names, ["cpu", "disk", "service_metric"]);
 }
+
+#[test]
+fn an_aliased_series_has_the_labels_it_shows() {
+    let names = |metric| pushed().label_names(&[Matcher::equal(METRIC_NAME, metric)]).unwrap();
+    assert_eq!(names("cpu"), [METRIC_NAME, "host", "service"]);
+    assert_eq!(names("service_metric"), [METRIC_NAME, "metric_type", "service"]);
+    assert_eq!(names("none"), Vec::<String>::new());
+}

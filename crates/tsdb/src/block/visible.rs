@@ -45,31 +45,61 @@ impl Block {
         hidden: &Hidden,
         lost: &mut Lost,
     ) -> BTreeSet<String> {
+        let mut values = BTreeSet::new();
+        self.visit_visible(select, hidden, lost, |labels, is_visible| {
+            if let Some(value) = labels.get(name).filter(|value| !values.contains(*value))
+                && is_visible()
+            {
+                values.insert(value.to_owned());
+            }
+        });
+        values
+    }
+
+    /// The names of labels of series that match and of which something is not hidden.
+    pub(crate) fn visible_names(
+        self: &Arc<Self>,
+        select: &Select,
+        hidden: &Hidden,
+        lost: &mut Lost,
+    ) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        self.visit_visible(select, hidden, lost, |labels, is_visible| {
+            if labels.iter().any(|label| !names.contains(&label.name)) && is_visible() {
+                names.extend(labels.iter().map(|label| label.name.clone()));
+            }
+        });
+        names
+    }
+
+    /// Shows the labels of each series that matches, with a way to learn whether something of it
+    /// is not hidden; that costs more, so it is for who wants to know.
+    fn visit_visible(
+        self: &Arc<Self>,
+        select: &Select,
+        hidden: &Hidden,
+        lost: &mut Lost,
+        mut visit: impl FnMut(&Labels, &mut dyn FnMut() -> bool),
+    ) {
         let range = (select.start_ms, select.end_ms);
         let mut cursor = SeriesCursor::new(Arc::clone(self), &select.matchers, range);
         let (mut labels_of, mut chunks) = (LabelReader::default(), ChunkReader::default());
-        let mut values = BTreeSet::new();
         while let Some(series) = cursor.next_series() {
             let Ok(labels) = labels_of.labels(self, &series.tags) else {
                 cursor.lose_series();
                 continue;
             };
-            let Some(value) = labels.get(name).filter(|value| !values.contains(*value)) else {
-                continue;
-            };
             let gaps = hidden.gaps(&labels);
-            let shows = |chunk: &ChunkRef| {
-                self.shows(chunk, range, &gaps, &mut chunks).unwrap_or_else(|_| {
-                    cursor.lose_chunk();
-                    false
+            visit(&labels, &mut || {
+                series.chunks.iter().any(|chunk| {
+                    self.shows(chunk, range, &gaps, &mut chunks).unwrap_or_else(|_| {
+                        cursor.lose_chunk();
+                        false
+                    })
                 })
-            };
-            if series.chunks.iter().any(shows) {
-                values.insert(value.to_owned());
-            }
+            });
         }
         *lost += cursor.lost();
-        values
     }
 
     /// Whether a sample of a chunk that overlaps the range lies in it and is not hidden. Only a
@@ -97,7 +127,10 @@ impl Block {
     /// Whether a sample is within a selection.
     pub(crate) fn has_sample(self: &Arc<Self>, select: &Select) -> Search {
         let mut series = self.select(select);
-        let is_found = series.next_columns(&mut Columns::default()).is_some();
+        let mut is_found = false;
+        while !is_found && series.advance() {
+            is_found = series.next_chunk().is_some();
+        }
         Search::of(is_found, series.lost())
     }
 

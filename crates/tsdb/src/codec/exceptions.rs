@@ -25,9 +25,12 @@ pub(super) fn take_positions(
     if n_positions > n_values as u64 {
         return Err(cursor.error(Flaw::Position(n_positions)));
     }
-    let mut positions = vec![0; n_positions as usize];
+    let n_positions = n_positions as usize;
     let width = position_width(n_values);
-    unpack(cursor.take(packed_len(positions.len(), width))?, width, &mut positions);
+    // Before memory is taken: a number in damaged bytes may be anything.
+    let packed = cursor.take(packed_len(n_positions, width))?;
+    let mut positions = vec![0; n_positions];
+    unpack(packed, width, &mut positions);
     match positions.iter().find(|at| **at >= n_values as u64) {
         Some(at) => Err(cursor.error(Flaw::Position(*at))),
         None => Ok(positions),

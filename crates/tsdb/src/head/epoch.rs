@@ -11,6 +11,7 @@ use model::{Sample, is_stale_marker};
 
 use super::chain;
 use super::pages::Pages;
+use crate::block::Columns;
 
 /// What an entry of the late samples takes, the tree's own share included.
 const LATE_BYTES: usize = 48;
@@ -56,6 +57,26 @@ impl Epoch {
         let mut bytes = Vec::new();
         self.pages.read(first, &mut bytes);
         Excerpt { bytes, base_ms: self.base_ms, late: self.late(slot, range), range }.samples()
+    }
+}
+
+impl Epoch {
+    /// Puts all samples of a series, given by slot and first page, into columns, rising in time;
+    /// `bytes` is memory to be used again. Both are empty before.
+    pub(super) fn columns(
+        &self,
+        (slot, first): (u32, u32),
+        bytes: &mut Vec<u8>,
+        columns: &mut Columns,
+    ) {
+        self.pages.read(first, bytes);
+        let in_order = chain::Samples::new(bytes, self.base_ms);
+        let late = self.late(slot, (i64::MIN, i64::MAX));
+        if late.is_empty() {
+            in_order.for_each(|sample| columns.push_one(&sample));
+        } else {
+            merge(in_order, &late).iter().for_each(|sample| columns.push_one(sample));
+        }
     }
 }
 

@@ -108,9 +108,22 @@ proptest! {
                     head.freeze();
                     frozen = Some(std::mem::take(&mut live));
                     let found = head.frozen();
-                    let slots: Vec<u32> = found.series().map(|(slot, _)| slot).collect();
-                    let expected: Vec<u32> = frozen.iter().flatten().map(|(s, _)| *s).collect();
-                    prop_assert_eq!(slots, expected);
+                    let mut slots = Vec::new();
+                    let visited: Result<(), ()> = found.visit(|slot, columns| {
+                        let samples = (0..columns.len()).map(|at| columns.borrow().sample(at));
+                        slots.push((slot, samples.collect::<Vec<Sample>>()));
+                        Ok(())
+                    });
+                    prop_assert!(visited.is_ok());
+                    let models = frozen.iter().flatten();
+                    let expected = models.map(|(slot, m)| (*slot, m.values().copied().collect()));
+                    let expected: Vec<(u32, Vec<Sample>)> = expected.collect();
+                    prop_assert_eq!(slots.len(), expected.len());
+                    for ((slot, found), (model, samples)) in slots.iter().zip(&expected) {
+                        let same = |(a, b): (&Sample, &Sample)| a.same_bits(b);
+                        prop_assert_eq!((slot, found.len()), (model, samples.len()));
+                        prop_assert!(found.iter().zip(samples).all(same));
+                    }
                 }
                 Step::Forget if frozen.is_some() => {
                     frozen = None;
