@@ -10,7 +10,6 @@
 #   PHAROS_BIN=FILE     the binary to measure; target/release/pharos
 #   PHAROS_PEERS=DIR    where the peers are unpacked; target/peers
 #   BENCH_BIN=FILE      a bench that is built already
-#   DECODE_BIN=FILE     the program behind the row of decoding; built from crates/tsdb otherwise
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -42,23 +41,29 @@ Command: \`bench/run.sh $1\`. What the rows mean stands in [bench/README.md](../
 TEXT
 }
 
-# The program that reads samples back in its own process, for the store. Its last line of the form
-# "decode: samples_per_second=NUMBER key=value..." is the figure.
+# The store's programs that read samples back in their own process, unless only other parts are
+# wanted: the crate's tests, which see a block's columns, and an example.
 build_decode() {
-    decode=
-    [ "$1" = store ] || return 0
-    decode=${DECODE_BIN:-$built/examples/decode}
-    [ -n "${DECODE_BIN:-}" ] || cargo build --quiet --release --package tsdb --example decode
+    decode=()
+    case " $* " in
+        " store " | " store --quick " | *" decode "*) ;;
+        *) return 0 ;;
+    esac
+    cargo build --quiet --release --package tsdb --example decode
+    local tests
+    tests=$(cargo test --quiet --release --package tsdb --lib --no-run --message-format=json |
+        sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')
+    decode=("--decode-columns=$tests" "--decode-rows=$built/examples/decode")
 }
 
 # A suite, and what else bench is to be told.
 measure() {
     # On the same disk as the repository: a file system in memory would make every sync free.
     local dir=target/bench/$1 status=0
-    build_decode "$1"
+    build_decode "$@"
     rm -rf "$dir"
     mkdir -p "$dir"
-    "$bench" "$pharos" "$peers" "$dir" ${decode:+"--decode=$decode"} "$@" || status=$?
+    "$bench" "$pharos" "$peers" "$dir" "${decode[@]}" "$@" || status=$?
     rm -rf "$dir"
     return "$status"
 }

@@ -33,8 +33,8 @@ struct Bench {
     dir: PathBuf,
     env: Env,
     size: store::Size,
-    /// A program that reads samples back and says how fast, if one was built.
-    decode: Option<PathBuf>,
+    /// Programs that read samples back and say how fast, if they were built.
+    decode: store::DecodePrograms,
 }
 
 type Part = (&'static str, fn(&Bench, &mut Report) -> anyhow::Result<()>);
@@ -77,15 +77,38 @@ fn main() -> ExitCode {
     }
 }
 
+/// What stands anywhere among the arguments.
+#[derive(Default)]
+struct Flags {
+    quick: bool,
+    decode: store::DecodePrograms,
+}
+
+impl Flags {
+    /// Takes the flags out of the arguments; gives the rest.
+    fn take(arguments: &[String]) -> anyhow::Result<(Self, Vec<&String>)> {
+        let (mut flags, mut rest) = (Self::default(), Vec::new());
+        for argument in arguments {
+            let (name, value) = argument.split_once('=').unwrap_or((argument, ""));
+            match name {
+                "--quick" => flags.quick = true,
+                "--decode-columns" => flags.decode.columns = Some(std::path::absolute(value)?),
+                "--decode-rows" => flags.decode.rows = Some(std::path::absolute(value)?),
+                _ if name.starts_with("--") => bail!("unknown flag {name:?}"),
+                _ => rest.push(argument),
+            }
+        }
+        Ok((flags, rest))
+    }
+}
+
 /// Measures the parts of a suite that are named, or all; says whether every limit was held.
 fn run(arguments: &[String]) -> anyhow::Result<bool> {
-    let quick = arguments.iter().any(|argument| argument == "--quick");
-    let decode = arguments.iter().find_map(|argument| argument.strip_prefix("--decode="));
-    let arguments: Vec<&String> =
-        arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
+    let (Flags { quick, decode }, arguments) = Flags::take(arguments)?;
     let [pharos, peers, dir, suite, wanted @ ..] = &arguments[..] else {
         bail!(
-            "usage: bench PHAROS PEERS_DIR EMPTY_DIR SUITE [--quick] [--decode=PROGRAM] [PART]..."
+            "usage: bench PHAROS PEERS_DIR EMPTY_DIR SUITE [--quick] \
+             [--decode-columns=PROGRAM] [--decode-rows=PROGRAM] [PART]..."
         );
     };
     let Some((_, parts)) = SUITES.iter().find(|(name, _)| name == suite) else {
@@ -100,7 +123,7 @@ fn run(arguments: &[String]) -> anyhow::Result<bool> {
         dir: std::path::absolute(dir)?,
         env: Env::system(),
         size: store::Size { quick },
-        decode: decode.map(std::path::absolute).transpose()?,
+        decode,
     };
     let mut report = Report::begin();
     for (name, measure) in *parts {

@@ -19,7 +19,7 @@ mod sender;
 mod small;
 
 pub(crate) use churn::measure as measure_churn;
-pub(crate) use decode::measure as measure_decode;
+pub(crate) use decode::{Programs as DecodePrograms, measure as measure_decode};
 pub(crate) use disk_use::measure as measure_disk_use;
 pub(crate) use ingest::measure as measure_ingest;
 pub(crate) use many::measure as measure_many;

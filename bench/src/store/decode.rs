@@ -1,6 +1,7 @@
-//! Decode: how fast samples come back out of blocks, in the process itself, without a server. A
-//! program of the store's crate measures it and says so in a line; this starts it and reads that.
+//! Decode: how fast samples come back out of blocks, in the process itself, without a server. Two
+//! programs of the store's crate measure it and say so in a line; this starts them and reads that.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
@@ -9,41 +10,68 @@ use crate::Bench;
 use crate::report::{Report, Row, complain};
 use crate::store::compare::median;
 
-/// On one core.
+/// On one core, of columns as they come out of a block.
 const SAMPLES_PER_SECOND_MIN: f64 = 400e6;
-/// What the program's line begins with; `key=value` pairs follow.
+/// What the programs' line begins with; `key=value` pairs follow.
 const LINE: &str = "decode:";
+/// The test in the first program that prints it.
+const COLUMNS_TEST: [&str; 3] =
+    ["block::tests::mixes::figures_of_mixes", "--ignored", "--nocapture"];
 
-pub(crate) fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
-    let limit = format!("≥ {:.0} M samples/s", SAMPLES_PER_SECOND_MIN / 1e6);
-    let what = "raw select and sum, one core";
-    let Some(program) = &bench.decode else {
-        report.add(Row::new(what, "not available").limit_if_known(limit, None));
-        return Ok(());
-    };
-    let n_runs = if bench.size.quick { 1 } else { 3 };
-    let mut rates = Vec::new();
-    let mut last = None;
-    for run in 0..n_runs {
-        complain(&format!("decode: run {} of {n_runs}", run + 1));
-        let dir = bench.dir.join(format!("decode-{run}"));
-        let said = run_program(Command::new(program).arg(&dir).arg(n_targets(bench)))?;
-        rates.push(Ok(said.samples_per_second));
-        last = Some(said);
-    }
-    let rate = median(rates).map_err(|reason| anyhow::anyhow!(reason))?;
-    let of = last.map_or_else(String::new, |said| said.of);
-    report.add(
-        Row::new(what, format!("{:.0} M samples/s", rate / 1e6))
-            .limit(limit, rate >= SAMPLES_PER_SECOND_MIN)
-            .beside(format!("median of {n_runs}; {of}")),
-    );
-    Ok(())
+/// The programs, where they were built.
+#[derive(Default)]
+pub(crate) struct Programs {
+    /// The tests of the store's crate: they alone see the columns of a block.
+    pub(crate) columns: Option<PathBuf>,
+    /// An example that reads the way a query does, sample by sample.
+    pub(crate) rows: Option<PathBuf>,
 }
 
-/// How many targets of a thousand series it is to write.
-fn n_targets(bench: &Bench) -> &'static str {
-    if bench.size.quick { "2" } else { "20" }
+pub(crate) fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
+    let columns = |_: usize| {
+        let mut command = Command::new(bench.decode.columns.as_ref()?);
+        // Its files are gone when it ends.
+        command.args(COLUMNS_TEST).env("TMPDIR", &bench.dir);
+        Some(command)
+    };
+    let limit = Some(SAMPLES_PER_SECOND_MIN);
+    measure_one(bench, report, ("raw select and sum, one core", limit), &columns)?;
+    let rows = |run: usize| {
+        let mut command = Command::new(bench.decode.rows.as_ref()?);
+        let n_targets = if bench.size.quick { "2" } else { "20" };
+        command.arg(bench.dir.join(format!("decode-{run}"))).arg(n_targets);
+        Some(command)
+    };
+    measure_one(bench, report, ("the same through a querier, row by row", None), &rows)
+}
+
+/// A row's name, and what its figure must reach.
+type Wanted = (&'static str, Option<f64>);
+
+fn measure_one(
+    bench: &Bench,
+    report: &mut Report,
+    (what, min): Wanted,
+    command: &dyn Fn(usize) -> Option<Command>,
+) -> anyhow::Result<()> {
+    let n_runs = if bench.size.quick { 1 } else { 3 };
+    let mut runs = Vec::new();
+    for run in 0..n_runs {
+        let Some(mut command) = command(run) else { break };
+        complain(&format!("decode: {what}, run {} of {n_runs}", run + 1));
+        runs.push(run_program(&mut command)?);
+    }
+    let mega = |rate: f64| format!("{:.0} M samples/s", rate / 1e6);
+    let rate = median(runs.iter().map(|said| Ok(said.samples_per_second)).collect()).ok();
+    let mut row = Row::new(what, rate.map_or_else(|| "not available".to_owned(), mega));
+    if let Some(min) = min {
+        row = row.limit_if_known(format!("≥ {}", mega(min)), rate.map(|rate| rate >= min));
+    }
+    if let Some(said) = runs.last() {
+        row = row.beside(format!("median of {n_runs}; {}", said.of));
+    }
+    report.add(row);
+    Ok(())
 }
 
 /// What the program said.
