@@ -49,10 +49,10 @@ build_decode() {
         " store " | " store --quick " | *" decode "*) ;;
         *) return 0 ;;
     esac
-    cargo build --quiet --release --package tsdb --example decode
+    cargo build --quiet --release --package tsdb --example decode || return 1
     local tests
     tests=$(cargo test --quiet --release --package tsdb --lib --no-run --message-format=json |
-        sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')
+        sed -n 's/.*"executable":"\([^"]*\)".*/\1/p') || return 1
     decode=("--decode-columns=$tests" "--decode-rows=$built/examples/decode")
 }
 
@@ -60,7 +60,7 @@ build_decode() {
 measure() {
     # On the same disk as the repository: a file system in memory would make every sync free.
     local dir=target/bench/$1 status=0
-    build_decode "$@"
+    build_decode "$@" || return 1
     rm -rf "$dir"
     mkdir -p "$dir"
     "$bench" "$pharos" "$peers" "$dir" "${decode[@]}" "$@" || status=$?

@@ -51,7 +51,7 @@ soak() {
 # Twelve minutes: ten of them load, at the pace of the clock.
 churn() {
     local dir=target/bench/soak status=0
-    cargo build --quiet --release --package bench
+    cargo build --quiet --release --package bench || return 1
     rm -rf "$dir"
     mkdir -p "$dir"
     # It looks at no peer.
