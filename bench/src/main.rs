@@ -137,3 +137,25 @@ fn run(arguments: &[String]) -> anyhow::Result<bool> {
 fn names(names: impl IntoIterator<Item = &'static str>) -> String {
     names.into_iter().collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::Flags;
+
+    #[test]
+    fn flags_stand_anywhere_and_a_wrong_one_is_named() {
+        let take = |text: &str| {
+            let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
+            let (flags, rest) = Flags::take(&words)?;
+            anyhow::Ok((flags, rest.into_iter().cloned().collect::<Vec<_>>()))
+        };
+        let (flags, rest) = take("a --decode-rows=/x --quick store").unwrap();
+        assert!(flags.quick && flags.decode.columns.is_none());
+        assert_eq!(flags.decode.rows.as_deref(), Some(Path::new("/x")));
+        assert_eq!(rest, ["a", "store"]);
+        let wrong = take("store --quik").err().unwrap();
+        assert!(wrong.to_string().contains("--quik"));
+    }
+}

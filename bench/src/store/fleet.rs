@@ -141,3 +141,36 @@ fn next_value(series: usize, value: f64, random: &mut Random) -> f64 {
         _ => random.unit(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Fleet, N_REQUEST_TARGETS, Watch};
+
+    const WATCH: Watch = Watch { n_connections: 1, start_ms: 1_700_000_000_000, step_ms: 15_000 };
+
+    fn rendered(fleet: &mut Fleet, n_rounds: usize) -> Vec<Vec<u8>> {
+        fleet.rounds(n_rounds).unwrap().into_requests().collect()
+    }
+
+    #[test]
+    fn each_server_gets_the_same_bytes_however_they_are_grouped() {
+        let at_once = rendered(&mut Fleet::new(4000, &WATCH), 3);
+        let mut fleet = Fleet::new(4000, &WATCH);
+        let mut in_groups = rendered(&mut fleet, 1);
+        in_groups.extend(rendered(&mut fleet, 2));
+        assert_eq!(at_once, in_groups);
+        assert_eq!(fleet.last_ms(), WATCH.start_ms + 2 * WATCH.step_ms);
+    }
+
+    #[test]
+    fn other_targets_are_other_series() {
+        let labels = |first: usize| {
+            let fleet = Fleet::of_targets(first..first + N_REQUEST_TARGETS, &WATCH);
+            fleet.targets.into_iter().flat_map(|target| target.labels).collect::<Vec<_>>()
+        };
+        let (mut all, n) = ([labels(0), labels(2)].concat(), 2 * labels(0).len());
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), n);
+    }
+}
