@@ -14,6 +14,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use model::Matcher;
+
 use crate::FlushError;
 use crate::block::{Block, BlockError, BlockMeta, BlockWriter, ChunkColumns, block_path};
 use crate::db::{Core, Upkeep};
@@ -25,6 +27,8 @@ use crate::windows::Window;
 /// A series that had no sample for so long leaves the head once it is in a block.
 const IDLE_MS: i64 = 3_600_000;
 
+/// So many series are let go while appends wait: some tens of milliseconds.
+const FORGOTTEN_AT_ONCE: usize = 16_384;
 /// So many blocks are written side by side; a backfill may need hundreds, which takes more passes.
 const WINDOWS_AT_ONCE: usize = 16;
 
@@ -261,9 +265,17 @@ impl Core {
 
     /// Lets series go whose samples are all in blocks and that have been silent for long.
     fn forget_idle_series(&self, now_ms: i64) {
-        let gate = self.gate.write();
-        self.head.forget_idle(&[], now_ms.saturating_sub(IDLE_MS));
-        drop(gate);
+        self.forget_idle(&[], now_ms.saturating_sub(IDLE_MS));
+    }
+
+    /// Lets series go that match, have no sample in memory and none newer than a moment anywhere.
+    /// In parts, because appends wait meanwhile.
+    pub(crate) fn forget_idle(&self, matchers: &[Matcher], before_ms: i64) {
+        for part in self.head.idle(matchers, before_ms).chunks(FORGOTTEN_AT_ONCE) {
+            let gate = self.gate.write();
+            self.head.forget_idle(part, before_ms);
+            drop(gate);
+        }
         self.measure_head();
     }
 }

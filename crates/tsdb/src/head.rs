@@ -154,30 +154,38 @@ impl Head {
         }
     }
 
-    /// Lets series go that match, have no sample here and none newer than a moment anywhere. Nobody
-    /// may append meanwhile.
-    pub(crate) fn forget_idle(&self, matchers: &[Matcher], before_ms: i64) {
+    /// The slots, rising, of series that match, have no sample here and none newer than a moment
+    /// anywhere. They may have one again when this returns.
+    pub(crate) fn idle(&self, matchers: &[Matcher], before_ms: i64) -> Vec<u32> {
         let mut idle = Vec::new();
         for (nth, shard) in self.shards.iter().enumerate() {
             let places = shard.lock().idle(before_ms).into_iter();
             idle.extend(places.map(|at| slot_of(nth, at)));
         }
         idle.sort_unstable();
-        if idle.is_empty() {
-            return;
-        }
-        let mut identities = self.identities.write();
-        if !matchers.is_empty() {
-            let matching = identities.matching(matchers);
+        if !matchers.is_empty() && !idle.is_empty() {
+            let matching = self.identities.read().matching(matchers);
             idle.retain(|slot| matching.binary_search(slot).is_ok());
         }
-        for slot in &idle {
+        idle
+    }
+
+    /// Lets those of the series go, rising by slot, that are still idle. Nobody may append
+    /// meanwhile.
+    pub(crate) fn forget_idle(&self, slots: &[u32], before_ms: i64) {
+        let is_idle = |slot: &u32| {
             let (nth, at) = place(*slot);
-            self.shards[nth].lock().reset(at);
-        }
-        identities.remove(&idle);
-        self.sources.lock().remove(&idle);
-        self.spellings.write().remove(&idle);
+            let mut shard = self.shards[nth].lock();
+            let is_idle = shard.is_idle(at, before_ms);
+            if is_idle {
+                shard.reset(at);
+            }
+            is_idle
+        };
+        let dead: Vec<u32> = slots.iter().copied().filter(is_idle).collect();
+        self.identities.write().remove(&dead);
+        self.sources.lock().remove(&dead);
+        self.spellings.write().remove(&dead);
     }
 
     /// Lets series go that never had a sample.

@@ -125,12 +125,20 @@ impl Shard {
     /// Places of the lines without a sample in the live or the frozen epoch and newer than a
     /// moment.
     pub(super) fn idle(&self, before_ms: i64) -> Vec<usize> {
-        let oldest_kept = self.frozen.as_ref().map_or(self.live.number, |frozen| frozen.number);
-        let is_idle = |line: &Line| {
-            line.epoch != 0 && line.epoch < oldest_kept && line.before.t_ms < before_ms
-        };
+        let oldest_kept = self.oldest_kept();
         let lines = self.lines.iter().flat_map(|part| part.iter()).enumerate();
-        lines.filter(|(_, line)| is_idle(line)).map(|(at, _)| at).collect()
+        lines.filter(|(_, l)| l.is_idle(oldest_kept, before_ms)).map(|(at, _)| at).collect()
+    }
+
+    /// Whether a line is one of those.
+    pub(super) fn is_idle(&self, at: usize, before_ms: i64) -> bool {
+        let part = self.lines.get(at / LINES_PER_PART);
+        part.is_some_and(|p| p[at % LINES_PER_PART].is_idle(self.oldest_kept(), before_ms))
+    }
+
+    /// The oldest epoch that is here.
+    fn oldest_kept(&self) -> u32 {
+        self.frozen.as_ref().map_or(self.live.number, |frozen| frozen.number)
     }
 
     /// Takes hold of a series' samples in a range, both ends inclusive.
@@ -184,6 +192,11 @@ fn push(live: &mut Epoch, line: &mut Line, sample: &Sample) {
 }
 
 impl Line {
+    /// Whether it has had samples, none since this epoch and none newer than a moment.
+    fn is_idle(&self, oldest_kept: u32, before_ms: i64) -> bool {
+        self.epoch != 0 && self.epoch < oldest_kept && self.before.t_ms < before_ms
+    }
+
     /// Its first page in an epoch, 0 if all samples there are late; `None` if there are none.
     fn first_in(&self, epoch: u32) -> Option<u32> {
         if self.epoch == epoch {

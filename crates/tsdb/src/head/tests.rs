@@ -143,14 +143,14 @@ fn idle_series_leave_and_their_slots_begin_anew() {
     let head = head_of(3);
     let at = |t_ms| Sample::new(t_ms, 1.0);
     head.append([(0, &at(10)), (1, &at(10)), (2, &at(99))].into_iter());
-    head.forget_idle(&[], 50);
+    head.forget_idle(&head.idle(&[], 50), 50);
     assert_eq!(head.n_series(), 3, "their samples are here");
     head.freeze();
     head.append([(1, &at(5))].into_iter());
-    head.forget_idle(&[], 50);
+    head.forget_idle(&head.idle(&[], 50), 50);
     assert_eq!(head.n_series(), 3, "their samples are still here");
     head.forget_frozen();
-    head.forget_idle(&[], 50);
+    head.forget_idle(&head.idle(&[], 50), 50);
     // One has a late sample in the live epoch, one was not silent for so long.
     assert_eq!(head.n_series(), 2);
     let found = head.identities().write().find_or_add(&[("new", "x")]);
