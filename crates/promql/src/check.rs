@@ -4,6 +4,8 @@
 //! It also settles what only types tell: operators of a scalar match nothing, set operators match
 //! many elements with many.
 
+use std::collections::HashSet;
+
 use model::METRIC_NAME;
 
 use crate::ast::{Aggregate, Binary, Call, Card, Expr, Subquery, Unary, VectorSelector};
@@ -82,7 +84,8 @@ fn modifiers(node: &Binary, types: (ValueType, ValueType)) -> Parsed<()> {
     let Some(matching) = node.matching.as_ref().filter(|matching| matching.is_on) else {
         return Ok(());
     };
-    match matching.labels.iter().find(|label| matching.include.contains(label)) {
+    let included: HashSet<&String> = matching.include.iter().collect();
+    match matching.labels.iter().find(|label| included.contains(label)) {
         None => Ok(()),
         Some(label) => {
             let label = Quoted(label);
@@ -126,13 +129,14 @@ fn with_a_scalar(node: &mut Binary) -> Parsed<()> {
 
 fn call(node: &mut Call) -> Parsed<ValueType> {
     n_args(node)?;
-    let is_info = node.function.name == "info";
     let function = node.function;
-    for (place, arg) in node.args.iter_mut().enumerate() {
-        if is_info && place == 1 {
-            label_selector(arg, node.span)?;
-            continue;
-        }
+    // The second argument of `info` is looked at first, and is no expression of its own.
+    let is_info = function.name == "info";
+    if let Some(arg) = node.args.get_mut(1).filter(|_| is_info) {
+        label_selector(arg, node.span)?;
+    }
+    let n_expressions = if is_info { 1 } else { usize::MAX };
+    for (place, arg) in node.args.iter_mut().enumerate().take(n_expressions) {
         let wanted = function.arg_type(place).expect("the number of arguments was checked");
         let found = check(arg)?;
         if found != wanted {

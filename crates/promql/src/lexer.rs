@@ -37,6 +37,8 @@ pub(crate) struct Lexer<'q> {
     n_parens_open: usize,
     in_braces: bool,
     bracket: Bracket,
+    /// Whether something that takes time was read since the bracket.
+    has_duration: bool,
     has_colon: bool,
 }
 
@@ -49,6 +51,7 @@ impl<'q> Lexer<'q> {
             n_parens_open: 0,
             in_braces: false,
             bracket: Bracket::Closed,
+            has_duration: false,
             has_colon: false,
         }
     }
@@ -121,6 +124,9 @@ impl<'q> Lexer<'q> {
     }
 
     fn outside(&mut self, c: char) -> Parsed<Kind> {
+        if self.bracket == Bracket::Begun && !is_of_duration(c) {
+            return self.unexpected(c);
+        }
         if let Some((written, kind)) = sign(self.rest()) {
             return Ok(self.takes_all(written, kind));
         }
@@ -161,7 +167,7 @@ impl<'q> Lexer<'q> {
             '[' if self.bracket != Bracket::Closed => self.wrong("unexpected left bracket '['"),
             '[' => {
                 self.bracket = Bracket::Begun;
-                self.has_colon = false;
+                (self.has_duration, self.has_colon) = (false, false);
                 Ok(self.takes(c, Kind::LeftBracket))
             }
             _ if self.bracket == Bracket::Closed => self.wrong("unexpected right bracket ']'"),
@@ -177,6 +183,10 @@ impl<'q> Lexer<'q> {
         if self.has_colon {
             return self.wrong("unexpected colon ':'");
         }
+        if !self.has_duration {
+            self.start += 1;
+            return self.wrong("unexpected colon before duration in duration expression");
+        }
         self.has_colon = true;
         Ok(self.takes(':', Kind::Colon))
     }
@@ -186,6 +196,7 @@ impl<'q> Lexer<'q> {
         self.skip_while(|c| c.is_ascii_alphabetic() || c == '_');
         match word(&self.query[self.start..self.at]) {
             Some(kind @ Kind::Word(Word::Step | Word::Range | Word::MinOf | Word::MaxOf)) => {
+                self.has_duration = true;
                 Ok(kind)
             }
             _ => self.unexpected(first),
@@ -256,6 +267,11 @@ impl<'q> Lexer<'q> {
     fn wrong<T>(&self, message: impl Into<String>) -> Parsed<T> {
         fault(Span::new(self.start, self.query.len()), message)
     }
+}
+
+/// Whether a length of time can begin with it, or go on before its first number.
+fn is_of_duration(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "_.]:()+-*/%^,".contains(c)
 }
 
 /// The operator or separator at the beginning of the text, the longest one.

@@ -36,7 +36,7 @@ pub use error::{ParseError, Place};
 pub use functions::{FUNCTIONS, Function, ValueType, function};
 pub use json::to_json;
 pub use ops::{AggregateOp, BinaryOp, DurationOp, Sign};
-pub use parser::{HEIGHT_MAX, NESTING_MAX, QUERY_BYTES_MAX, parse, parse_selector};
+pub use parser::{HEIGHT_MAX, NESTING_MAX, QUERY_BYTES_MAX, REGEXES_MAX, parse, parse_selector};
 pub use pretty::pretty;
 pub use quote::Text;
 pub use span::Span;

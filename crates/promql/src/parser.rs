@@ -37,6 +37,9 @@ pub const NESTING_MAX: usize = 200;
 /// a level here. Generated queries chain a few hundred members.
 pub const HEIGHT_MAX: usize = 500;
 
+/// The most matchers by regular expressions in a query: each takes kilobytes, and some a megabyte.
+pub const REGEXES_MAX: usize = 1_000;
+
 /// Reads and checks a query.
 ///
 /// # Errors
@@ -101,6 +104,7 @@ struct Parser<'q> {
     context: Context,
     /// How many levels of recursion are open.
     depth: usize,
+    n_regexes: usize,
 }
 
 impl<'q> Parser<'q> {
@@ -110,7 +114,15 @@ impl<'q> Parser<'q> {
             return fault(Span::new(0, query.len()), message);
         }
         let lexer = Lexer::new(query);
-        Ok(Self { query, lexer, ahead: [None; 2], taken_end: 0, context: ANYWHERE, depth: 0 })
+        Ok(Self {
+            query,
+            lexer,
+            ahead: [None; 2],
+            taken_end: 0,
+            context: ANYWHERE,
+            depth: 0,
+            n_regexes: 0,
+        })
     }
 
     fn query(&mut self) -> Parsed<Expr> {

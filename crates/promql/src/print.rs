@@ -55,6 +55,25 @@ impl Display for Plain {
     }
 }
 
+/// A number as Go's `%v`, which prints fills: as [`Plain`] up to six digits before the point and four
+/// zeros behind it, else with an exponent of at least two digits.
+struct General(f64);
+
+impl Display for General {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let scientific = format!("{:e}", self.0);
+        let parts = scientific.split_once('e');
+        let parts = parts.and_then(|(digits, power)| Some((digits, power.parse::<i32>().ok()?)));
+        match parts {
+            Some((digits, power)) if !(-4..6).contains(&power) => {
+                let sign = if power < 0 { '-' } else { '+' };
+                write!(f, "{digits}e{sign}{:02}", power.abs())
+            }
+            _ => write!(f, "{}", Plain(self.0)),
+        }
+    }
+}
+
 /// Milliseconds as a duration: `1h30m`. Years and weeks only where nothing is left over, because
 /// `90d` is easier to read than `12w6d`.
 struct Ms(i64);
@@ -220,11 +239,11 @@ impl Display for Fill {
         if let (Some(lhs), Some(rhs)) = (self.lhs, self.rhs)
             && lhs.to_bits() == rhs.to_bits()
         {
-            return write!(f, " fill ({})", Plain(lhs));
+            return write!(f, " fill ({})", General(lhs));
         }
         for (side, value) in [("left", self.lhs), ("right", self.rhs)] {
             if let Some(value) = value {
-                write!(f, " fill_{side} ({})", Plain(value))?;
+                write!(f, " fill_{side} ({})", General(value))?;
             }
         }
         Ok(())

@@ -3,7 +3,9 @@
 use std::thread;
 
 use promql::ast::Expr;
-use promql::{HEIGHT_MAX, NESTING_MAX, QUERY_BYTES_MAX, parse, parse_selector, pretty, to_json};
+use promql::{
+    HEIGHT_MAX, NESTING_MAX, QUERY_BYTES_MAX, REGEXES_MAX, parse, parse_selector, pretty, to_json,
+};
 
 /// Half of what a thread has by default: what the deepest tree may take of it.
 const STACK_BYTES: usize = 1 << 20;
@@ -129,4 +131,13 @@ fn a_query_that_is_too_long_is_refused_before_it_is_read() {
     let error = parse(&format!("{long}x")).unwrap_err();
     assert_eq!(error.message, format!("the query is longer than {QUERY_BYTES_MAX} bytes"));
     assert!(parse_selector(&format!("{long}x")).is_err());
+}
+
+#[test]
+fn regular_expressions_are_counted() {
+    let query = |n: usize| format!("x{{{}}}", "a=~\"b|c\",".repeat(n));
+    parse(&query(REGEXES_MAX)).unwrap();
+    let error = parse(&query(REGEXES_MAX + 1)).unwrap_err();
+    assert_eq!(error.message, format!("the query has more than {REGEXES_MAX} regular expressions"));
+    assert!(parse_selector(&query(REGEXES_MAX + 1)).is_err());
 }

@@ -164,6 +164,9 @@ fn matching_says_which_elements_belong_together() {
     prints("a + fill(0) b", "a + fill (0) b");
     prints("a + fill_right(-1) fill_left(5m) b", "a + fill_left (300) fill_right (-1) b");
     prints("a + on(x) group_left fill(NaN) b", "a + on (x) group_left () fill (NaN) b");
+    prints("a + fill(123456.5) b", "a + fill (123456.5) b");
+    prints("a + fill(1234567) b", "a + fill (1.234567e+06) b");
+    prints("a + fill(0.00001) b", "a + fill (1e-05) b");
     prints("fill + fill(0) fill_left", "fill + fill (0) fill_left");
     let card = |query: &str| match read(query) {
         Expr::Binary(node) => node.matching.map(|matching| matching.card),

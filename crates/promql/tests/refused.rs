@@ -51,6 +51,10 @@ fn lexical_mistakes() {
         x[              1:3: unexpected end of input in duration expression
         x[5m[           1:5: unexpected left bracket '['
         x[5m:1m:        1:8: unexpected colon ':'
+        x["a"]          1:3: unexpected character in duration expression: '"'
+        x[[             1:3: unexpected character in duration expression: '['
+        x[:5m]          1:4: unexpected colon before duration in duration expression
+        x[()]           1:4: unexpected ")" in subquery or range selector, expected number, duration, step(), or range()
         x[a]            1:3: unexpected character in duration expression: 'a'
         "#,
     );
@@ -95,6 +99,7 @@ fn tokens_in_the_wrong_place() {
         x offset (5m y)      1:14: unexpected identifier "y" in offset, expected number, duration, step(), or range()
         x @ y                1:5: unexpected identifier "y" in @, expected timestamp
         x @ start            1:10: unexpected end of input in @, expected timestamp
+        x[5m{                1:5: unexpected "{" in subquery or range, expected ":" or "]"
         x[5m 5m]             1:6: unexpected duration "5m" in subquery or range, expected ":" or "]"
         x[5m+]               1:6: unexpected "]" in subquery or range selector, expected number, duration, step(), or range()
         x[5m:)]              1:7: unexpected right parenthesis ')'
@@ -170,6 +175,8 @@ fn parts_that_do_not_fit_together() {
         1[5m:]                         1:1: subquery is only allowed on instant vector, got scalar instead
         x[5m][5m:]                     1:1: subquery is only allowed on instant vector, got matrix instead
         info(x, y)                     1:9: expected label selectors only, got vector selector instead
+        info(1, x)                     1:9: expected label selectors only, got vector selector instead
+        info(1, {a="b"})               1:6: expected type instant vector in call to function "info", got scalar
         info(x, 1)                     1:1: expected type instant vector in call to function "info", got scalar
         info(x, ({a="b"}))             1:9: expected label selectors only
         "#,

@@ -35,7 +35,7 @@ impl Lexer<'_> {
             }
         };
         if self.bracket == Bracket::Begun {
-            self.bracket = Bracket::Measured;
+            (self.bracket, self.has_duration) = (Bracket::Measured, true);
         }
         Ok(kind)
     }
@@ -206,6 +206,8 @@ mod tests {
         assert_eq!(value("1_000.5"), 1000.5);
         assert_eq!(value("1e3_0"), 1e30);
         assert_eq!(value("5."), 5.0);
+        assert_eq!(value("1.e5"), 100_000.0);
+        assert_eq!((value("0_1"), value("0_8"), value("0x1_F")), (1.0, 8.0, 31.0));
         assert_eq!(value(".5"), 0.5);
         assert_eq!(value("99999999999999999999"), 1e20);
         assert_eq!(value("InF"), f64::INFINITY);

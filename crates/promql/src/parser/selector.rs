@@ -2,7 +2,7 @@
 
 use model::{METRIC_NAME, MatchOp, Matcher};
 
-use super::{Grown, GrownExpr, Parser};
+use super::{Grown, GrownExpr, Parser, REGEXES_MAX};
 use crate::ast::{Expr, Length, VectorSelector};
 use crate::error::{Parsed, fault};
 use crate::lexer::unquote;
@@ -74,9 +74,17 @@ impl Parser<'_> {
         let Some(value) = self.takes(Kind::Text)? else {
             return self.unexpected_in(("label matching", "string"));
         };
+        let span = token.span.to(value.span);
+        if matches!(op, MatchOp::Match | MatchOp::NoMatch) {
+            self.n_regexes += 1;
+        }
+        if self.n_regexes > REGEXES_MAX {
+            let message = format!("the query has more than {REGEXES_MAX} regular expressions");
+            return fault(span, message);
+        }
         let text = unquote(self.text(value.span)).to_lossy();
         let matcher = Matcher::new(name, op, text);
-        matcher.or_else(|error| fault(token.span.to(value.span), error.to_string()))
+        matcher.or_else(|error| fault(span, error.to_string()))
     }
 }
 
