@@ -6,6 +6,23 @@
 //! longer than [`HEIGHT_MAX`](crate::HEIGHT_MAX) nodes, so that recursion over the tree is safe.
 //!
 //! Two trees are equal if their spans are, too.
+//!
+//! # What evaluation has to know
+//!
+//! - Parentheses around arguments vanish: `timestamp((x))` is `timestamp(x)`.
+//! - A chain `a or b or c` leans to the left and may be 500 nodes high, other nesting 200 levels:
+//!   whoever needs much stack for a node goes down [`Binary::lhs`] in a loop.
+//! - A sign before a number is part of the number, also in `-5m`; `-1^2` is `-(1^2)`.
+//! - `by ()` and no grouping are the same, `without ()` is not.
+//! - [`Binary::matching`] is there exactly if both sides are instant vectors. Set operators have
+//!   [`Card::ManyToMany`].
+//! - [`Fill`] is by the side on which it is written. Prometheus fills the other side where
+//!   `group_right` is given: evaluation turns them, the tree does not.
+//! - Lengths are fixed or computed; [`Length::ms`] and [`Length::positive_ms`] give both, when
+//!   `step()` and `range()` are known. They are those of the whole query, in subqueries too.
+//! - Times of a range stand in the selector within it. `@` fixes the time, then the offset applies.
+//! - Any text may be other than UTF-8: see [`Text::as_str`].
+//! - Not everything that is read can be evaluated: `1 </ 5`, `deriv(x[5m] anchored)`.
 
 mod selector;
 mod walk;
@@ -242,8 +259,6 @@ impl Expr {
             Self::Call(node) => node.function.returns,
             Self::Paren(node) => node.expr.value_type(),
             Self::Unary(node) => node.expr.value_type(),
-            // Of two vectors, the checked tree says how they match.
-            Self::Binary(node) if node.matching.is_some() => ValueType::Vector,
             Self::Binary(node) => match (node.lhs.value_type(), node.rhs.value_type()) {
                 (ValueType::Scalar, ValueType::Scalar) => ValueType::Scalar,
                 _ => ValueType::Vector,

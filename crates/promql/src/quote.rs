@@ -88,6 +88,8 @@ fn write_char(f: &mut impl Write, c: char, quote: char) -> fmt::Result {
         '\x0b' => 'v',
         '\\' => '\\',
         c if c == quote => c,
+        // A text with this character itself could not be read back.
+        char::REPLACEMENT_CHARACTER if quote == '"' => return f.write_str("\\ufffd"),
         c if is_printable(c) => return f.write_char(c),
         c if (c as u32) < 0x80 => return write!(f, "\\x{:02x}", c as u32),
         c if (c as u32) < 0x1_0000 => return write!(f, "\\u{:04x}", c as u32),
@@ -119,6 +121,7 @@ mod tests {
         assert_eq!(quoted("é☺e\u{301}".as_bytes()), "\"é☺e\u{301}\"");
         assert_eq!(quoted("\u{200b}\u{10ffff}".as_bytes()), r#""\u200b\U0010ffff""#);
         assert_eq!(quoted(b"a\xc5z"), r#""a\xc5z""#);
+        assert_eq!(quoted("\u{fffd}".as_bytes()), r#""\ufffd""#);
     }
 
     #[test]

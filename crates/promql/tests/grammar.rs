@@ -226,6 +226,60 @@ fn durations_are_computed_in_brackets() {
 }
 
 #[test]
+fn functions_take_what_is_documented() {
+    let instant = "abs absent acos acosh asin asinh atan atanh ceil cos cosh deg exp floor \
+                   histogram_avg histogram_count histogram_stddev histogram_stdvar histogram_sum ln \
+                   log10 log2 rad scalar sgn sin sinh sort sort_desc sqrt start_timestamp tan tanh \
+                   timestamp day_of_month day_of_week day_of_year days_in_month hour minute month \
+                   round year info";
+    let range = "absent_over_time avg_over_time changes count_over_time delta deriv \
+                 first_over_time idelta increase irate last_over_time mad_over_time max_over_time \
+                 min_over_time present_over_time rate resets stddev_over_time stdvar_over_time \
+                 sum_over_time ts_of_first_over_time ts_of_last_over_time ts_of_max_over_time \
+                 ts_of_min_over_time";
+    let nothing = "day_of_month day_of_week day_of_year days_in_month end hour minute month pi range \
+                   start step time year";
+    let others = [
+        "clamp(x, 1, 2)",
+        "clamp_max(x, 2)",
+        "clamp_min(x, 1)",
+        "double_exponential_smoothing(x[5m], 0.5, 0.5)",
+        "histogram_fraction(0, 1, x)",
+        "histogram_quantile(0.5, x)",
+        "histogram_quantiles(x, \"q\", 0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)",
+        "info(x, {a=\"b\"})",
+        "label_join(x, \"a\", \",\")",
+        "label_join(x, \"a\", \",\", \"b\", \"c\")",
+        "label_replace(x, \"a\", \"$1\", \"b\", \"(.*)\")",
+        "max_of(1, 2)",
+        "min_of(1, 2)",
+        "predict_linear(x[5m], 60)",
+        "quantile_over_time(0.5, x[5m])",
+        "round(x, 5)",
+        "sort_by_label(x, \"a\", \"b\")",
+        "sort_by_label_desc(x, \"a\")",
+        "vector(1)",
+    ];
+    let calls = |names: &str, arg: &str| {
+        names.split(' ').map(|name| format!("{name}({arg})")).collect::<Vec<_>>()
+    };
+    let all = [calls(instant, "x"), calls(range, "x[5m]"), calls(nothing, "")];
+    let all: Vec<String> = all.concat().into_iter().chain(others.map(str::to_owned)).collect();
+    all.iter().for_each(|call| prints(call, call));
+    let is_tried = |name: &str| all.iter().any(|call| call.starts_with(&format!("{name}(")));
+    assert!(promql::FUNCTIONS.iter().all(|function| is_tried(function.name)));
+    let returns = |query: &str| read(query).value_type();
+    for call in calls("end pi range start step time", "") {
+        assert_eq!(returns(&call), ValueType::Scalar, "{call}");
+    }
+    assert_eq!(returns("scalar(x)"), ValueType::Scalar);
+    assert_eq!(returns("min_of(1, 2) + max_of(3, 4)"), ValueType::Scalar);
+    assert_eq!(returns("year()"), ValueType::Vector);
+    let experimental = promql::FUNCTIONS.iter().filter(|function| function.is_experimental);
+    assert_eq!(experimental.count(), 18);
+}
+
+#[test]
 fn info_takes_matchers_alone() {
     prints("info(x, {a=~\".*\"})", "info(x, {a=~\".*\"})");
     prints("info(x, {__name__=~\".+_info\"})", "info(x, {__name__=~\".+_info\"})");

@@ -178,6 +178,7 @@ fn parts_that_do_not_fit_together() {
         info(1, x)                     1:9: expected label selectors only, got vector selector instead
         info(1, {a="b"})               1:6: expected type instant vector in call to function "info", got scalar
         info(x, 1)                     1:1: expected type instant vector in call to function "info", got scalar
+        info(x, 1 + 1)                 1:1: expected type instant vector in call to function "info", got scalar
         info(x, ({a="b"}))             1:9: expected label selectors only
         "#,
     );

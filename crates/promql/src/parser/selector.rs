@@ -82,6 +82,7 @@ impl Parser<'_> {
             let message = format!("the query has more than {REGEXES_MAX} regular expressions");
             return fault(span, message);
         }
+        // No series has a label that is not UTF-8, so that hardly any has this one instead.
         let text = unquote(self.text(value.span)).to_lossy();
         let matcher = Matcher::new(name, op, text);
         matcher.or_else(|error| fault(span, error.to_string()))
