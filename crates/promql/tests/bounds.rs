@@ -98,6 +98,39 @@ fn what_is_deeper_or_longer_is_refused() {
     });
 }
 
+/// Every kind of node counts: around the longest chain, none is left for it.
+#[test]
+fn what_stands_around_a_chain_makes_it_higher() {
+    on_a_small_stack(|| {
+        let (_, chain) = chains(HEIGHT_MAX).swap_remove(0);
+        let long = format!("1s{}", "+1s".repeat(HEIGHT_MAX - 2));
+        parse(&format!("x[{long}]")).unwrap();
+        for (before, after) in [
+            ("(", ")"),
+            ("-(", ")"),
+            ("abs(", ")"),
+            ("sum(", ")"),
+            ("topk(1, ", ")"),
+            ("1 + (", ")"),
+            ("max_over_time((", ")[5m:])"),
+        ] {
+            let query = format!("{before}{chain}{after}");
+            let error = parse(&query).expect_err(before);
+            assert!(error.message.ends_with("levels high"), "{before}: {error}");
+        }
+        for (before, after) in [
+            ("abs(x offset (1s*(", ")))"),
+            ("x[-(", ")]"),
+            ("x[min_of(1s,", ")]"),
+            ("x[5m:1s+(", ")]"),
+        ] {
+            let query = format!("{before}{long}{after}");
+            let error = parse(&query).expect_err(before);
+            assert!(error.message.ends_with("levels high"), "{before}: {error}");
+        }
+    });
+}
+
 #[test]
 fn hostile_texts_are_refused() {
     on_a_small_stack(|| {

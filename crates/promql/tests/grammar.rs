@@ -335,6 +335,8 @@ fn nodes_span_the_bytes_they_were_read_from() {
     assert_eq!(spans(" sum(x) by (a) "), promql::Span::new(1, 14));
     assert_eq!(spans(" x anchored "), promql::Span::new(1, 11));
     assert_eq!(spans("(1)"), promql::Span::new(0, 3));
+    assert_eq!(spans("x { a = '1' } "), promql::Span::new(0, 13));
+    assert_eq!(spans("x[5m] offset step() "), promql::Span::new(0, 19));
 }
 
 #[test]

@@ -24,6 +24,7 @@ fn lexical_mistakes() {
         1_              1:1: bad number or duration syntax: "1_"
         1e              1:1: bad number or duration syntax: "1e"
         0b1             1:1: bad number or duration syntax: "0"
+        0x1.8           1:1: bad number or duration syntax: "0x1."
         0x1p4           1:1: bad number or duration syntax: "0x1"
         1e400           1:1: error parsing number: strconv.ParseFloat: parsing "1e400": value out of range
         0x              1:1: error parsing number: strconv.ParseFloat: parsing "0x": invalid syntax
@@ -74,6 +75,10 @@ fn tokens_in_the_wrong_place() {
         x start              1:3: unexpected "start"
         x = y                1:3: unexpected "="
         on                   1:1: unexpected <on>
+        bool                 1:1: unexpected <bool>
+        ignoring             1:1: unexpected <ignoring>
+        group_right          1:1: unexpected <group_right>
+        atan2                1:1: unexpected <op:atan2>
         fill(1)              1:1: unexpected <fill>
         a:b(x)               1:4: unexpected "("
         x + group_left y     1:5: unexpected <group_left>
@@ -81,6 +86,8 @@ fn tokens_in_the_wrong_place() {
         x + on (a b) y       1:11: unexpected identifier "b" in grouping opts, expected "," or ")"
         x + on (without) y   1:9: unexpected <without> in grouping opts, expected label
         x + on (1) y         1:9: unexpected number "1" in grouping opts, expected label
+        x + fill_left(1) fill_left(2) y   1:18: unexpected <fill_left>
+        x + fill(1) fill_left(2) y   1:13: unexpected <fill_left>
         x + fill(y) z        1:10: unexpected identifier "y"
         sum by ("") (x)      1:9: invalid label name for grouping: ""
         sum by (a) x         1:12: unexpected identifier "x" in aggregation
