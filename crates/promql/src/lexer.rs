@@ -225,13 +225,16 @@ impl<'q> Lexer<'q> {
     }
 
     fn unexpected<T>(&self, c: char) -> Parsed<T> {
+        let is_word = c.is_ascii_alphabetic() || c == '_';
         let c = QuotedChar(Some(c));
         match self.bracket {
-            Bracket::Closed => self.wrong(format!("unexpected character: {c}")),
             Bracket::Begun => {
                 self.wrong(format!("unexpected character in duration expression: {c}"))
             }
-            Bracket::Measured => self.wrong(format!("unexpected character: {c}, expected ':'")),
+            Bracket::Measured if is_word => {
+                self.wrong(format!("unexpected character: {c}, expected ':'"))
+            }
+            Bracket::Measured | Bracket::Closed => self.wrong(format!("unexpected character: {c}")),
         }
     }
 

@@ -55,6 +55,8 @@ fn lexical_mistakes() {
         x["a"]          1:3: unexpected character in duration expression: '"'
         x[[             1:3: unexpected character in duration expression: '['
         x[:5m]          1:4: unexpected colon before duration in duration expression
+        x[5m }]         1:6: unexpected character: '}'
+        x[5m y]         1:6: unexpected character: 'y', expected ':'
         x[()]           1:4: unexpected ")" in subquery or range selector, expected number, duration, step(), or range()
         x[a]            1:3: unexpected character in duration expression: 'a'
         "#,
@@ -83,6 +85,8 @@ fn tokens_in_the_wrong_place() {
         a:b(x)               1:4: unexpected "("
         x + group_left y     1:5: unexpected <group_left>
         x + on y             1:8: unexpected identifier "y" in grouping opts, expected "("
+        x + on () group_left         1:21: unexpected end of input in grouping opts, expected "("
+        x + on () group_left * y     1:22: unexpected <op:*> in grouping opts, expected "("
         x + on (a b) y       1:11: unexpected identifier "b" in grouping opts, expected "," or ")"
         x + on (without) y   1:9: unexpected <without> in grouping opts, expected label
         x + on (1) y         1:9: unexpected number "1" in grouping opts, expected label

@@ -52,8 +52,13 @@ impl Parser<'_> {
             _ => return Ok(()),
         };
         self.take()?;
-        if self.peek()?.kind == Kind::LeftParen {
-            (matching.include, _) = self.labels()?;
+        let can_go_on = |kind: Kind| kind.begins_expression() || is_fill(kind);
+        match self.peek()?.kind {
+            // Labels or the right side; of what fits neither, labels are missed.
+            kind if kind == Kind::LeftParen || !can_go_on(kind) => {
+                (matching.include, _) = self.labels()?;
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -127,4 +132,9 @@ impl Parser<'_> {
             None => fault(token.span, format!("invalid label name for grouping: {name}")),
         }
     }
+}
+
+/// Whether a token begins the modifier for elements without partner.
+fn is_fill(kind: Kind) -> bool {
+    matches!(kind, Kind::Word(Word::Fill | Word::FillLeft | Word::FillRight))
 }
