@@ -5,7 +5,7 @@
 #   make lint     formatting, clippy, dependency rules
 #   make bench    the figures of bench/, against the peers where one is named
 #   make bench-store  the sample store beside VictoriaMetrics and Prometheus; its limits are aims
-#   make soak     the long forms of the tests: hours, not minutes
+#   make soak     the long forms of the tests and ten minutes of churn: hours, not minutes
 #   make dist     a stripped binary, a tar.gz and its checksum in target/dist/
 
 SHELL := /bin/bash

@@ -33,12 +33,12 @@ fn varint(mut value: u64) -> Vec<u8> {
 }
 
 /// A protobuf field with bytes in it.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
     [vec![number << 3 | 2], varint(bytes.len() as u64), bytes.to_vec()].concat()
 }
 
 /// A series with one sample, as a field of a message.
-fn series(labels: &[(&str, &str)], value: f64, t_ms: u64) -> Vec<u8> {
+pub(crate) fn series(labels: &[(&str, &str)], value: f64, t_ms: u64) -> Vec<u8> {
     let label = |(name, value): &(&str, &str)| {
         field(1, &[field(1, name.as_bytes()), field(2, value.as_bytes())].concat())
     };
@@ -49,7 +49,7 @@ fn series(labels: &[(&str, &str)], value: f64, t_ms: u64) -> Vec<u8> {
 }
 
 /// A snappy block that repeats nothing.
-fn block(message: &[u8]) -> Vec<u8> {
+pub(crate) fn block(message: &[u8]) -> Vec<u8> {
     let mut out = varint(message.len() as u64);
     for chunk in message.chunks(1 << 16) {
         // A literal whose length stands in two bytes.

@@ -60,12 +60,7 @@ impl std::error::Error for SelectorError {}
 /// # Errors
 /// The first place that is not understood.
 pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, SelectorError> {
-    if text.len() > SELECTOR_BYTES_MAX {
-        let reason = format!("the selector is longer than {SELECTOR_BYTES_MAX} bytes");
-        return Err(SelectorError { position: 1, reason });
-    }
-    let mut parser = Parser { text, at: 0 };
-    let matchers = parser.selector()?;
+    let matchers = parse_matchers(text)?;
     let nothing = Labels::default();
     let asks = |matcher: &Matcher| !matcher.matches(&nothing);
     if !matchers.iter().any(asks) {
@@ -73,6 +68,18 @@ pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, SelectorError> {
         return Err(SelectorError { position: 1, reason: reason.to_owned() });
     }
     Ok(matchers)
+}
+
+/// Reads a selector that may select everything, for those who only read.
+///
+/// # Errors
+/// The first place that is not understood.
+pub fn parse_matchers(text: &str) -> Result<Vec<Matcher>, SelectorError> {
+    if text.len() > SELECTOR_BYTES_MAX {
+        let reason = format!("the selector is longer than {SELECTOR_BYTES_MAX} bytes");
+        return Err(SelectorError { position: 1, reason });
+    }
+    Parser { text, at: 0 }.selector()
 }
 
 struct Parser<'t> {

@@ -13,8 +13,10 @@ use regex_syntax::hir::Hir;
 use regex_syntax::hir::literal::Extractor;
 
 use gaps::Gaps;
+use re2::translated;
 
 mod gaps;
+mod re2;
 
 /// The longest list of plain values, bytes: several thousand names of hosts.
 pub const PLAIN_REGEX_BYTES_MAX: usize = 64 << 10;
@@ -120,14 +122,16 @@ impl ValueTest {
         if source.len() > REGEX_BYTES_MAX {
             return Err(long(REGEX_BYTES_MAX));
         }
-        let hir = parse(source)?;
+        let ours = translated(source);
+        // Of two errors the one that counts in the text as it was given.
+        let hir = parse(&ours).map_err(|error| parse(source).err().unwrap_or(error))?;
         let (values, prefix) = expand(&hir);
         if let Some(values) = values {
             return Ok(Self::literals_of(values));
         }
         let form = match Gaps::of(&hir) {
             Some(gaps) => Form::Gaps(Box::new(gaps)),
-            None => Form::Regex(compile(source)?),
+            None => Form::Regex(compile(&ours)?),
         };
         let mut test = Self { form, prefix, matches_empty: false };
         test.matches_empty = test.matches("");

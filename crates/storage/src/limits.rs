@@ -3,7 +3,7 @@
 
 use std::ops::RangeInclusive;
 
-use model::METRIC_NAME;
+use model::{Labels, METRIC_NAME};
 
 use crate::Row;
 
@@ -214,8 +214,7 @@ impl Limits {
     /// # Errors
     /// The first bound it breaks.
     pub fn check(&self, row: &Row, now_ms: i64) -> Result<(), LimitError> {
-        let pairs = row.labels.iter().map(|label| (label.name.as_str(), label.value.as_str()));
-        self.check_each(pairs)?;
+        self.check_labels(&row.labels)?;
         self.times(now_ms).check(row.sample.t_ms)
     }
 
@@ -223,6 +222,14 @@ impl Limits {
     pub fn times(&self, now_ms: i64) -> Times {
         let earliest_ms = self.age_ms_max.map_or(i64::MIN, |max_ms| now_ms.saturating_sub(max_ms));
         Times { now_ms, earliest_ms, latest_ms: now_ms.saturating_add(PUSH_AHEAD_MAX_MS) }
+    }
+
+    /// Checks what names a series.
+    ///
+    /// # Errors
+    /// The first bound it breaks.
+    pub fn check_labels(&self, labels: &Labels) -> Result<(), LimitError> {
+        self.check_each(labels.iter().map(|label| (label.name.as_str(), label.value.as_str())))
     }
 
     /// Checks the labels of one series: names and values.

@@ -99,10 +99,36 @@ pub(crate) struct Core {
     lock: Mutex<Option<LockGuard>>,
 }
 
-/// What decides which samples on disk are kept and seen.
-struct Keep {
+/// What a data directory says when it is opened, and which of its samples are kept and seen.
+pub(crate) struct Found {
+    recovered: Recovered,
     hiding: Hiding,
     clock: ClockGuard,
+    floor_ms: i64,
+}
+
+impl Found {
+    /// Reads what must be known before anything else; it changes nothing.
+    pub(crate) fn look(
+        config: &Config,
+        env: &Env,
+        dir: &DataDir,
+        meter: &Meter,
+    ) -> Result<Self, OpenError> {
+        let mut recovered = recover(dir, env, meter)?;
+        let now = Moment::now(env);
+        let clock = ClockGuard::new(config, recovered.newest_ms(), now);
+        let believed_ms = clock.believed_ms(now);
+        meter.clock_doubted.set(i64::from(clock.is_doubted()));
+        let tombstones = tombstones::read(dir, env.disk.as_ref(), &meter.recovery)?;
+        meter.tombstones.set(tombstones.len() as i64);
+        // So that none hides what is written from now on, whatever the files have lost.
+        let deleted = tombstones.iter().map(|tombstone| tombstone.epoch).max().unwrap_or(0);
+        recovered.begin_after(deleted);
+        let hiding = Hiding::new(tombstones);
+        hiding.raise_floors(&config.retention_rules, believed_ms);
+        Ok(Self { recovered, hiding, clock, floor_ms: config.floor_ms(believed_ms) })
+    }
 }
 
 /// What the one who keeps the files in order remembers.
@@ -141,27 +167,12 @@ impl Db {
         let meter = Arc::new(Meter::default());
         let (dir, lock) = DataDir::open(&config.dir, env.disk.as_ref())?;
         snapshot::remove_unfinished(&dir, env.disk.as_ref());
-        let mut recovered = recover(&dir, env, &meter)?;
-        let clock = ClockGuard::new(&config, recovered.newest_ms(), Moment::now(env));
-        let floor_ms = config.floor_ms(clock.believed_ms(Moment::now(env)));
-        meter.clock_doubted.set(i64::from(clock.is_doubted()));
-        let tombstones = tombstones::read(&dir, env.disk.as_ref(), &meter.recovery)?;
-        // So that none hides what is written from now on, whatever the files have lost.
-        let deleted = tombstones.iter().map(|tombstone| tombstone.epoch).max().unwrap_or(0);
-        recovered.begin_after(deleted);
-        let health = write_first_manifest(&recovered, &dir, env, &meter);
+        let found = Found::look(&config, env, &dir, &meter)?;
+        let health = write_first_manifest(&found.recovered, &dir, env, &meter);
         let driver = config.driver;
-        meter.tombstones.set(tombstones.len() as i64);
-        let hiding = Hiding::new(tombstones);
-        let believed_ms = clock.believed_ms(Moment::now(env));
-        hiding.raise_floors(&config.retention_rules, believed_ms);
-        let core = Core::new(config, env, dir, meter, recovered, Keep { hiding, clock });
+        let core = Core::new(config, env, dir, meter, found);
         *core.health.write() = health;
-        core.floor_ms.store(floor_ms, Ordering::Release);
         *core.lock.lock() = Some(lock);
-        core.look_for_expired(floor_ms);
-        core.measure_head();
-        core.measure_blocks();
         let core = Arc::new(core);
         let threads = match driver {
             Driver::Thread => threads::start(&core)?,
@@ -283,13 +294,12 @@ fn write_first_manifest(recovered: &Recovered, dir: &DataDir, env: &Env, meter: 
 }
 
 impl Core {
-    fn new(
+    pub(crate) fn new(
         config: Config,
         env: &Env,
         dir: DataDir,
         meter: Arc<Meter>,
-        recovered: Recovered,
-        Keep { hiding, clock }: Keep,
+        Found { recovered, hiding, clock, floor_ms }: Found,
     ) -> Self {
         let last_lsn = recovered.last_lsn;
         let start = WriterStart {
@@ -308,7 +318,7 @@ impl Core {
         let old_log = (!segments.is_empty()).then_some(OldLog { segments, epoch, last_lsn });
         #[cfg(feature = "planted-bugs")]
         recovered.pages.plant(config.planted_bug);
-        Self {
+        let core = Self {
             config,
             env: env.clone(),
             dir,
@@ -321,7 +331,7 @@ impl Core {
             writer: Mutex::new(Writer::new(start, env, Arc::clone(&meter))),
             health: RwLock::new(Health::Writable),
             has_unsynced: AtomicBool::new(false),
-            floor_ms: AtomicI64::new(i64::MIN),
+            floor_ms: AtomicI64::new(floor_ms),
             has_expired: AtomicBool::new(false),
             hiding,
             clock,
@@ -335,7 +345,11 @@ impl Core {
             stop_signal: Condvar::new(),
             lock: Mutex::new(None),
             meter,
-        }
+        };
+        core.look_for_expired(floor_ms);
+        core.measure_head();
+        core.measure_blocks();
+        core
     }
 
     /// See [`Db::warm`].
@@ -406,7 +420,7 @@ impl Core {
         since_last >= self.config.flush_after || head_bytes >= self.config.flush_head_bytes as i64
     }
 
-    fn label_values(&self, name: &str, matchers: &[Matcher]) -> Vec<String> {
+    pub(crate) fn label_values(&self, name: &str, matchers: &[Matcher]) -> Vec<String> {
         let floor_ms = self.floor_ms.load(Ordering::Acquire);
         let blocks = self.blocks.read();
         let hidden = self.hiding.in_head();
@@ -428,7 +442,7 @@ impl Core {
         values
     }
 
-    fn label_names(&self, matchers: &[Matcher]) -> Vec<String> {
+    pub(crate) fn label_names(&self, matchers: &[Matcher]) -> Vec<String> {
         let floor_ms = self.floor_ms.load(Ordering::Acquire);
         let blocks = self.blocks.read();
         let hidden = self.hiding.in_head();

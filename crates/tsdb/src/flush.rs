@@ -63,7 +63,8 @@ impl Pass<'_> {
             let end = columns.times.partition_point(|t_ms| *t_ms <= window.end_ms);
             if let Some(writer) = self.writer(window, epoch)? {
                 let identities = head.identities().read();
-                writer.begin_series_tagged(identities.tags(slot), &|tag| identities.tag_text(tag))?;
+                writer
+                    .begin_series_tagged(identities.tags(slot), &|tag| identities.tag_text(tag))?;
                 drop(identities);
                 writer.push(columns.slice(start..end))?;
                 writer.end_series()?;
@@ -180,10 +181,16 @@ impl Core {
         let (mut done, mut blocks) = (BTreeSet::new(), Vec::new());
         loop {
             let floor_ms = self.floor_ms.load(Ordering::Acquire);
-            let mut pass = Pass { core: self, now_ms, done: &done, writers: Vec::new(), more: false };
+            let mut pass =
+                Pass { core: self, now_ms, done: &done, writers: Vec::new(), more: false };
             frozen.series.visit(|slot, columns| {
                 let first = columns.times.partition_point(|t_ms| *t_ms < floor_ms);
-                pass.add(&frozen.head, frozen.epoch, slot, columns.borrow().slice(first..columns.len()))
+                pass.add(
+                    &frozen.head,
+                    frozen.epoch,
+                    slot,
+                    columns.borrow().slice(first..columns.len()),
+                )
             })?;
             let Pass { writers, more, .. } = pass;
             for (window, writer) in writers {

@@ -22,10 +22,10 @@ use model::{Labels, Matcher, Sample};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use stdx::Randomness;
 
+use crate::block::Columns;
 pub(crate) use epoch::{Epoch, merge};
 pub(crate) use identity::Identities;
 pub(crate) use shard::Captured;
-use crate::block::Columns;
 use shard::{LINE_BYTES, LINES_PER_PART, Shard};
 pub(crate) use sources::Sources;
 pub(crate) use spellings::{Fingerprint, NO_SLOT, Spellings};

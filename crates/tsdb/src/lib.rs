@@ -9,9 +9,13 @@
 //! A deletion and a rule of retention hide samples in blocks until those are rewritten without
 //! them; a snapshot is a data directory that shares the blocks.
 //!
+//! Without a server, an [`Importer`] writes samples straight into blocks, an [`Archive`] reads a
+//! directory and changes nothing, and [`dump`] shows what files are made of.
+//!
 //! Every byte on disk is drawn in `docs/formats/`.
 
 mod append;
+mod archive;
 mod block;
 mod clock;
 mod codec;
@@ -20,10 +24,12 @@ mod config;
 mod db;
 mod delete;
 mod dir;
+mod dump;
 mod error;
 mod flush;
 mod head;
 mod hidden;
+mod import;
 mod inspect;
 mod maintenance;
 mod manifest;
@@ -39,11 +45,14 @@ mod view;
 mod wal;
 mod windows;
 
+pub use archive::{Archive, ArchiveFile};
 #[cfg(feature = "planted-bugs")]
 #[doc(hidden)]
 pub use config::PlantedBug;
 pub use config::{Config, Driver, Durability, RetentionRule};
 pub use db::{Db, Health};
+pub use dump::{Detail, DumpError, dump};
 pub use error::{CompactError, DeleteError, FlushError, OpenError, RetentionError, SnapshotError};
+pub use import::{ImportError, Imported, Importer};
 pub use inspect::{BlockSummary, Look, inspect_blocks};
 pub use meter::{Meter, RecoveryMeter};

@@ -33,8 +33,11 @@ pub(crate) fn merge_visible(
     into: &mut BlockWriter,
 ) -> Result<Lost, BlockError> {
     let numbers = number_tags(sources.iter().map(|(block, _)| block), into)?;
-    let mut sources: Vec<Source> =
-        sources.iter().zip(numbers).map(|(source, tags)| Source::new(source, tags, range)).collect();
+    let mut sources: Vec<Source> = sources
+        .iter()
+        .zip(numbers)
+        .map(|(source, tags)| Source::new(source, tags, range))
+        .collect();
     let mut tags = Vec::new();
     while let Some(first) = sources.iter().filter_map(Source::tags).min() {
         tags.clear();

@@ -13,8 +13,7 @@ pub(super) fn number_tags<'b>(
     blocks: impl Iterator<Item = &'b Arc<Block>>,
     into: &mut BlockWriter,
 ) -> Result<Vec<Vec<Option<Tag>>>, BlockError> {
-    let mut cursors: Vec<TagCursor<'_>> =
-        blocks.map(|block| TagCursor::new(block)).collect();
+    let mut cursors: Vec<TagCursor<'_>> = blocks.map(|block| TagCursor::new(block)).collect();
     let mut last = None;
     while let Some((name, value)) = cursors.iter().filter_map(TagCursor::text).min() {
         let text = Some((name.to_owned(), value.to_owned()));

@@ -14,6 +14,7 @@ mod chunk;
 mod columns;
 mod condition;
 mod cursor;
+mod describe;
 mod dictionary;
 mod error;
 mod footer;
@@ -35,6 +36,7 @@ mod writer;
 pub(crate) use cache::PageCache;
 pub(crate) use columns::{ChunkColumns, Columns};
 pub(crate) use cursor::Lost;
+pub(crate) use describe::open_to_describe;
 pub(crate) use error::{BlockError, ReadError};
 pub(crate) use footer::{BlockInfo, BlockMeta, Section};
 #[cfg(test)]
