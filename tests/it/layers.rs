@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use e2e::root;
 
-const LAYERS: [(&str, u8); 9] = [
+const LAYERS: [(&str, u8); 10] = [
     ("model", 1),
     ("stdx", 1),
     ("storage", 2),
@@ -15,6 +15,7 @@ const LAYERS: [(&str, u8); 9] = [
     ("state", 3),
     ("tsdb", 3),
     ("collect", 4),
+    ("promql", 4),
     ("web", 6),
     ("pharos", 7),
 ];
