@@ -37,4 +37,6 @@ pub use pipeline::{Pipeline, PipelineStatus, UnknownPipelineStatus};
 pub use sample::{STALE_MARKER_BITS, Sample, is_stale_marker};
 pub use selector::{SelectorError, parse_matchers, parse_selector};
 pub use service::{Service, ServiceStatus, UnknownServiceStatus};
-pub use value_test::{PLAIN_REGEX_BYTES_MAX, REGEX_BYTES_MAX, RegexError, ValueTest};
+pub use value_test::{
+    PLAIN_REGEX_BYTES_MAX, REGEX_BYTES_MAX, RegexError, ValueTest, anchored_regex,
+};

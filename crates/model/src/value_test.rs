@@ -236,6 +236,19 @@ fn compile(source: &str) -> Result<Regex, RegexError> {
     })
 }
 
+/// An expression that matches from end to end, for those who want what its groups caught.
+///
+/// # Errors
+/// As [`ValueTest::regex`].
+pub fn anchored_regex(source: &str) -> Result<Regex, RegexError> {
+    if source.len() > REGEX_BYTES_MAX {
+        return Err(RegexError::Long { n_bytes: source.len(), n_bytes_max: REGEX_BYTES_MAX });
+    }
+    let ours = translated(source);
+    parse(&ours)?;
+    compile(&ours)
+}
+
 /// All values that match, if they are few, and what every value that matches begins with.
 fn expand(hir: &Hir) -> (Option<Vec<String>>, String) {
     let mut extractor = Extractor::new();

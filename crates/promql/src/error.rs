@@ -13,6 +13,18 @@ pub struct Place {
     pub column: usize,
 }
 
+impl Place {
+    /// The place of this byte of the query; of its end, if there is no such byte.
+    pub(crate) fn of(query: &str, byte: usize) -> Self {
+        let before = &query.as_bytes()[..byte.min(query.len())];
+        let line_began = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        Self {
+            line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
+            column: 1 + before.len() - line_began,
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.line, self.column)
@@ -48,12 +60,7 @@ impl ParseError {
     /// A mistake at these bytes of this query.
     pub(crate) fn new(query: &str, fault: Fault) -> Self {
         let Fault { span, message } = fault;
-        let before = &query.as_bytes()[..span.start.min(query.len())];
-        let line_began = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let place = Place {
-            line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
-            column: 1 + before.len() - line_began,
-        };
+        let place = Place::of(query, span.start);
         Self { span, place: (!query.is_empty()).then_some(place), message }
     }
 }

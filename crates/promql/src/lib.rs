@@ -1,7 +1,7 @@
 //! PromQL: what a query says. Text becomes a tree of checked types, and the tree text again.
 //!
 //! ```text
-//! text --lexer--> tokens --parser--> tree --check--> typed tree --> evaluation, elsewhere
+//! text --lexer--> tokens --parser--> tree --check--> typed tree --eval--> values
 //!                                                     |
 //!                                                     +--> print, pretty, json
 //! ```
@@ -19,6 +19,7 @@ pub mod ast;
 mod check;
 mod duration;
 mod error;
+mod eval;
 mod functions;
 mod json;
 mod lexer;
@@ -33,6 +34,10 @@ mod token;
 pub use ast::Expr;
 pub use duration::{LengthError, QueryTimes};
 pub use error::{ParseError, Place};
+pub use eval::{
+    Annotation, Annotations, Answer, Engine, Options, Point, QueryError, QueryValue, SeriesPoints,
+    SeriesValue, StopCheck, Stopped, Value,
+};
 pub use functions::{FUNCTIONS, Function, ValueType, function};
 pub use json::to_json;
 pub use ops::{AggregateOp, BinaryOp, DurationOp, Sign};

@@ -1,0 +1,39 @@
+//! Absence: a series that exists where others do not.
+
+use std::sync::Arc;
+
+use model::{Labels, METRIC_NAME, MatchOp, Matcher};
+
+use super::answer::{Point, Value};
+use super::row::Row;
+use super::steps::Steps;
+use crate::ast::Expr;
+
+/// A 1 at each step at which nothing is there.
+pub(super) fn rows(arg: &Expr, is_there: &[bool], steps: &Steps) -> Vec<Row> {
+    let absent = steps.times().zip(is_there).filter(|(_, is_there)| !**is_there);
+    let points: Vec<Point> =
+        absent.map(|(t_ms, _)| Point { t_ms, value: Value::Float(1.0) }).collect();
+    if points.is_empty() {
+        return Vec::new();
+    }
+    vec![Row { labels: Arc::new(labels(arg)), drops_name: false, points }]
+}
+
+/// What a selector says of the labels of the series that it looks for.
+fn labels(arg: &Expr) -> Labels {
+    let matchers: &[Matcher] = match arg {
+        Expr::Vector(node) => &node.matchers,
+        Expr::Matrix(node) => &node.selector.matchers,
+        _ => &[],
+    };
+    let is_alone = |matcher: &&Matcher| {
+        matchers.iter().filter(|other| other.name == matcher.name).count() == 1
+    };
+    let known = matchers
+        .iter()
+        .filter(|matcher| matcher.op() == MatchOp::Equal && matcher.name != METRIC_NAME)
+        .filter(is_alone)
+        .map(|matcher| (matcher.name.clone(), matcher.value().to_owned()));
+    Labels::new(known).expect("each label is taken once")
+}

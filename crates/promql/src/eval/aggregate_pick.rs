@@ -1,0 +1,161 @@
+//! Aggregations that pick elements and leave them as they are: `topk`, `bottomk`, `limitk` and
+//! `limit_ratio`.
+
+use std::cmp::Ordering;
+
+use super::aggregate::Groups;
+use super::answer::{Point, QueryError, Value, unfit};
+use super::collect::Collector;
+use super::evaluator::Evaluator;
+use super::format::short;
+use super::hash;
+use super::row::{Row, StepView};
+use super::sort::by_value;
+use super::steps::Steps;
+use crate::AggregateOp;
+use crate::ast::{Aggregate, Expr};
+
+/// 2^63: the first number that is no 64-bit integer.
+const INTEGER_END: f64 = 9_223_372_036_854_775_808.0;
+
+impl Evaluator<'_> {
+    /// The elements that are picked of each group.
+    pub(super) fn pick(&mut self, node: &Aggregate, steps: &Steps) -> Result<Vec<Row>, QueryError> {
+        let param = self.aggregate_param(node, steps)?;
+        match node.op {
+            AggregateOp::LimitRatio => self.check_ratios(node, &param)?,
+            _ => check_counts(&param)?,
+        }
+        let rows = self.eval_as_rows(&node.expr, steps)?;
+        let groups = Groups::new(&node.grouping, &rows);
+        let mut out = Collector::default();
+        let (mut view, mut now) = (StepView::new(&rows), Vec::new());
+        let parts = parts(node, &rows);
+        for (t_ms, param) in steps.times().zip(param) {
+            self.budget.check_stop()?;
+            view.at(t_ms, &mut now);
+            let mut members: Vec<Vec<(usize, &Value)>> = vec![Vec::new(); groups.labels.len()];
+            let mut order = Vec::new();
+            for (row, value) in &now {
+                let group = groups.of_rows[*row];
+                if members[group].is_empty() {
+                    order.push(group);
+                }
+                members[group].push((*row, *value));
+            }
+            for group in order {
+                let members = std::mem::take(&mut members[group]);
+                let picked = match node.op {
+                    AggregateOp::LimitRatio => {
+                        members.into_iter().filter(|m| is_in(param, parts[m.0])).collect()
+                    }
+                    AggregateOp::Limitk => first_of(members, param),
+                    _ => self.extremes(node, members, param),
+                };
+                self.take_points(picked.len())?;
+                for (row, value) in picked {
+                    let place = out.place(&rows[row].labels);
+                    let point = Point { t_ms, value: value.clone() };
+                    out.add(place, rows[row].drops_name, point)?;
+                }
+            }
+        }
+        Ok(out.rows())
+    }
+
+    /// The floats with the largest or smallest values, these first; NaN last.
+    fn extremes<'v>(
+        &mut self,
+        node: &Aggregate,
+        mut members: Vec<(usize, &'v Value)>,
+        k: f64,
+    ) -> Vec<(usize, &'v Value)> {
+        let n_all = members.len();
+        members.retain(|(_, value)| value.float().is_some());
+        if members.len() < n_all {
+            let text = format!("ignored histogram in {} aggregation", node.op);
+            self.remarks.info(node.expr.span(), text);
+        }
+        let is_falling = node.op == AggregateOp::Topk;
+        let turned = |order: Ordering| if is_falling { order.reverse() } else { order };
+        let number = |value: &Value| value.float().unwrap_or(f64::NAN);
+        members.sort_by(|a, b| by_value(number(a.1), number(b.1), turned));
+        first_of(members, k)
+    }
+
+    fn check_ratios(&mut self, node: &Aggregate, ratios: &[f64]) -> Result<(), QueryError> {
+        if ratios.iter().any(|ratio| ratio.is_nan()) {
+            return unfit("Ratio value is NaN");
+        }
+        let span = node.param.as_ref().map_or(node.span, Expr::span);
+        for ratio in ratios.iter().filter(|ratio| ratio.abs() > 1.0) {
+            let text = format!(
+                "ratio value should be between -1 and 1, got {}, capping to {}",
+                short(*ratio),
+                short(ratio.clamp(-1.0, 1.0))
+            );
+            self.remarks.warn(span, text);
+        }
+        Ok(())
+    }
+}
+
+/// How many are to be picked must be a number that can be counted to.
+fn check_counts(counts: &[f64]) -> Result<(), QueryError> {
+    if counts.iter().any(|k| k.is_nan()) {
+        return unfit("Parameter value is NaN");
+    }
+    if counts.iter().all(|k| *k < 1.0) {
+        return Ok(());
+    }
+    if let Some(k) = counts.iter().find(|k| **k <= -INTEGER_END) {
+        return unfit(format!("Scalar value {} underflows int64", short(*k)));
+    }
+    match counts.iter().find(|k| **k >= INTEGER_END) {
+        Some(k) => unfit(format!("Scalar value {} overflows int64", short(*k))),
+        None => Ok(()),
+    }
+}
+
+fn first_of<T>(mut members: Vec<T>, k: f64) -> Vec<T> {
+    // Below 1 nothing; a float as large as any length stays large.
+    members.truncate(k as usize);
+    members
+}
+
+/// Where each row lies between 0 and 1 by its labels, if that is asked for.
+fn parts(node: &Aggregate, rows: &[Row]) -> Vec<f64> {
+    if node.op != AggregateOp::LimitRatio {
+        return Vec::new();
+    }
+    rows.iter().map(|row| hash::labels(&row.labels) as f64 / u64::MAX as f64).collect()
+}
+
+/// Whether a row is in a part of all: of the lower end, or with a negative ratio of the upper one.
+fn is_in(ratio: f64, part: f64) -> bool {
+    let ratio = ratio.clamp(-1.0, 1.0);
+    if ratio >= 0.0 { part < ratio } else { part >= 1.0 + ratio }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check_counts, first_of, is_in};
+
+    #[test]
+    fn a_ratio_and_its_complement_are_everything() {
+        for part in [0.0, 0.3, 0.5, 0.999] {
+            assert_ne!(is_in(0.5, part), is_in(-0.5, part));
+            assert!(is_in(7.0, part) && is_in(-1.0, part) && !is_in(0.0, part));
+        }
+    }
+
+    #[test]
+    fn counts_are_checked() {
+        assert_eq!(first_of(vec![1, 2, 3], 2.9), [1, 2]);
+        assert_eq!(first_of(vec![1], -1.0), []);
+        let error = |k: f64| check_counts(&[k]).unwrap_err().to_string();
+        assert_eq!(error(f64::NAN), "Parameter value is NaN");
+        assert_eq!(error(1e20), "Scalar value 1e+20 overflows int64");
+        assert!(check_counts(&[-1e30]).is_ok());
+    }
+}

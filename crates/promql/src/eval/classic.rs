@@ -1,0 +1,374 @@
+//! Classic histograms: buckets that are series of their own, told apart by the label `le`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use model::Labels;
+
+use super::annotations::{Repair, of_metric};
+use super::answer::{Point, QueryError, Value, unfit};
+use super::collect::Collector;
+use super::evaluator::{Evaluator, text_of};
+use super::format::label_value;
+use super::labels;
+use super::quantile;
+use super::row::{Row, StepView};
+use super::steps::Steps;
+use crate::Span;
+use crate::ast::Call;
+use crate::quote::Quoted;
+
+/// The label that holds a bucket's upper bound.
+const BOUND: &str = "le";
+/// Counts that differ by less, in relation to their sum, are the same but for rounding.
+const SMALL_DIFFERENCE: f64 = 1e-12;
+
+/// A bucket: how many observations were not above its bound.
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    bound: f64,
+    count: f64,
+}
+
+/// What is asked of each histogram.
+enum Question<'a> {
+    Quantile(&'a [f64]),
+    /// A label to be added, and what is asked, with the label's value.
+    Quantiles(&'a str, &'a [(String, Vec<f64>)]),
+    Fraction(&'a [f64], &'a [f64]),
+}
+
+/// Rows of buckets, and the histogram that each belongs to.
+struct Groups {
+    /// The group and the bound of each row; none of rows that are no buckets.
+    of_rows: Vec<Option<(usize, f64)>>,
+    /// The labels of each histogram, its name among them, and whether that is to be dropped.
+    labels: Vec<Arc<Labels>>,
+}
+
+impl Evaluator<'_> {
+    /// `histogram_quantile`, `histogram_quantiles` and `histogram_fraction`.
+    pub(super) fn classic(&mut self, node: &Call, steps: &Steps) -> Result<Vec<Row>, QueryError> {
+        let args = &node.args;
+        match node.function.name {
+            "histogram_fraction" => {
+                let lower = self.scalars(&args[0], steps)?;
+                let upper = self.scalars(&args[1], steps)?;
+                let rows = self.eval_as_rows(&args[2], steps)?;
+                let question = Question::Fraction(&lower, &upper);
+                self.answers(&rows, &question, steps, args[2].span())
+            }
+            "histogram_quantile" => {
+                let q = self.asked(&args[0], steps)?;
+                let rows = self.eval_as_rows(&args[1], steps)?;
+                self.answers(&rows, &Question::Quantile(&q), steps, args[1].span())
+            }
+            _ => {
+                let label = text_of(&args[1]).to_lossy();
+                if label.is_empty() {
+                    return unfit("invalid label name \"\"");
+                }
+                let mut asked = Vec::new();
+                for arg in &args[2..] {
+                    let q = self.asked(arg, steps)?;
+                    asked.push((q.first().copied().map_or_else(String::new, label_value), q));
+                }
+                let rows = self.eval_as_rows(&args[0], steps)?;
+                let question = Question::Quantiles(&label, &asked);
+                self.answers(&rows, &question, steps, args[0].span())
+            }
+        }
+    }
+
+    /// Which quantile is asked for at each step.
+    fn asked(&mut self, arg: &crate::Expr, steps: &Steps) -> Result<Vec<f64>, QueryError> {
+        let asked = self.scalars(arg, steps)?;
+        for q in &asked {
+            quantile::doubt(&mut self.remarks, *q, arg.span());
+        }
+        Ok(asked)
+    }
+
+    fn answers(
+        &mut self,
+        rows: &[Row],
+        question: &Question<'_>,
+        steps: &Steps,
+        span: Span,
+    ) -> Result<Vec<Row>, QueryError> {
+        let groups = self.groups(rows, span);
+        let mut out = Collector::default();
+        let (mut view, mut now) = (StepView::new(rows), Vec::new());
+        let mut buckets: Vec<Vec<Bucket>> = vec![Vec::new(); groups.labels.len()];
+        for (i, t_ms) in steps.times().enumerate() {
+            self.budget.check_stop()?;
+            view.at(t_ms, &mut now);
+            let mut order = Vec::new();
+            for (row, value) in &now {
+                let (Some((group, bound)), Some(count)) = (groups.of_rows[*row], value.float())
+                else {
+                    continue;
+                };
+                if buckets[group].is_empty() {
+                    order.push(group);
+                }
+                buckets[group].push(Bucket { bound, count });
+            }
+            for group in order {
+                let mut buckets = std::mem::take(&mut buckets[group]);
+                let labels = &groups.labels[group];
+                self.answer((labels, t_ms, i), &mut buckets, question, &mut out, span)?;
+            }
+        }
+        Ok(out.rows())
+    }
+
+    /// Finds out which rows are buckets of which histogram.
+    fn groups(&mut self, rows: &[Row], span: Span) -> Groups {
+        let mut places: HashMap<Arc<Labels>, usize> = HashMap::new();
+        let mut groups = Groups { of_rows: Vec::new(), labels: Vec::new() };
+        for row in rows {
+            let has_floats = row.points.iter().any(|point| point.value.float().is_some());
+            let text = row.labels.get(BOUND).unwrap_or_default();
+            let bound = bound_of(text).filter(|_| has_floats);
+            if has_floats && bound.is_none() {
+                let text = format!(
+                    "bucket label \"le\" is missing or has a malformed value of {}{}",
+                    Quoted(text),
+                    of_metric(row.labels.metric_name())
+                );
+                self.remarks.warn(span, text);
+            }
+            groups.of_rows.push(bound.map(|bound| {
+                let others = Arc::new(labels::without(&row.labels, &[BOUND.to_owned()]));
+                let place = *places.entry(others.clone()).or_insert_with(|| {
+                    groups.labels.push(others);
+                    groups.labels.len() - 1
+                });
+                (place, bound)
+            }));
+        }
+        groups
+    }
+
+    fn answer(
+        &mut self,
+        (labels, t_ms, i): (&Arc<Labels>, i64, usize),
+        buckets: &mut Vec<Bucket>,
+        question: &Question<'_>,
+        out: &mut Collector,
+        span: Span,
+    ) -> Result<(), QueryError> {
+        let mut put = |labels: &Arc<Labels>, value: f64| {
+            let place = out.place(labels);
+            out.add(place, true, Point { t_ms, value: Value::Float(value) })
+        };
+        let mut repair = None;
+        match question {
+            Question::Fraction(lower, upper) => put(labels, fraction(lower[i], upper[i], buckets))?,
+            Question::Quantile(q) => put(labels, quantile_of(q[i], buckets, &mut repair))?,
+            Question::Quantiles(name, asked) => {
+                for (value, q) in *asked {
+                    let of = quantile_of(q[i], buckets, &mut repair);
+                    put(&Arc::new(Labels::clone(labels).with(name, value)), of)?;
+                }
+            }
+        }
+        if let Some(repair) = repair {
+            self.remarks.repaired(span, labels.metric_name(), repair, t_ms);
+        }
+        Ok(())
+    }
+}
+
+/// The bound that a label's value names.
+fn bound_of(text: &str) -> Option<f64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    match digits.to_ascii_lowercase().as_str() {
+        "nan" => None,
+        _ => text.parse().ok(),
+    }
+}
+
+/// Puts buckets in order, those of one bound together.
+fn in_order(buckets: &mut Vec<Bucket>) {
+    buckets.sort_by(|a, b| a.bound.total_cmp(&b.bound));
+    buckets.dedup_by(|bucket, kept| {
+        let is_same = bucket.bound == kept.bound;
+        if is_same {
+            kept.count += bucket.count;
+        }
+        is_same
+    });
+}
+
+/// Whether the last bucket has everything.
+fn is_complete(buckets: &[Bucket]) -> bool {
+    buckets.last().is_some_and(|bucket| bucket.bound == f64::INFINITY)
+}
+
+fn quantile_of(q: f64, buckets: &mut Vec<Bucket>, repair: &mut Option<Repair>) -> f64 {
+    if q.is_nan() {
+        return f64::NAN;
+    }
+    if q < 0.0 {
+        return f64::NEG_INFINITY;
+    }
+    if q > 1.0 {
+        return f64::INFINITY;
+    }
+    in_order(buckets);
+    if !is_complete(buckets) {
+        return f64::NAN;
+    }
+    if let Some(found) = raise_what_falls(buckets) {
+        *repair = Some(found);
+    }
+    let [.., last_but_one, last] = buckets.as_slice() else { return f64::NAN };
+    if last.count == 0.0 || last.count.is_nan() {
+        return f64::NAN;
+    }
+    let mut rank = q * last.count;
+    let at = buckets[..buckets.len() - 1].partition_point(|bucket| bucket.count < rank);
+    if at == buckets.len() - 1 {
+        return last_but_one.bound;
+    }
+    let Bucket { bound: end, mut count } = buckets[at];
+    let start = match at.checked_sub(1) {
+        None if end <= 0.0 => return end,
+        None => 0.0,
+        Some(before) => {
+            count -= buckets[before].count;
+            rank -= buckets[before].count;
+            buckets[before].bound
+        }
+    };
+    start + (end - start) * (rank / count)
+}
+
+/// Counts can only rise with the bound. Where they fall, buckets were read at different times or
+/// rounded: they are raised to the count before.
+fn raise_what_falls(buckets: &mut [Bucket]) -> Option<Repair> {
+    let mut repair: Option<Repair> = None;
+    let mut before = buckets.first()?.count;
+    for bucket in &mut buckets[1..] {
+        if bucket.count == before || is_almost(before, bucket.count) {
+            bucket.count = before;
+            continue;
+        }
+        if bucket.count < before {
+            let diff = before - bucket.count;
+            let known = repair.get_or_insert(Repair {
+                bound_min: bucket.bound,
+                bound_max: bucket.bound,
+                diff_max: diff,
+            });
+            known.bound_max = bucket.bound;
+            known.diff_max = known.diff_max.max(diff);
+            bucket.count = before;
+            continue;
+        }
+        before = bucket.count;
+    }
+    repair
+}
+
+fn is_almost(a: f64, b: f64) -> bool {
+    if a == b {
+        return true;
+    }
+    let (sum, difference) = (a.abs() + b.abs(), (a - b).abs());
+    if a == 0.0 || b == 0.0 || sum < f64::MIN_POSITIVE {
+        return difference < SMALL_DIFFERENCE * f64::MIN_POSITIVE;
+    }
+    difference / sum.min(f64::MAX) < SMALL_DIFFERENCE
+}
+
+/// The part of all observations that lies between two values.
+fn fraction(lower: f64, upper: f64, buckets: &mut Vec<Bucket>) -> f64 {
+    in_order(buckets);
+    let total = buckets.last().map_or(0.0, |bucket| bucket.count);
+    if !is_complete(buckets) || total == 0.0 || lower.is_nan() || upper.is_nan() {
+        return f64::NAN;
+    }
+    if lower >= upper {
+        return 0.0;
+    }
+    let part = (rank_of(upper, buckets) - rank_of(lower, buckets)) / total;
+    if total.is_nan() { f64::NAN } else { part }
+}
+
+/// How many observations are below a value, in line between the bounds around it.
+fn rank_of(value: f64, buckets: &[Bucket]) -> f64 {
+    let total = buckets.last().map_or(0.0, |bucket| bucket.count);
+    let mut rank = 0.0;
+    let mut start = match buckets.first() {
+        Some(first) if first.bound > 0.0 => 0.0,
+        _ => f64::NEG_INFINITY,
+    };
+    for bucket in buckets {
+        if start >= value {
+            break;
+        }
+        if bucket.bound > value {
+            // A bucket without a beginning counts as a whole.
+            rank = match start.is_infinite() {
+                true => bucket.count,
+                false => rank + (bucket.count - rank) * (value - start) / (bucket.bound - start),
+            };
+            break;
+        }
+        (rank, start) = (bucket.count, bucket.bound);
+    }
+    if rank > total { total } else { rank }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bucket, bound_of, fraction, quantile_of};
+
+    fn buckets(list: &[(f64, f64)]) -> Vec<Bucket> {
+        list.iter().map(|(bound, count)| Bucket { bound: *bound, count: *count }).collect()
+    }
+
+    #[test]
+    fn quantiles_lie_in_line_between_bounds() {
+        let of = |q: f64, list: &[(f64, f64)]| quantile_of(q, &mut buckets(list), &mut None);
+        let three = [(f64::INFINITY, 4.0), (2.0, 3.0), (1.0, 1.0)];
+        assert_eq!(of(0.25, &three), 1.0);
+        assert_eq!(of(0.5, &three), 1.5);
+        assert_eq!(of(1.0, &three), 2.0);
+        assert!(of(0.5, &three[1..]).is_nan() && of(0.5, &[(f64::INFINITY, 1.0)]).is_nan());
+        assert_eq!(of(0.1, &[(-1.0, 1.0), (f64::INFINITY, 1.0)]), -1.0);
+    }
+
+    #[test]
+    fn counts_that_fall_are_raised_and_told() {
+        let mut repair = None;
+        let mut list = buckets(&[(1.0, 4.0), (2.0, 2.0), (3.0, 8.0), (f64::INFINITY, 8.0)]);
+        assert_eq!(quantile_of(0.75, &mut list, &mut repair), 2.5);
+        let repair = repair.unwrap();
+        assert_eq!((repair.bound_min, repair.bound_max, repair.diff_max), (2.0, 2.0, 2.0));
+        let mut silent = None;
+        let mut list = buckets(&[(1.0, 1.0), (2.0, 1.0 - 1e-15), (f64::INFINITY, 1.0)]);
+        quantile_of(0.5, &mut list, &mut silent);
+        assert!(silent.is_none());
+    }
+
+    #[test]
+    fn fractions_are_differences_of_ranks() {
+        let list = [(1.0, 1.0), (2.0, 3.0), (f64::INFINITY, 4.0)];
+        let of = |lower, upper| fraction(lower, upper, &mut buckets(&list));
+        assert_eq!(of(0.0, 2.0), 0.75);
+        assert_eq!(of(0.5, 1.5), 0.375);
+        assert_eq!(of(2.0, 1.0), 0.0);
+        assert_eq!(of(f64::NEG_INFINITY, f64::INFINITY), 1.0);
+        assert!(of(f64::NAN, 1.0).is_nan());
+    }
+
+    #[test]
+    fn bounds_are_numbers() {
+        assert_eq!((bound_of("0.5"), bound_of("+Inf")), (Some(0.5), Some(f64::INFINITY)));
+        assert_eq!((bound_of(""), bound_of("x"), bound_of("NaN")), (None, None, None));
+    }
+}

@@ -1,0 +1,68 @@
+//! Quantiles of numbers that are all known.
+
+use super::annotations::Remarks;
+use super::format::short;
+use crate::Span;
+
+/// The value below which a part of the values lies, between neighbours by their distance. A NaN is
+/// less than any number.
+pub(super) fn of(q: f64, mut values: Vec<f64>) -> f64 {
+    if values.is_empty() || q.is_nan() {
+        return f64::NAN;
+    }
+    if q < 0.0 {
+        return f64::NEG_INFINITY;
+    }
+    if q > 1.0 {
+        return f64::INFINITY;
+    }
+    values.sort_by(|a, b| match (a.is_nan(), b.is_nan()) {
+        (false, false) => a.total_cmp(b),
+        (a, b) => b.cmp(&a),
+    });
+    let n = values.len() as f64;
+    let rank = q * (n - 1.0);
+    let lower = rank.floor().max(0.0);
+    let upper = (lower + 1.0).min(n - 1.0);
+    let weight = rank - rank.floor();
+    values[lower as usize] * (1.0 - weight) + values[upper as usize] * weight
+}
+
+/// The median distance from the median.
+pub(super) fn deviation(values: &[f64]) -> f64 {
+    if values.iter().any(|value| value.is_nan()) {
+        return f64::NAN;
+    }
+    let median = of(0.5, values.to_vec());
+    of(0.5, values.iter().map(|value| (value - median).abs()).collect())
+}
+
+/// Says that a part is none.
+pub(super) fn doubt(remarks: &mut Remarks, q: f64, span: Span) {
+    if !(0.0..=1.0).contains(&q) {
+        let text = format!("quantile value should be between 0 and 1, got {}", short(q));
+        remarks.warn(span, text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{deviation, of};
+
+    #[test]
+    fn quantiles_lie_between_neighbours() {
+        assert_eq!(of(0.5, vec![4.0, 1.0, 3.0, 2.0]), 2.5);
+        assert_eq!(of(1.0, vec![1.0, 2.0]), 2.0);
+        assert_eq!(of(-0.1, vec![1.0]), f64::NEG_INFINITY);
+        assert_eq!(of(1.1, vec![1.0]), f64::INFINITY);
+        assert!(of(f64::NAN, vec![1.0]).is_nan());
+        assert!(of(0.0, vec![1.0, f64::NAN]).is_nan());
+        assert_eq!(of(1.0, vec![1.0, -f64::NAN]), 1.0);
+    }
+
+    #[test]
+    fn deviations_are_medians() {
+        assert_eq!(deviation(&[4.0, 6.0, 2.0, 1.0, 999.0, 1.0, 2.0]), 1.0);
+        assert!(deviation(&[1.0, f64::NAN]).is_nan());
+    }
+}
