@@ -432,7 +432,7 @@ impl Core {
             values.extend(recovered.label_values(name, matchers, floor_of));
         }
         let mut lost = Lost::default();
-        let select = Select { matchers: matchers.to_vec(), start_ms: floor_ms, end_ms: i64::MAX };
+        let select = Select::floats(matchers.to_vec(), floor_ms, i64::MAX);
         for block in blocks.iter() {
             values.extend(self.hiding.seen_values(block, name, &select, &mut lost));
         }
@@ -454,7 +454,7 @@ impl Core {
             names.extend(recovered.label_names(matchers, floor_of));
         }
         let mut lost = Lost::default();
-        let select = Select { matchers: matchers.to_vec(), start_ms: floor_ms, end_ms: i64::MAX };
+        let select = Select::floats(matchers.to_vec(), floor_ms, i64::MAX);
         for block in blocks.iter() {
             names.extend(self.hiding.seen_names(block, &select, &mut lost));
         }

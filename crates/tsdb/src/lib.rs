@@ -34,6 +34,7 @@ mod inspect;
 mod maintenance;
 mod manifest;
 mod meter;
+mod mixed;
 mod oversize;
 mod recovery;
 mod replay;

@@ -107,7 +107,7 @@ impl Traffic {
                 (start_ms, start_ms + self.rng.between(0, 1_000_000))
             }
         };
-        Select { matchers: self.matchers(), start_ms, end_ms }
+        Select::floats(self.matchers(), start_ms, end_ms)
     }
 
     /// Conditions of all kinds, perhaps none.

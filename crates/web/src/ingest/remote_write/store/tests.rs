@@ -83,11 +83,7 @@ async fn told(kept: &Arc<MemoryStore>, message: &[u8]) -> String {
             format!("{status} {}\n", body["detail"].as_str().unwrap())
         }
     };
-    let every = Select {
-        matchers: vec![Matcher::not_equal("__name__", "")],
-        start_ms: i64::MIN,
-        end_ms: i64::MAX,
-    };
+    let every = Select::floats(vec![Matcher::not_equal("__name__", "")], i64::MIN, i64::MAX);
     for series in kept.select(&every).unwrap().map(Result::unwrap) {
         let times: Vec<i64> = series.samples.iter().map(|sample| sample.t_ms).collect();
         told.push_str(&format!("{} {times:?}\n", series.labels));
