@@ -9,7 +9,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use model::{HistogramSample, METRIC_NAME, Sample};
+use model::{HistogramSample, METRIC_NAME, Metadata, Sample};
 use storage::{
     AppendError, Appender, Batch, BatchAppended, Commit, LimitError, Rejected, Row, RowsBatch,
     SeriesLimits,
@@ -67,6 +67,10 @@ impl Appender for Db {
     fn append_batch(&self, batch: &dyn Batch) -> Result<BatchAppended, AppendError> {
         self.core.append(batch, false)
     }
+
+    fn append_metadata(&self, metrics: &[(&str, Metadata)]) -> Result<Commit, AppendError> {
+        self.core.append_metadata(metrics)
+    }
 }
 
 impl Core {
@@ -89,15 +93,19 @@ impl Core {
         let n_samples = n_taken(batch, &resolved.rejected);
         self.meter.appended_samples.add(n_samples);
         self.meter.expired_samples.add(n_samples - encoded.n_samples);
-        let commit = match encoded.is_empty() {
+        let mut commit = match encoded.is_empty() {
             true => Commit::done(),
             false => self.append_encoded(batch, &resolved.slots, &encoded, floor_ms),
         };
+        if batch.has_exemplars() {
+            // The log has them behind the samples, so who waits for them waits for all.
+            commit = self.append_exemplars(batch, floor_ms).unwrap_or(commit);
+        }
         Ok(BatchAppended { commit, n_samples, rejected: resolved.rejected })
     }
 
     /// Whether samples are taken now.
-    fn admit(&self) -> Result<(), AppendError> {
+    pub(crate) fn admit(&self) -> Result<(), AppendError> {
         let unavailable = |reason: String| {
             self.meter.unavailable_appends.inc();
             Err(AppendError::Unavailable { reason })
@@ -240,7 +248,7 @@ impl Core {
     }
 
     /// Logs what series are that entered the live epoch.
-    fn define(&self, pending: &mut Pending, slots: &[u32]) {
+    pub(crate) fn define(&self, pending: &mut Pending, slots: &[u32]) {
         if slots.is_empty() {
             return;
         }

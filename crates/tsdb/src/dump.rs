@@ -12,7 +12,9 @@ use stdx::Env;
 use crate::block::{is_block_name, open_to_describe};
 use crate::dir::DataDir;
 use crate::manifest::Manifest;
+use crate::wal::exemplar_record::decode_exemplars;
 use crate::wal::histogram_record::Histograms;
+use crate::wal::metadata_record::decode_metadata;
 use crate::wal::{
     Definitions, FrameKind, Samples, SegmentError, SegmentId, SegmentReader, parse_segment_name,
     segment_path,
@@ -147,7 +149,15 @@ impl Dump<'_> {
                 Some(FrameKind::Series) => self.definitions(lsn, frame.payload, out)?,
                 Some(FrameKind::Samples) => self.samples(lsn, frame.payload, out)?,
                 Some(FrameKind::Histograms) => self.histograms(lsn, frame.payload, out)?,
-                Some(FrameKind::Exemplars | FrameKind::Metadata) | None => {
+                Some(FrameKind::Exemplars) => {
+                    let exemplars = decode_exemplars(frame.payload).unwrap_or_default();
+                    writeln!(out, "  lsn {lsn}: {} exemplars, {length} bytes", exemplars.len())?;
+                }
+                Some(FrameKind::Metadata) => {
+                    let metrics = decode_metadata(frame.payload).unwrap_or_default();
+                    writeln!(out, "  lsn {lsn}: {} metrics, {length} bytes", metrics.len())?;
+                }
+                None => {
                     let (kind, flags) = (frame.kind, frame.flags);
                     writeln!(out, "  lsn {lsn}: type {kind}, flags {flags:#x}, {length} bytes")?;
                 }

@@ -21,6 +21,7 @@ use crate::block::{Block, BlockError, BlockMeta, BlockWriter, ChunkColumns, bloc
 use crate::db::{Core, Upkeep};
 use crate::head::{FrozenEpoch, Head};
 use crate::manifest::{self, Manifest};
+use crate::notes;
 use crate::wal::{Reach, SegmentId};
 use crate::windows::Window;
 
@@ -225,6 +226,9 @@ impl Core {
 
     fn publish(&self, frozen: &Frozen, written: Vec<Arc<Block>>) -> Result<(), FlushError> {
         let dead = self.writer.lock().segments_up_to(frozen.last_lsn);
+        // What came beside samples is in these segments too.
+        self.save_notes()
+            .map_err(|cause| FlushError::Notes { path: notes::path(&self.dir), cause })?;
         let mut blocks = self.blocks.read().clone();
         blocks.extend(written);
         self.write_manifest(&blocks, frozen.epoch, &dead)
@@ -240,6 +244,17 @@ impl Core {
         self.meter.flushes.inc();
         self.measure_blocks();
         Ok(())
+    }
+
+    /// Writes what came beside samples into its file, if something did.
+    fn save_notes(&self) -> std::io::Result<()> {
+        // Appends wait for the lock, so it is not held while the disk works.
+        let Some(payloads) = self.notes.lock().changed() else { return Ok(()) };
+        let written = notes::write(&payloads, &self.dir, self.env.disk.as_ref());
+        if written.is_err() {
+            self.notes.lock().was_not_saved();
+        }
+        written
     }
 
     /// Replaces the list of live files: these blocks, and all segments but the dead ones.

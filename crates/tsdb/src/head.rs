@@ -146,6 +146,12 @@ impl Head {
         took
     }
 
+    /// Whether a series has a sample in the live epoch, so that its definition is in the log.
+    pub(crate) fn is_live(&self, slot: u32) -> bool {
+        let (nth, at) = place(slot);
+        self.shards[nth].lock().is_live(at)
+    }
+
     /// Ends the live epoch. Nobody may append meanwhile.
     pub(crate) fn freeze(&self) {
         for shard in &self.shards {

@@ -15,6 +15,7 @@ use crate::block::{
 use crate::dir::DataDir;
 use crate::manifest::{self, MANIFEST_VERSION_MAX, Manifest, ManifestError};
 use crate::meter::RecoveryMeter;
+use crate::wal::exemplar_record::decode_exemplars;
 use crate::wal::histogram_record::Histograms;
 use crate::wal::{
     Definitions, Frame, FrameKind, SEGMENT_VERSION, Samples, SegmentError, SegmentId,
@@ -260,7 +261,12 @@ impl Reach {
                     self.newest_ms = self.newest_ms.max(Some(sample.t_ms));
                 }
             }
-            Some(FrameKind::Exemplars | FrameKind::Metadata) | None => {}
+            Some(FrameKind::Exemplars) => {
+                for (reference, _) in decode_exemplars(frame.payload).unwrap_or_default() {
+                    self.epoch = self.epoch.max(reference.epoch());
+                }
+            }
+            Some(FrameKind::Metadata) | None => {}
         }
     }
 }

@@ -8,11 +8,13 @@
 use std::sync::Arc;
 
 use model::{HistogramSample, Sample};
+use parking_lot::Mutex;
 use stdx::Env;
 
 use crate::dir::DataDir;
 use crate::head::{Head, Took};
 use crate::meter::RecoveryMeter;
+use crate::notes::Notes;
 use crate::recovery::{open_segment, unreadable};
 use crate::wal::histogram_record::Histograms;
 use crate::wal::{Damage, Definitions, FrameKind, RefMap, Samples, SegmentId, SeriesRef};
@@ -27,6 +29,9 @@ pub(crate) struct Replay<'a> {
     pub(crate) floor_ms: i64,
     /// Where the rest goes.
     pub(crate) head: Arc<Head>,
+    /// Where goes what came beside samples, and how many exemplars may stay there.
+    pub(crate) notes: &'a Mutex<Notes>,
+    pub(crate) exemplars_max: usize,
 }
 
 /// What the first pass learns of a segment.
@@ -135,7 +140,11 @@ impl Replay<'_> {
                 Some(FrameKind::Series) => self.replay_definitions(slots, frame.payload),
                 Some(FrameKind::Samples) => self.replay_samples(slots, frame.payload),
                 Some(FrameKind::Histograms) => self.replay_histograms(slots, frame.payload),
-                Some(FrameKind::Exemplars | FrameKind::Metadata) | None => {}
+                Some(FrameKind::Exemplars) => self.replay_exemplars(slots, frame.payload),
+                Some(FrameKind::Metadata) => {
+                    self.notes.lock().take_metadata(frame.payload, self.counts());
+                }
+                None => {}
             }
         }
         Ok(())
@@ -185,6 +194,13 @@ impl Replay<'_> {
         let all = samples.iter().map(|(slot, sample)| (*slot, sample));
         let took = self.head.append_histograms(all);
         self.count(samples.len(), &left, &took);
+    }
+
+    fn replay_exemplars(&self, slots: &Slots, payload: &[u8]) {
+        let identities = self.head.identities().read();
+        let labels_of = |reference| slots.get(&reference).map(|slot| identities.labels(*slot));
+        let mut notes = self.notes.lock();
+        notes.take_exemplars(payload, self.exemplars_max, labels_of, self.counts());
     }
 
     /// Where a sample goes; one that goes nowhere is counted.

@@ -134,6 +134,12 @@ impl Shard {
         self.newest_histograms.remove(&at);
     }
 
+    /// Whether the line at this place has a sample in the live epoch.
+    pub(super) fn is_live(&self, at: usize) -> bool {
+        let line = self.lines.get(at / LINES_PER_PART).map(|part| &part[at % LINES_PER_PART]);
+        line.is_some_and(|line| line.epoch == self.live.number)
+    }
+
     /// Ends the live epoch.
     pub(super) fn freeze(&mut self) {
         assert!(self.frozen.is_none(), "a freeze while one is still being written");
