@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use model::{Labels, Matcher};
+use model::{Labels, Matcher, Metadata};
 use parking_lot::{Condvar, Mutex, RwLock};
 use stdx::Env;
-use storage::{Cardinality, CommitError, Querier, Select, SelectError, SeriesSet};
+use storage::{Cardinality, CommitError, Querier, Select, SelectError, SeriesExemplars, SeriesSet};
 
 use crate::block::{Block, Lost, PageCache};
 use crate::clock::{ClockGuard, Moment};
@@ -20,6 +20,7 @@ use crate::flush::Frozen;
 use crate::head::{FloorOf, Head};
 use crate::hidden::Hiding;
 use crate::manifest::{self, Manifest};
+use crate::notes::{self, Notes};
 use crate::recovery::{Recovered, recover};
 use crate::replay::Replay;
 use crate::view::View;
@@ -79,6 +80,8 @@ pub(crate) struct Core {
     pub(crate) has_expired: AtomicBool,
     /// What is deleted or outdated by a rule, and still on disk.
     pub(crate) hiding: Hiding,
+    /// What came beside samples. Taken after `pending`.
+    pub(crate) notes: Mutex<Notes>,
     /// Whether retention may believe the wall clock.
     pub(crate) clock: ClockGuard,
     /// One flush or pass of retention at a time.
@@ -105,6 +108,8 @@ pub(crate) struct Found {
     hiding: Hiding,
     clock: ClockGuard,
     floor_ms: i64,
+    /// Those of the file.
+    notes: Notes,
 }
 
 impl Found {
@@ -127,7 +132,8 @@ impl Found {
         recovered.begin_after(deleted);
         let hiding = Hiding::new(tombstones);
         hiding.raise_floors(&config.retention_rules, believed_ms);
-        Ok(Self { recovered, hiding, clock, floor_ms: config.floor_ms(believed_ms) })
+        let notes = notes::read(dir, env.disk.as_ref(), config.exemplars_max, &meter.recovery)?;
+        Ok(Self { recovered, hiding, clock, floor_ms: config.floor_ms(believed_ms), notes })
     }
 }
 
@@ -152,6 +158,8 @@ pub(crate) struct OldLog {
     epoch: u32,
     /// Its last place.
     last_lsn: u64,
+    /// What the file had of what it continues.
+    notes: Notes,
 }
 
 impl Db {
@@ -299,7 +307,7 @@ impl Core {
         env: &Env,
         dir: DataDir,
         meter: Arc<Meter>,
-        Found { recovered, hiding, clock, floor_ms }: Found,
+        Found { recovered, hiding, clock, floor_ms, notes }: Found,
     ) -> Self {
         let last_lsn = recovered.last_lsn;
         let start = WriterStart {
@@ -315,7 +323,10 @@ impl Core {
         let head = Head::new(recovered.epoch + 1, env.randomness.as_ref());
         let (epoch, segments) = (recovered.epoch, recovered.segments);
         meter.recovery.segments_left.set(segments.len() as i64);
-        let old_log = (!segments.is_empty()).then_some(OldLog { segments, epoch, last_lsn });
+        let (old_log, notes) = match segments.is_empty() {
+            true => (None, notes),
+            false => (Some(OldLog { segments, epoch, last_lsn, notes }), Notes::default()),
+        };
         #[cfg(feature = "planted-bugs")]
         recovered.pages.plant(config.planted_bug);
         let core = Self {
@@ -334,6 +345,7 @@ impl Core {
             floor_ms: AtomicI64::new(floor_ms),
             has_expired: AtomicBool::new(false),
             hiding,
+            notes: Mutex::new(notes),
             clock,
             upkeep: Mutex::new(Upkeep { old_log, ..Upkeep::default() }),
             blocks: RwLock::new(recovered.blocks),
@@ -354,7 +366,9 @@ impl Core {
 
     /// See [`Db::warm`].
     pub(crate) fn warm(&self, upkeep: &mut Upkeep) -> Result<(), OpenError> {
-        let Some(OldLog { segments, epoch, last_lsn }) = &upkeep.old_log else { return Ok(()) };
+        let Some(OldLog { segments, epoch, last_lsn, notes }) = &upkeep.old_log else {
+            return Ok(());
+        };
         let began = self.env.clock.monotonic();
         let head = Arc::new(Head::new(1, self.env.randomness.as_ref()));
         let blocks = self.blocks.write();
@@ -362,7 +376,15 @@ impl Core {
         drop(blocks);
         let (dir, env, meter) = (&self.dir, &self.env, &self.meter);
         let floor_ms = self.floor_ms.load(Ordering::Acquire);
-        Replay { dir, env, meter, floor_ms, head: Arc::clone(&head) }.run(segments)?;
+        let exemplars_max = self.config.exemplars_max;
+        let notes = Mutex::new(notes.clone());
+        Replay { dir, env, meter, floor_ms, head: Arc::clone(&head), notes: &notes, exemplars_max }
+            .run(segments)?;
+        let mut notes = notes.into_inner();
+        let mut newer = self.notes.lock();
+        notes.extend(&newer, exemplars_max);
+        *newer = notes;
+        drop(newer);
         upkeep.frozen = Some(Frozen::of(&head, *epoch, *last_lsn));
         upkeep.old_log = None;
         self.look_for_expired(self.floor_ms.load(Ordering::Acquire));
@@ -432,7 +454,7 @@ impl Core {
             values.extend(recovered.label_values(name, matchers, floor_of));
         }
         let mut lost = Lost::default();
-        let select = Select { matchers: matchers.to_vec(), start_ms: floor_ms, end_ms: i64::MAX };
+        let select = Select::floats(matchers.to_vec(), floor_ms, i64::MAX);
         for block in blocks.iter() {
             values.extend(self.hiding.seen_values(block, name, &select, &mut lost));
         }
@@ -454,7 +476,7 @@ impl Core {
             names.extend(recovered.label_names(matchers, floor_of));
         }
         let mut lost = Lost::default();
-        let select = Select { matchers: matchers.to_vec(), start_ms: floor_ms, end_ms: i64::MAX };
+        let select = Select::floats(matchers.to_vec(), floor_ms, i64::MAX);
         for block in blocks.iter() {
             names.extend(self.hiding.seen_names(block, &select, &mut lost));
         }
@@ -462,6 +484,15 @@ impl Core {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    pub(crate) fn exemplars(
+        &self,
+        matchers: &[Matcher],
+        (start_ms, end_ms): (i64, i64),
+    ) -> Vec<SeriesExemplars> {
+        let start_ms = start_ms.max(self.floor_ms.load(Ordering::Acquire));
+        self.notes.lock().exemplars.within(matchers, (start_ms, end_ms))
     }
 
     /// Counts the blocks.
@@ -485,6 +516,19 @@ impl Querier for Db {
 
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
         Ok(self.core.label_values(name, matchers))
+    }
+
+    fn exemplars(
+        &self,
+        matchers: &[Matcher],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<SeriesExemplars>, SelectError> {
+        Ok(self.core.exemplars(matchers, (start_ms, end_ms)))
+    }
+
+    fn metadata(&self, metric: Option<&str>) -> Result<Vec<(String, Metadata)>, SelectError> {
+        Ok(self.core.notes.lock().metadata(metric))
     }
 
     fn cardinality(&self, n_listed_max: usize) -> Option<Cardinality> {

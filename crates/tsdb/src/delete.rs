@@ -153,11 +153,11 @@ impl Core {
     /// Whether a block holds a sample that the tombstone hides, or cannot be read where one may be.
     fn touches(&self, tombstone: &Tombstone, block: &Arc<Block>) -> bool {
         let floor_ms = self.floor_ms.load(Ordering::Acquire);
-        let select = Select {
-            matchers: tombstone.matchers.clone(),
-            start_ms: tombstone.start_ms.max(floor_ms),
-            end_ms: tombstone.end_ms,
-        };
+        let select = Select::floats(
+            tombstone.matchers.clone(),
+            tombstone.start_ms.max(floor_ms),
+            tombstone.end_ms,
+        );
         tombstone.reaches(&block.info()) && block.has_sample(&select) != Search::Absent
     }
 

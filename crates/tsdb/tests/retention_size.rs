@@ -46,7 +46,7 @@ fn append(db: &Db, job: &str, t_ms: i64) {
 /// The hours after the start at which a job has samples.
 fn hours(db: &Db, job: &str) -> Vec<i64> {
     let matchers = vec![Matcher::equal("job", job)];
-    let select = Select { matchers, start_ms: i64::MIN, end_ms: i64::MAX };
+    let select = Select::floats(matchers, i64::MIN, i64::MAX);
     let samples = db.select(&select).unwrap().flat_map(|series| series.unwrap().samples);
     samples.map(|sample| (sample.t_ms - SIM_START_MS) / HOUR_MS).collect()
 }

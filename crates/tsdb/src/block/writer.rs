@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::Labels;
+use model::{HistogramSample, Labels};
 use stdx::Disk;
 
 use super::chunk::{SealedChunk, encode_column, encode_starts};
@@ -17,8 +17,9 @@ use super::dictionary::{Tag, TagNumbers};
 use super::footer::{
     BlockInfo, BlockMeta, Extent, Footer, PARENTS_MAX, encode_header, footer_bytes,
 };
+use super::histogram_chunk::{chunk_len, encode_histograms};
 use super::page::{PAGE_BYTES, PageWriter, page_of};
-use super::series_table::{ChunkRef, ChunkTimes, KIND_FLOATS, SeriesTable};
+use super::series_table::{ChunkRef, ChunkTimes, KIND_FLOATS, KIND_HISTOGRAMS, SeriesTable};
 use super::time_columns::{Column, TimeColumns, TimeSlice};
 use super::{BlockError, HEADER_BYTES, Section, tables};
 use crate::codec::values::{Encoder, Hint};
@@ -27,6 +28,10 @@ use crate::codec::values::{Encoder, Hint};
 const SAMPLES_PER_CHUNK: usize = 1024;
 /// The same of a merged block, whose data is older: long columns compress better.
 const SAMPLES_PER_MERGED_CHUNK: usize = 8 * 1024;
+/// The most native histograms in a chunk: a large one is about 100 times a sample.
+pub(super) const HISTOGRAMS_PER_CHUNK: usize = 1024;
+/// So many histograms of a series are collected before chunks are cut from them.
+const PENDING_HISTOGRAMS_MAX: usize = 2 * HISTOGRAMS_PER_CHUNK;
 /// So many samples of a series are collected before chunks are cut from them.
 const PENDING_SAMPLES_MAX: usize = 32 << 10;
 
@@ -64,6 +69,8 @@ struct OpenSeries {
     is_open: bool,
     tags: Vec<Tag>,
     pending: Columns,
+    /// Empty unless `pending` is.
+    pending_histograms: Vec<HistogramSample>,
     hint: Hint,
     last_ms: Option<i64>,
 }
@@ -207,6 +214,7 @@ impl BlockWriter {
     /// Adds samples to the series, later than those before.
     pub(crate) fn push(&mut self, columns: ChunkColumns<'_>) -> Result<(), BlockError> {
         let n = self.check(&columns);
+        self.write_histograms(true)?;
         self.series.pending.extend(columns);
         if n > 0 && self.series.pending.len() >= PENDING_SAMPLES_MAX {
             self.write_pending(false)?;
@@ -214,14 +222,55 @@ impl BlockWriter {
         Ok(())
     }
 
-    /// Adds a chunk to the series, later than those before, whose bytes stay as they are.
-    pub(super) fn push_sealed(&mut self, chunk: SealedChunk<'_>) -> Result<(), BlockError> {
-        let SealedChunk { times, bytes, values_bytes } = chunk;
-        self.check(&ChunkColumns { times, values: &[], starts: &[] });
+    /// Adds native histograms to the series, later than what came before.
+    pub(super) fn push_histograms(
+        &mut self,
+        samples: &[HistogramSample],
+    ) -> Result<(), BlockError> {
+        assert!(self.series.is_open, "histograms belong to a series");
         if !self.series.pending.is_empty() {
             self.write_pending(true)?;
         }
-        self.write_chunk(times, bytes, values_bytes)
+        for sample in samples {
+            let is_later = self.series.last_ms.is_none_or(|last| last < sample.t_ms);
+            assert!(is_later, "histograms of a series came out of order");
+            self.series.last_ms = Some(sample.t_ms);
+            self.series.pending_histograms.push(sample.clone());
+            if self.series.pending_histograms.len() >= PENDING_HISTOGRAMS_MAX {
+                self.write_histograms(false)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds numbers and native histograms to the series, later than what came before, no time in
+    /// both.
+    pub(crate) fn push_mixed(
+        &mut self,
+        floats: ChunkColumns<'_>,
+        mut histograms: &[HistogramSample],
+    ) -> Result<(), BlockError> {
+        let mut start = 0;
+        while !histograms.is_empty() {
+            let n_before = floats.times.partition_point(|t_ms| *t_ms < histograms[0].t_ms);
+            if start < n_before {
+                self.push(floats.slice(start..n_before))?;
+            }
+            start = n_before;
+            let next_ms = floats.times.get(start).copied();
+            let n = histograms.partition_point(|s| next_ms.is_none_or(|next| s.t_ms < next));
+            let (now, later) = histograms.split_at(n);
+            self.push_histograms(now)?;
+            histograms = later;
+        }
+        self.push(floats.slice(start..floats.times.len()))
+    }
+
+    /// Adds a chunk to the series, later than those before, whose bytes stay as they are.
+    pub(super) fn push_sealed(&mut self, chunk: SealedChunk<'_>) -> Result<(), BlockError> {
+        self.check(&ChunkColumns { times: chunk.times, values: &[], starts: &[] });
+        self.write_all_pending()?;
+        self.write_chunk(chunk)
     }
 
     /// Samples must be later than those before; returns how many they are.
@@ -242,9 +291,7 @@ impl BlockWriter {
     /// Ends the series.
     pub(crate) fn end_series(&mut self) -> Result<(), BlockError> {
         assert!(self.series.is_open, "a series ended that was not begun");
-        if !self.series.pending.is_empty() {
-            self.write_pending(true)?;
-        }
+        self.write_all_pending()?;
         self.series.is_open = false;
         if self.table.has_chunk() {
             self.table.end_series(&self.series.tags);
@@ -252,6 +299,43 @@ impl BlockWriter {
                 return Err(self.too_large(Section::Series));
             }
         }
+        Ok(())
+    }
+
+    fn write_all_pending(&mut self) -> Result<(), BlockError> {
+        if !self.series.pending.is_empty() {
+            self.write_pending(true)?;
+        }
+        self.write_histograms(true)
+    }
+
+    /// Writes the histograms that were collected; unless it is all there are, the last chunks stay.
+    fn write_histograms(&mut self, is_all: bool) -> Result<(), BlockError> {
+        if self.series.pending_histograms.is_empty() {
+            return Ok(());
+        }
+        let mut pending = std::mem::take(&mut self.series.pending_histograms);
+        let times: Vec<i64> = pending.iter().map(|sample| sample.t_ms).collect();
+        let mut ends = Vec::new();
+        cut(&times, HISTOGRAMS_PER_CHUNK, 0, &mut ends);
+        let n_pieces = if is_all { ends.len() } else { ends.len() - 1 };
+        let (mut start, mut bytes) = (0, Vec::new());
+        for end in &ends[..n_pieces] {
+            while start < *end {
+                let n = chunk_len(&pending[start..*end], HISTOGRAMS_PER_CHUNK);
+                bytes.clear();
+                let (values_bytes, _) = encode_histograms(&pending[start..start + n], &mut bytes);
+                self.write_chunk(SealedChunk {
+                    kind: KIND_HISTOGRAMS,
+                    times: &times[start..start + n],
+                    bytes: &bytes,
+                    values_bytes: values_bytes as usize,
+                })?;
+                start += n;
+            }
+        }
+        pending.drain(..start);
+        self.series.pending_histograms = pending;
         Ok(())
     }
 
@@ -281,17 +365,15 @@ impl BlockWriter {
         self.encoder.encode(columns.values, &mut self.series.hint, &mut bytes);
         let values_bytes = bytes.len();
         encode_starts(columns, &mut bytes);
-        let written = self.write_chunk(columns.times, &bytes, values_bytes);
+        let kind = KIND_FLOATS;
+        let times = columns.times;
+        let written = self.write_chunk(SealedChunk { kind, times, bytes: &bytes, values_bytes });
         self.scratch = bytes;
         written
     }
 
-    fn write_chunk(
-        &mut self,
-        times: &[i64],
-        bytes: &[u8],
-        values_bytes: usize,
-    ) -> Result<(), BlockError> {
+    fn write_chunk(&mut self, chunk: SealedChunk<'_>) -> Result<(), BlockError> {
+        let SealedChunk { kind, times, bytes, values_bytes } = chunk;
         let slice = match self.time_columns.find(times) {
             Some(slice) => slice,
             None => self.write_column(times)?,
@@ -302,7 +384,7 @@ impl BlockWriter {
         self.max_ms = self.max_ms.max(times.max_ms);
         self.n_samples += u64::from(times.n_samples);
         self.table.push_chunk(ChunkRef {
-            kind: KIND_FLOATS,
+            kind,
             times,
             offset,
             values_bytes: values_bytes as u32,
