@@ -115,7 +115,13 @@ impl Found {
         dir: &DataDir,
         meter: &Meter,
     ) -> Result<Self, OpenError> {
-        let mut recovered = recover(dir, env, meter)?;
+        let mut recovered = recover(
+            dir,
+            env,
+            meter,
+            #[cfg(feature = "planted-bugs")]
+            config.planted_bug,
+        )?;
         let now = Moment::now(env);
         let clock = ClockGuard::new(config, recovered.newest_ms(), now);
         let believed_ms = clock.believed_ms(now);
@@ -316,8 +322,6 @@ impl Core {
         let (epoch, segments) = (recovered.epoch, recovered.segments);
         meter.recovery.segments_left.set(segments.len() as i64);
         let old_log = (!segments.is_empty()).then_some(OldLog { segments, epoch, last_lsn });
-        #[cfg(feature = "planted-bugs")]
-        recovered.pages.plant(config.planted_bug);
         let core = Self {
             config,
             env: env.clone(),

@@ -74,6 +74,8 @@ struct Recovery<'a> {
     dir: &'a DataDir,
     env: &'a Env,
     meter: &'a Meter,
+    #[cfg(feature = "planted-bugs")]
+    planted_bug: Option<crate::PlantedBug>,
 }
 
 /// How far the log reaches.
@@ -88,8 +90,20 @@ struct Reach {
 }
 
 /// Learns what there is.
-pub(crate) fn recover(dir: &DataDir, env: &Env, meter: &Meter) -> Result<Recovered, OpenError> {
-    Recovery { dir, env, meter }.run()
+pub(crate) fn recover(
+    dir: &DataDir,
+    env: &Env,
+    meter: &Meter,
+    #[cfg(feature = "planted-bugs")] planted_bug: Option<crate::PlantedBug>,
+) -> Result<Recovered, OpenError> {
+    let recovery = Recovery {
+        dir,
+        env,
+        meter,
+        #[cfg(feature = "planted-bugs")]
+        planted_bug,
+    };
+    recovery.run()
 }
 
 impl Recovery<'_> {
@@ -97,6 +111,8 @@ impl Recovery<'_> {
         let manifest = self.read_manifest()?;
         let (live, dead_segments) = self.segments(manifest.as_ref())?;
         let pages = Arc::new(PageCache::new(PAGE_CACHE_BYTES));
+        #[cfg(feature = "planted-bugs")]
+        pages.plant(self.planted_bug);
         let (blocks, dead_block_files) = self.blocks(manifest.as_ref(), &pages)?;
         let flushed = blocks.iter().map(|block| block.info().meta.epoch_to).max().unwrap_or(0);
         let flushed = manifest.as_ref().map_or(0, |manifest| manifest.epoch).max(flushed);
