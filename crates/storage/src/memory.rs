@@ -22,6 +22,22 @@ impl MemoryStore {
             !samples.is_empty()
         });
     }
+
+    /// Drops every sample of which this is not true, and series that have none left.
+    pub fn retain(&self, keeps: impl Fn(&Labels, &Sample) -> bool) {
+        self.series.lock().retain(|labels, samples| {
+            samples.retain(|_, sample| keeps(labels, sample));
+            !samples.is_empty()
+        });
+    }
+
+    /// Deletes the samples within these times, both included, of all series that match.
+    pub fn delete_series(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) {
+        self.retain(|labels, sample| {
+            let is_in_range = (start_ms..=end_ms).contains(&sample.t_ms);
+            !(is_in_range && matchers.iter().all(|matcher| matcher.matches(labels)))
+        });
+    }
 }
 
 impl Appender for MemoryStore {
