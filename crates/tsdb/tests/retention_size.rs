@@ -128,7 +128,8 @@ fn a_value_that_was_written_over_does_not_come_back_when_the_later_one_is_droppe
         let _commit = db.append(vec![Row { labels, sample }]).unwrap();
     };
     // The later block ends earlier than the one that it lies over.
-    (written(1, 1.0), written(9, 1.0));
+    written(1, 1.0);
+    written(9, 1.0);
     db.flush(world.clock.now_ms()).unwrap();
     written(1, 2.0);
     db.flush(world.clock.now_ms()).unwrap();
@@ -136,7 +137,8 @@ fn a_value_that_was_written_over_does_not_come_back_when_the_later_one_is_droppe
     db.flush(world.clock.now_ms()).unwrap();
     db.enforce_retention(world.clock.now_ms()).unwrap();
     assert_eq!((hours(&db, "a"), n_blocks(&world)), (vec![10], 1));
-    (written(601, 4.0), written(690, 4.0));
+    written(601, 4.0);
+    written(690, 4.0);
     db.flush(world.clock.now_ms()).unwrap();
     written(601, 5.0);
     db.flush(world.clock.now_ms()).unwrap();

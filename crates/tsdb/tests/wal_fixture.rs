@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use model::{Labels, STALE_MARKER_BITS, Sample};
-use stdx::Disk as _;
+use stdx::{Disk as _, LocalDisk};
 use storage::{Appender as _, Querier, Row, Select};
 use testkit::{SIM_START_MS, SimWorld, sim_env};
 use tsdb::{Config, Db, Driver};
@@ -95,7 +95,7 @@ fn write_the_fixture() {
         }
         db.close().unwrap();
     }
-    fs::create_dir_all(folder()).unwrap();
+    LocalDisk.create_dir_all(&folder()).unwrap();
     let mut files = Vec::new();
     for name in SEGMENTS {
         let mut bytes = world.disk.read(&Path::new("/data/wal").join(name)).unwrap();
@@ -113,7 +113,7 @@ fn write_the_fixture() {
     files.push((folder().join("content.txt"), stored(&db).into_bytes()));
     for (path, bytes) in files {
         assert!(!path.exists(), "the files of a version are written once");
-        fs::write(path, bytes).unwrap();
+        LocalDisk.create(&path).unwrap().append(&bytes).unwrap();
     }
 }
 
