@@ -120,7 +120,13 @@ impl Found {
         dir: &DataDir,
         meter: &Meter,
     ) -> Result<Self, OpenError> {
-        let mut recovered = recover(dir, env, meter)?;
+        let mut recovered = recover(
+            dir,
+            env,
+            meter,
+            #[cfg(feature = "planted-bugs")]
+            config.planted_bug,
+        )?;
         let now = Moment::now(env);
         let clock = ClockGuard::new(config, recovered.newest_ms(), now);
         let believed_ms = clock.believed_ms(now);
@@ -327,8 +333,6 @@ impl Core {
             true => (None, notes),
             false => (Some(OldLog { segments, epoch, last_lsn, notes }), Notes::default()),
         };
-        #[cfg(feature = "planted-bugs")]
-        recovered.pages.plant(config.planted_bug);
         let core = Self {
             config,
             env: env.clone(),
