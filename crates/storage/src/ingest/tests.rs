@@ -68,7 +68,7 @@ fn good_rows_are_kept_and_bad_ones_named_and_counted() {
     let stored: Vec<String> = stored.map(|series| series.unwrap().labels.to_string()).collect();
     assert_eq!(stored, ["a{}", "b{}"]);
     let counted: Vec<u64> = ingest.meter().rejected.iter().map(|count| count.get()).collect();
-    assert_eq!(counted, [2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0], "in the order of REASONS");
+    assert_eq!(counted, [2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0], "in the order of REASONS");
     assert_eq!(ingest.meter().appended.get(), 2);
 }
 
