@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use e2e::{Answer, Client, Peer, Server, Starting, eventually, free_port, peer};
 
-use crate::shared::{keyed, page, stored};
+use crate::shared::{keyed, keys, page, stored};
 
 const PATH: &str = "/api/v1/write";
 
@@ -133,12 +133,52 @@ fn bad_series_are_refused_and_the_others_kept() {
 }
 
 #[test]
-fn what_is_not_stored_yet_does_no_harm() {
+fn what_is_beside_samples_is_taken_and_does_no_harm() {
     send(&client(), b"").expect(204);
     send(&client(), &field(3, b"metadata")).expect(204);
+    send(&client(), &field(3, b"\x08\x01\x12\x02rw\x22\x05Help.")).expect(204);
     let labels = field(1, &[field(1, b"__name__"), field(2, b"rw_histogram")].concat());
-    let histogram = field(1, &[labels, field(3, b""), field(4, b"")].concat());
-    send(&client(), &histogram).expect(204);
+    let of_series = |fields: &[u8]| field(1, &[&labels, fields].concat());
+    // Three observations in two buckets, now.
+    let buckets = b"\x08\x03\x5a\x04\x08\x00\x10\x02\x62\x02\x02\x02\x78";
+    let histogram = field(4, &[&buckets[..], &varint(now_ms())].concat());
+    send(&client(), &of_series(&[histogram.clone(), field(3, b"")].concat())).expect(204);
+    let bad = of_series(&[field(4, b"histogram"), histogram].concat());
+    let refused = send(&client(), &bad).refused(400);
+    assert!(refused["detail"].as_str().unwrap().contains("rw_histogram"), "{refused}");
+}
+
+/// What is there already goes on, and so does what another source may still send.
+#[test]
+fn series_beyond_a_bound_are_refused_and_counted() {
+    let limits = "[limits]\nseries = 5\nseries_per_metric = 3\nseries_per_source = 4\n";
+    let off = "[collect]\nenabled = false\n";
+    let server = Server::with_config(&format!("{off}{limits}{}", keys(&["ingest", "admin"])));
+    let one = server.client().authorized("Bearer ingest-secret");
+    let other = server.client().authorized("Bearer admin-secret");
+    let message = |metric: &str, hosts: std::ops::Range<usize>| -> Vec<u8> {
+        let series_of = |host: usize| {
+            series(&[("__name__", metric), ("host", &host.to_string())], 1.0, now_ms())
+        };
+        hosts.flat_map(series_of).collect()
+    };
+    let refused = |client: &Client, message: &[u8], words: &str| {
+        let answer = send(client, message).refused(400);
+        let detail = answer["detail"].as_str().unwrap();
+        assert!(detail.starts_with("1 series") && detail.contains(words), "{detail}");
+    };
+    refused(&one, &message("a", 0..4), "series 3: \"a\": a new series, but metric \"a\" has all");
+    send(&one, &message("a", 0..3)).expect(204);
+    refused(&one, &message("b", 0..2), "source \"ingest\" has all of the 4 series");
+    send(&other, &message("b", 1..2)).expect(204);
+    refused(&other, &message("c", 0..1), "the store has all of the 5 series");
+    send(&one, &message("b", 0..2)).expect(204);
+    let page = page(&other);
+    for reason in ["series_limit", "metric_series_limit", "source_series_limit"] {
+        let mut all = page.all("pharos_ingest_rejected_total");
+        let counted = all.find(|one| one.labels["reason"] == reason).map(|one| one.value);
+        assert_eq!(counted, Some(1.0), "{reason}");
+    }
 }
 
 #[test]

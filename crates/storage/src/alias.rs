@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use model::{METRIC_NAME, MatchOp, Matcher};
+use model::{METRIC_NAME, MatchOp, Matcher, Metadata};
 
-use crate::{Cardinality, Querier, Select, SelectError, Series, SeriesSet};
+use crate::{Cardinality, Querier, Select, SelectError, Series, SeriesExemplars, SeriesSet};
 
 /// The name under which all pushed metrics are stored.
 pub const PUSHED_METRIC: &str = "service_metric";
@@ -31,9 +31,9 @@ impl Querier for AliasQuerier {
         };
         let aliased = Select { matchers, ..*select };
         let renamed = self.0.select(&aliased)?.map(move |series| {
-            let Series { labels, samples } = series?;
-            let labels = labels.with(METRIC_NAME, &plain_name).with(PLAIN_NAME_LABEL, "");
-            Ok(Series { labels, samples })
+            let series = series?;
+            let labels = series.labels.with(METRIC_NAME, &plain_name).with(PLAIN_NAME_LABEL, "");
+            Ok(Series { labels, ..series })
         });
         let mut all: Vec<_> = stored.chain(renamed).collect::<Result<_, _>>()?;
         all.sort_by(|a, b| a.labels.cmp(&b.labels));
@@ -49,6 +49,20 @@ impl Querier for AliasQuerier {
             values.dedup();
         }
         Ok(values)
+    }
+
+    fn exemplars(
+        &self,
+        matchers: &[Matcher],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<SeriesExemplars>, SelectError> {
+        // Pushed metrics have none.
+        self.0.exemplars(matchers, start_ms, end_ms)
+    }
+
+    fn metadata(&self, metric: Option<&str>) -> Result<Vec<(String, Metadata)>, SelectError> {
+        self.0.metadata(metric)
     }
 
     fn cardinality(&self, n_listed_max: usize) -> Option<Cardinality> {

@@ -18,6 +18,7 @@ pub mod memory;
 mod query;
 mod records;
 mod rows;
+mod series_batch;
 
 pub use alias::{AliasQuerier, PUSHED_METRIC};
 pub use alias_maintenance::{AliasMaintenance, with_stored_names};
@@ -27,9 +28,10 @@ pub use cardinality::Cardinality;
 pub use ingest::{Ingest, IngestError, IngestMeter};
 pub use limits::{LimitError, Limits, PUSH_AHEAD_MAX_MS, SeriesLimits, Times};
 pub use maintenance::{Maintenance, MaintenanceError};
-pub use query::{Querier, Select, SelectError, Series, SeriesSet};
+pub use query::{Kinds, Querier, Select, SelectError, Series, SeriesExemplars, SeriesSet};
 pub use records::{
     AlertFilter, AlertReport, PipelineFilter, PipelineReport, RecordOutcome, RecordWrite, Records,
     RecordsCommit, RecordsError, ServiceFilter, ServiceReport,
 };
 pub use rows::RowsBatch;
+pub use series_batch::SeriesBatch;

@@ -126,12 +126,24 @@ pub enum LimitError {
         /// What is wrong with them.
         reason: String,
     },
-    /// A native histogram.
-    #[error("native histograms are not stored")]
-    NativeHistogram,
-    /// An exemplar.
-    #[error("exemplars are not stored")]
-    Exemplar,
+    /// A native histogram that is none, or is too large.
+    #[error("{reason}")]
+    NativeHistogram {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An exemplar that is none, or is too long.
+    #[error("{reason}")]
+    Exemplar {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Metadata of a metric that are none, or are too long.
+    #[error("{reason}")]
+    Metadata {
+        /// What is wrong with them.
+        reason: String,
+    },
     /// A time too far ahead.
     #[error("timestamp is {ahead_ms} ms ahead of this server's clock, at most one day is taken")]
     TooFarAhead {
@@ -180,8 +192,9 @@ impl LimitError {
             Self::LabelValueLength { .. } => "label_value_length",
             Self::Nul { .. } => "nul",
             Self::BadLabels { .. } => "bad_labels",
-            Self::NativeHistogram => "native_histogram",
-            Self::Exemplar => "exemplar",
+            Self::NativeHistogram { .. } => "native_histogram",
+            Self::Exemplar { .. } => "exemplar",
+            Self::Metadata { .. } => "metadata",
             Self::TooFarAhead { .. } => "too_far_ahead",
             Self::TooOld { .. } => "too_old",
             Self::SeriesTotal { .. } => "series_limit",
@@ -191,7 +204,7 @@ impl LimitError {
     }
 
     /// Every word that [`LimitError::reason`] can give.
-    pub const REASONS: [&'static str; 13] = [
+    pub const REASONS: [&'static str; 14] = [
         "no_metric_name",
         "label_count",
         "label_name_length",
@@ -200,6 +213,7 @@ impl LimitError {
         "bad_labels",
         "native_histogram",
         "exemplar",
+        "metadata",
         "too_far_ahead",
         "too_old",
         "series_limit",

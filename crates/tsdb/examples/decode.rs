@@ -74,7 +74,7 @@ fn fill(db: &Db, n_series: usize) -> Result<(), Failed> {
 
 /// How many samples there are, and the sum of their values.
 fn sum_all(db: &Db) -> Result<(usize, f64), Failed> {
-    let all = Select { matchers: Vec::new(), start_ms: i64::MIN, end_ms: i64::MAX };
+    let all = Select::floats(Vec::new(), i64::MIN, i64::MAX);
     let (mut n_samples, mut sum) = (0, 0.0);
     for series in db.select(&all)? {
         let samples = series?.samples;

@@ -7,9 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::Matcher;
+use model::{Matcher, Metadata};
 use stdx::{Disk, DiskFile, Env};
-use storage::{Querier, Select, SelectError, SeriesSet};
+use storage::{Querier, Select, SelectError, SeriesExemplars, SeriesSet};
 
 use crate::db::{Core, Found};
 use crate::dir::{DataDir, LockGuard};
@@ -110,6 +110,19 @@ impl Archive {
 impl Querier for Archive {
     fn select(&self, select: &Select) -> Result<SeriesSet, SelectError> {
         Ok(Box::new(View::take(&self.core, select)))
+    }
+
+    fn exemplars(
+        &self,
+        matchers: &[Matcher],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<SeriesExemplars>, SelectError> {
+        Ok(self.core.exemplars(matchers, (start_ms, end_ms)))
+    }
+
+    fn metadata(&self, metric: Option<&str>) -> Result<Vec<(String, Metadata)>, SelectError> {
+        Ok(self.core.notes.lock().metadata(metric))
     }
 
     fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {

@@ -7,22 +7,21 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use model::{Labels, Matcher};
 use parking_lot::{Condvar, Mutex, RwLock};
 use stdx::Env;
-use storage::{Cardinality, CommitError, Querier, Select, SelectError, SeriesSet};
+use storage::CommitError;
 
-use crate::block::{Block, Lost, PageCache};
+use crate::block::{Block, PageCache};
 use crate::clock::{ClockGuard, Moment};
 use crate::config::{Config, Driver};
 use crate::dir::{DataDir, LockGuard};
 use crate::flush::Frozen;
-use crate::head::{FloorOf, Head};
+use crate::head::Head;
 use crate::hidden::Hiding;
 use crate::manifest::{self, Manifest};
+use crate::notes::{self, Notes};
 use crate::recovery::{Recovered, recover};
 use crate::replay::Replay;
-use crate::view::View;
 use crate::wal::{Pending, Reach, SegmentId, SegmentInfo, Writer, WriterStart};
 use crate::{
     CompactError, FlushError, Meter, OpenError, RetentionError, snapshot, threads, tombstones,
@@ -79,6 +78,8 @@ pub(crate) struct Core {
     pub(crate) has_expired: AtomicBool,
     /// What is deleted or outdated by a rule, and still on disk.
     pub(crate) hiding: Hiding,
+    /// What came beside samples. Taken after `pending`.
+    pub(crate) notes: Mutex<Notes>,
     /// Whether retention may believe the wall clock.
     pub(crate) clock: ClockGuard,
     /// One flush or pass of retention at a time.
@@ -105,6 +106,8 @@ pub(crate) struct Found {
     hiding: Hiding,
     clock: ClockGuard,
     floor_ms: i64,
+    /// Those of the file.
+    notes: Notes,
 }
 
 impl Found {
@@ -115,7 +118,13 @@ impl Found {
         dir: &DataDir,
         meter: &Meter,
     ) -> Result<Self, OpenError> {
-        let mut recovered = recover(dir, env, meter)?;
+        let mut recovered = recover(
+            dir,
+            env,
+            meter,
+            #[cfg(feature = "planted-bugs")]
+            config.planted_bug,
+        )?;
         let now = Moment::now(env);
         let clock = ClockGuard::new(config, recovered.newest_ms(), now);
         let believed_ms = clock.believed_ms(now);
@@ -127,7 +136,8 @@ impl Found {
         recovered.begin_after(deleted);
         let hiding = Hiding::new(tombstones);
         hiding.raise_floors(&config.retention_rules, believed_ms);
-        Ok(Self { recovered, hiding, clock, floor_ms: config.floor_ms(believed_ms) })
+        let notes = notes::read(dir, env.disk.as_ref(), config.exemplars_max, &meter.recovery)?;
+        Ok(Self { recovered, hiding, clock, floor_ms: config.floor_ms(believed_ms), notes })
     }
 }
 
@@ -152,6 +162,8 @@ pub(crate) struct OldLog {
     epoch: u32,
     /// Its last place.
     last_lsn: u64,
+    /// What the file had of what it continues.
+    notes: Notes,
 }
 
 impl Db {
@@ -299,7 +311,7 @@ impl Core {
         env: &Env,
         dir: DataDir,
         meter: Arc<Meter>,
-        Found { recovered, hiding, clock, floor_ms }: Found,
+        Found { recovered, hiding, clock, floor_ms, notes }: Found,
     ) -> Self {
         let last_lsn = recovered.last_lsn;
         let start = WriterStart {
@@ -315,9 +327,10 @@ impl Core {
         let head = Head::new(recovered.epoch + 1, env.randomness.as_ref());
         let (epoch, segments) = (recovered.epoch, recovered.segments);
         meter.recovery.segments_left.set(segments.len() as i64);
-        let old_log = (!segments.is_empty()).then_some(OldLog { segments, epoch, last_lsn });
-        #[cfg(feature = "planted-bugs")]
-        recovered.pages.plant(config.planted_bug);
+        let (old_log, notes) = match segments.is_empty() {
+            true => (None, notes),
+            false => (Some(OldLog { segments, epoch, last_lsn, notes }), Notes::default()),
+        };
         let core = Self {
             config,
             env: env.clone(),
@@ -334,6 +347,7 @@ impl Core {
             floor_ms: AtomicI64::new(floor_ms),
             has_expired: AtomicBool::new(false),
             hiding,
+            notes: Mutex::new(notes),
             clock,
             upkeep: Mutex::new(Upkeep { old_log, ..Upkeep::default() }),
             blocks: RwLock::new(recovered.blocks),
@@ -354,7 +368,9 @@ impl Core {
 
     /// See [`Db::warm`].
     pub(crate) fn warm(&self, upkeep: &mut Upkeep) -> Result<(), OpenError> {
-        let Some(OldLog { segments, epoch, last_lsn }) = &upkeep.old_log else { return Ok(()) };
+        let Some(OldLog { segments, epoch, last_lsn, notes }) = &upkeep.old_log else {
+            return Ok(());
+        };
         let began = self.env.clock.monotonic();
         let head = Arc::new(Head::new(1, self.env.randomness.as_ref()));
         let blocks = self.blocks.write();
@@ -362,7 +378,15 @@ impl Core {
         drop(blocks);
         let (dir, env, meter) = (&self.dir, &self.env, &self.meter);
         let floor_ms = self.floor_ms.load(Ordering::Acquire);
-        Replay { dir, env, meter, floor_ms, head: Arc::clone(&head) }.run(segments)?;
+        let exemplars_max = self.config.exemplars_max;
+        let notes = Mutex::new(notes.clone());
+        Replay { dir, env, meter, floor_ms, head: Arc::clone(&head), notes: &notes, exemplars_max }
+            .run(segments)?;
+        let mut notes = notes.into_inner();
+        let mut newer = self.notes.lock();
+        notes.extend(&newer, exemplars_max);
+        *newer = notes;
+        drop(newer);
         upkeep.frozen = Some(Frozen::of(&head, *epoch, *last_lsn));
         upkeep.old_log = None;
         self.look_for_expired(self.floor_ms.load(Ordering::Acquire));
@@ -420,50 +444,6 @@ impl Core {
         since_last >= self.config.flush_after || head_bytes >= self.config.flush_head_bytes as i64
     }
 
-    pub(crate) fn label_values(&self, name: &str, matchers: &[Matcher]) -> Vec<String> {
-        let floor_ms = self.floor_ms.load(Ordering::Acquire);
-        let blocks = self.blocks.read();
-        let hidden = self.hiding.in_head();
-        let floor_of = |labels: &Labels| hidden.gaps(labels).floor_ms.max(floor_ms);
-        let floor_of: FloorOf<'_> = &floor_of;
-        let floor_of = self.has_expired.load(Ordering::Acquire).then_some(floor_of);
-        let mut values = self.head.label_values(name, matchers, floor_of);
-        if let Some(recovered) = &*self.recovered.read() {
-            values.extend(recovered.label_values(name, matchers, floor_of));
-        }
-        let mut lost = Lost::default();
-        let select = Select { matchers: matchers.to_vec(), start_ms: floor_ms, end_ms: i64::MAX };
-        for block in blocks.iter() {
-            values.extend(self.hiding.seen_values(block, name, &select, &mut lost));
-        }
-        drop(blocks);
-        values.sort_unstable();
-        values.dedup();
-        values
-    }
-
-    pub(crate) fn label_names(&self, matchers: &[Matcher]) -> Vec<String> {
-        let floor_ms = self.floor_ms.load(Ordering::Acquire);
-        let blocks = self.blocks.read();
-        let hidden = self.hiding.in_head();
-        let floor_of = |labels: &Labels| hidden.gaps(labels).floor_ms.max(floor_ms);
-        let floor_of: FloorOf<'_> = &floor_of;
-        let floor_of = self.has_expired.load(Ordering::Acquire).then_some(floor_of);
-        let mut names = self.head.label_names(matchers, floor_of);
-        if let Some(recovered) = &*self.recovered.read() {
-            names.extend(recovered.label_names(matchers, floor_of));
-        }
-        let mut lost = Lost::default();
-        let select = Select { matchers: matchers.to_vec(), start_ms: floor_ms, end_ms: i64::MAX };
-        for block in blocks.iter() {
-            names.extend(self.hiding.seen_names(block, &select, &mut lost));
-        }
-        drop(blocks);
-        names.sort_unstable();
-        names.dedup();
-        names
-    }
-
     /// Counts the blocks.
     pub(crate) fn measure_blocks(&self) {
         let blocks = self.blocks.read();
@@ -475,23 +455,5 @@ impl Core {
     /// The number of the live epoch.
     pub(crate) fn live_epoch(&self) -> u32 {
         self.epoch.load(Ordering::Acquire)
-    }
-}
-
-impl Querier for Db {
-    fn select(&self, select: &Select) -> Result<SeriesSet, SelectError> {
-        Ok(Box::new(View::take(&self.core, select)))
-    }
-
-    fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
-        Ok(self.core.label_values(name, matchers))
-    }
-
-    fn cardinality(&self, n_listed_max: usize) -> Option<Cardinality> {
-        Some(self.core.head.identities().read().cardinality(n_listed_max))
-    }
-
-    fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
-        Ok(self.core.label_names(matchers))
     }
 }

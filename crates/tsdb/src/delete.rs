@@ -153,17 +153,17 @@ impl Core {
     /// Whether a block holds a sample that the tombstone hides, or cannot be read where one may be.
     fn touches(&self, tombstone: &Tombstone, block: &Arc<Block>) -> bool {
         let floor_ms = self.floor_ms.load(Ordering::Acquire);
-        let select = Select {
-            matchers: tombstone.matchers.clone(),
-            start_ms: tombstone.start_ms.max(floor_ms),
-            end_ms: tombstone.end_ms,
-        };
+        let select = Select::floats(
+            tombstone.matchers.clone(),
+            tombstone.start_ms.max(floor_ms),
+            tombstone.end_ms,
+        );
         tombstone.reaches(&block.info()) && block.has_sample(&select) != Search::Absent
     }
 
     /// Takes series out of memory that have no samples there: their labels are listed by the
     /// blocks that have some, if any has.
-    fn forget_empty_series(&self, matchers: &[Matcher]) {
+    pub(crate) fn forget_empty_series(&self, matchers: &[Matcher]) {
         self.forget_idle(matchers, i64::MAX);
     }
 }

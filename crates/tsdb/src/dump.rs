@@ -12,6 +12,9 @@ use stdx::Env;
 use crate::block::{is_block_name, open_to_describe};
 use crate::dir::DataDir;
 use crate::manifest::Manifest;
+use crate::wal::exemplar_record::decode_exemplars;
+use crate::wal::histogram_record::Histograms;
+use crate::wal::metadata_record::decode_metadata;
 use crate::wal::{
     Definitions, FrameKind, Samples, SegmentError, SegmentId, SegmentReader, parse_segment_name,
     segment_path,
@@ -145,7 +148,16 @@ impl Dump<'_> {
             match kind {
                 Some(FrameKind::Series) => self.definitions(lsn, frame.payload, out)?,
                 Some(FrameKind::Samples) => self.samples(lsn, frame.payload, out)?,
-                Some(FrameKind::Histograms | FrameKind::Exemplars | FrameKind::Metadata) | None => {
+                Some(FrameKind::Histograms) => self.histograms(lsn, frame.payload, out)?,
+                Some(FrameKind::Exemplars) => {
+                    let exemplars = decode_exemplars(frame.payload).unwrap_or_default();
+                    writeln!(out, "  lsn {lsn}: {} exemplars, {length} bytes", exemplars.len())?;
+                }
+                Some(FrameKind::Metadata) => {
+                    let metrics = decode_metadata(frame.payload).unwrap_or_default();
+                    writeln!(out, "  lsn {lsn}: {} metrics, {length} bytes", metrics.len())?;
+                }
+                None => {
                     let (kind, flags) = (frame.kind, frame.flags);
                     writeln!(out, "  lsn {lsn}: type {kind}, flags {flags:#x}, {length} bytes")?;
                 }
@@ -175,6 +187,26 @@ impl Dump<'_> {
         if self.detail == Detail::Everything {
             for line in lines {
                 writeln!(out, "{line}")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn histograms(&self, lsn: u64, payload: &[u8], out: &mut dyn io::Write) -> io::Result<()> {
+        let (n_bytes, records) = (payload.len(), Histograms::new(payload));
+        let is_whole = Histograms::new(payload).all(|record| record.is_ok());
+        let rest = if is_whole { "" } else { "; the rest makes no sense" };
+        let n_histograms = records.map_while(Result::ok).count();
+        writeln!(out, "  lsn {lsn}: {n_histograms} histograms, {n_bytes} bytes{rest}")?;
+        if self.detail == Detail::Everything {
+            for (reference, sample) in Histograms::new(payload).map_while(Result::ok) {
+                let (reference, histogram) = (reference.to_bits(), &sample.histogram);
+                let (t_ms, start_ms) = (sample.t_ms, sample.start_ms);
+                let (count, sum) = (histogram.count, histogram.sum);
+                writeln!(
+                    out,
+                    "    {reference:016x} at {t_ms} count {count:?} sum {sum:?} since {start_ms}"
+                )?;
             }
         }
         Ok(())

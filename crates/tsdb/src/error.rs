@@ -69,6 +69,14 @@ pub enum FlushError {
         /// Which one, and what the disk said.
         reason: String,
     },
+    /// What came beside samples could not be saved.
+    #[error("cannot write {}: {cause}", path.display())]
+    Notes {
+        /// The file.
+        path: PathBuf,
+        /// What the disk said.
+        cause: io::Error,
+    },
     /// The list of live files could not be replaced.
     #[error("cannot write {}: {cause}", path.display())]
     Manifest {

@@ -14,13 +14,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use model::Matcher;
+use model::{HistogramSample, Matcher};
 
 use crate::FlushError;
 use crate::block::{Block, BlockError, BlockMeta, BlockWriter, ChunkColumns, block_path};
 use crate::db::{Core, Upkeep};
 use crate::head::{FrozenEpoch, Head};
 use crate::manifest::{self, Manifest};
+use crate::notes;
 use crate::wal::{Reach, SegmentId};
 use crate::windows::Window;
 
@@ -56,24 +57,28 @@ impl Pass<'_> {
     /// Adds samples of a series, each to the block of its window.
     fn add(
         &mut self,
-        head: &Head,
-        epoch: u32,
+        frozen: &Frozen,
         slot: u32,
-        columns: ChunkColumns<'_>,
+        (mut floats, mut histograms): (ChunkColumns<'_>, &[HistogramSample]),
     ) -> Result<(), BlockError> {
-        let mut start = 0;
-        while let Some(t_ms) = columns.times.get(start) {
-            let window = Window::of(*t_ms, self.now_ms);
-            let end = columns.times.partition_point(|t_ms| *t_ms <= window.end_ms);
-            if let Some(writer) = self.writer(window, epoch)? {
-                let identities = head.identities().read();
+        let first_of = |floats: &ChunkColumns<'_>, histograms: &[HistogramSample]| {
+            let of_histograms = histograms.first().map(|sample| sample.t_ms);
+            floats.times.first().copied().into_iter().chain(of_histograms).min()
+        };
+        while let Some(t_ms) = first_of(&floats, histograms) {
+            let window = Window::of(t_ms, self.now_ms);
+            let n_floats = floats.times.partition_point(|t_ms| *t_ms <= window.end_ms);
+            let n_histograms = histograms.partition_point(|s| s.t_ms <= window.end_ms);
+            if let Some(writer) = self.writer(window, frozen.epoch)? {
+                let identities = frozen.head.identities().read();
                 writer
                     .begin_series_tagged(identities.tags(slot), &|tag| identities.tag_text(tag))?;
                 drop(identities);
-                writer.push(columns.slice(start..end))?;
+                writer.push_mixed(floats.slice(0..n_floats), &histograms[..n_histograms])?;
                 writer.end_series()?;
             }
-            start = end;
+            floats = floats.slice(n_floats..floats.times.len());
+            histograms = &histograms[n_histograms..];
         }
         Ok(())
     }
@@ -187,14 +192,11 @@ impl Core {
             let floor_ms = self.floor_ms.load(Ordering::Acquire);
             let mut pass =
                 Pass { core: self, now_ms, done: &done, writers: Vec::new(), more: false };
-            frozen.series.visit(|slot, columns| {
+            frozen.series.visit(|slot, columns, histograms| {
                 let first = columns.times.partition_point(|t_ms| *t_ms < floor_ms);
-                pass.add(
-                    &frozen.head,
-                    frozen.epoch,
-                    slot,
-                    columns.borrow().slice(first..columns.len()),
-                )
+                let floats = columns.borrow().slice(first..columns.len());
+                let first = histograms.partition_point(|sample| sample.t_ms < floor_ms);
+                pass.add(frozen, slot, (floats, &histograms[first..]))
             })?;
             let Pass { writers, more, .. } = pass;
             for (window, writer) in writers {
@@ -226,6 +228,9 @@ impl Core {
 
     fn publish(&self, frozen: &Frozen, written: Vec<Arc<Block>>) -> Result<(), FlushError> {
         let dead = self.writer.lock().segments_up_to(frozen.last_lsn);
+        // What came beside samples is in these segments too.
+        self.save_notes()
+            .map_err(|cause| FlushError::Notes { path: notes::path(&self.dir), cause })?;
         let mut blocks = self.blocks.read().clone();
         blocks.extend(written);
         self.write_manifest(&blocks, frozen.epoch, &dead)
@@ -241,6 +246,17 @@ impl Core {
         self.meter.flushes.inc();
         self.measure_blocks();
         Ok(())
+    }
+
+    /// Writes what came beside samples into its file, if something did.
+    fn save_notes(&self) -> std::io::Result<()> {
+        // Appends wait for the lock, so it is not held while the disk works.
+        let Some(payloads) = self.notes.lock().changed() else { return Ok(()) };
+        let written = notes::write(&payloads, &self.dir, self.env.disk.as_ref());
+        if written.is_err() {
+            self.notes.lock().was_not_saved();
+        }
+        written
     }
 
     /// Replaces the list of live files: these blocks, and all segments but the dead ones.

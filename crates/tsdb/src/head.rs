@@ -9,6 +9,7 @@
 
 mod chain;
 mod epoch;
+mod histograms;
 mod identity;
 mod pages;
 mod shard;
@@ -16,17 +17,18 @@ mod sources;
 mod spellings;
 
 use std::collections::BTreeSet;
+use std::ops::AddAssign;
 use std::sync::Arc;
 
-use model::{Labels, Matcher, Sample};
+use model::{HistogramSample, Labels, Matcher, Sample};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use stdx::Randomness;
 
 use crate::block::Columns;
-pub(crate) use epoch::{Epoch, merge};
+pub(crate) use epoch::{Epoch, Wanted, merge};
 pub(crate) use identity::Identities;
 pub(crate) use shard::Captured;
-use shard::{LINE_BYTES, LINES_PER_PART, Shard};
+use shard::{Appended, LINE_BYTES, LINES_PER_PART, Shard};
 pub(crate) use sources::Sources;
 pub(crate) use spellings::{Fingerprint, NO_SLOT, Spellings};
 
@@ -54,7 +56,15 @@ pub(crate) struct Took {
     /// Slots whose first sample in the live epoch was among them, in the order of the append.
     pub(crate) entered: Vec<u32>,
     /// Memory taken for samples.
-    pub(crate) grown_bytes: usize,
+    pub(crate) grown_bytes: i64,
+}
+
+impl AddAssign for Took {
+    fn add_assign(&mut self, more: Self) {
+        self.n_late += more.n_late;
+        self.entered.extend(more.entered);
+        self.grown_bytes += more.grown_bytes;
+    }
 }
 
 /// Memory that the head takes, bytes.
@@ -98,6 +108,22 @@ impl Head {
 
     /// Takes samples, in this order, each with its slot.
     pub(crate) fn append<'s>(&self, samples: impl Iterator<Item = (u32, &'s Sample)>) -> Took {
+        self.append_each(samples, Shard::append)
+    }
+
+    /// The same for native histograms.
+    pub(crate) fn append_histograms<'s>(
+        &self,
+        samples: impl Iterator<Item = (u32, &'s HistogramSample)>,
+    ) -> Took {
+        self.append_each(samples, Shard::append_histogram)
+    }
+
+    fn append_each<S>(
+        &self,
+        samples: impl Iterator<Item = (u32, S)>,
+        append: impl Fn(&mut Shard, usize, u32, S) -> Appended,
+    ) -> Took {
         let mut took = Took::default();
         let mut held: Option<(usize, MutexGuard<'_, Shard>)> = None;
         for (slot, sample) in samples {
@@ -110,7 +136,7 @@ impl Head {
                     &mut other.insert((nth, self.shards[nth].lock())).1
                 }
             };
-            let appended = shard.append(at, slot, sample);
+            let appended = append(shard, at, slot, sample);
             took.grown_bytes += appended.grown_bytes;
             took.n_late += u64::from(appended.is_late);
             if appended.is_first {
@@ -118,6 +144,12 @@ impl Head {
             }
         }
         took
+    }
+
+    /// Whether a series has a sample in the live epoch, so that its definition is in the log.
+    pub(crate) fn is_live(&self, slot: u32) -> bool {
+        let (nth, at) = place(slot);
+        self.shards[nth].lock().is_live(at)
     }
 
     /// Ends the live epoch. Nobody may append meanwhile.
@@ -200,19 +232,15 @@ impl Head {
         self.spellings.write().remove(&unused);
     }
 
-    /// Takes hold of the samples in a range, both ends inclusive, of the series that match, in the
-    /// order of their labels.
-    pub(crate) fn capture(
-        &self,
-        matchers: &[Matcher],
-        range: (i64, i64),
-    ) -> Vec<(Labels, Captured)> {
+    /// Takes hold of the samples that are wanted of the series that match, in the order of their
+    /// labels.
+    pub(crate) fn capture(&self, matchers: &[Matcher], wanted: Wanted) -> Vec<(Labels, Captured)> {
         let identities = self.identities.read();
         let mut slots = identities.matching(matchers);
         identities.sort_by_labels(&mut slots);
         let captured = slots.into_iter().map(|slot| {
             let (nth, at) = place(slot);
-            (slot, self.shards[nth].lock().capture(at, slot, range))
+            (slot, self.shards[nth].lock().capture(at, slot, wanted))
         });
         let some = captured.filter(|(_, captured)| !captured.is_empty());
         some.map(|(slot, captured)| (identities.labels(slot), captured)).collect()
@@ -304,22 +332,25 @@ impl FrozenEpoch {
         self.series.is_empty()
     }
 
-    /// Shows each of its series, in the order of their labels: the slot and the samples in rising
-    /// time.
+    /// Shows each of its series, in the order of their labels: the slot, the numbers and the
+    /// histograms, each in rising time, no time in both.
     ///
     /// # Errors
     /// The first one of `visit`.
     pub(crate) fn visit<E>(
         &self,
-        mut visit: impl FnMut(u32, &Columns) -> Result<(), E>,
+        mut visit: impl FnMut(u32, &Columns, &[HistogramSample]) -> Result<(), E>,
     ) -> Result<(), E> {
         let (mut bytes, mut columns) = (Vec::new(), Columns::default());
+        let mut histograms = Vec::new();
         for (slot, first) in &self.series {
             let (nth, _) = place(*slot);
             bytes.clear();
             columns.clear();
-            self.epochs[nth].columns((*slot, *first), &mut bytes, &mut columns);
-            visit(*slot, &columns)?;
+            histograms.clear();
+            let rows = (&mut columns, &mut histograms);
+            self.epochs[nth].columns((*slot, *first), &mut bytes, rows);
+            visit(*slot, &columns, &histograms)?;
         }
         Ok(())
     }

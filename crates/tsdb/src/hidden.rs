@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use model::{Labels, Matcher, Sample};
+use model::{HistogramSample, Labels, Matcher, Sample};
 use parking_lot::RwLock;
 use storage::Select;
 
@@ -181,6 +181,11 @@ impl Gaps {
         if self.touch(first.t_ms, last.t_ms) {
             samples.retain(|sample| !self.hide(sample.t_ms));
         }
+    }
+
+    /// The same for native histograms.
+    pub(crate) fn cut_histograms(&self, samples: &mut Vec<HistogramSample>) {
+        samples.retain(|sample| !self.hide(sample.t_ms));
     }
 
     /// The same for columns.

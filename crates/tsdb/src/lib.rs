@@ -15,6 +15,7 @@
 //! Every byte on disk is drawn in `docs/formats/`.
 
 mod append;
+mod append_notes;
 mod archive;
 mod block;
 mod clock;
@@ -26,6 +27,7 @@ mod delete;
 mod dir;
 mod dump;
 mod error;
+mod exemplars;
 mod flush;
 mod head;
 mod hidden;
@@ -34,7 +36,10 @@ mod inspect;
 mod maintenance;
 mod manifest;
 mod meter;
+mod mixed;
+mod notes;
 mod oversize;
+mod query;
 mod recovery;
 mod replay;
 mod retention;

@@ -51,6 +51,10 @@ impl Core {
             .map_err(|cause| RetentionError::Manifest { path: manifest::path(&self.dir), cause })?;
         *self.blocks.write() = blocks;
         self.meter.oversize_blocks.add(n_oversize);
+        if n_oversize > 0 {
+            // Series of which nothing else is left must not be listed any more.
+            self.forget_empty_series(&[]);
+        }
         upkeep.replaced.extend(dead_blocks);
         self.bury(upkeep);
         self.prune_tombstones(upkeep);

@@ -49,7 +49,7 @@ fn job(name: &str) -> [Matcher; 1] {
 type Content = BTreeMap<(String, i64), u64>;
 
 fn content(db: &Db) -> Content {
-    let all = Select { matchers: Vec::new(), start_ms: i64::MIN, end_ms: i64::MAX };
+    let all = Select::floats(Vec::new(), i64::MIN, i64::MAX);
     let mut content = Content::new();
     for series in db.select(&all).unwrap() {
         let series = series.unwrap();
@@ -219,7 +219,7 @@ fn a_deletion_of_nothing_leaves_nothing_behind() {
 fn a_query_that_has_begun_goes_on() {
     let world = sim_env(1);
     let db = filled(&world);
-    let all = Select { matchers: Vec::new(), start_ms: i64::MIN, end_ms: i64::MAX };
+    let all = Select::floats(Vec::new(), i64::MIN, i64::MAX);
     let reader = db.select(&all).unwrap();
     db.delete_series(&job("a"), i64::MIN, i64::MAX).unwrap();
     db.clean_tombstones().unwrap();

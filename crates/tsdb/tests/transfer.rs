@@ -28,7 +28,7 @@ fn labels(job: &str) -> Labels {
 type Content = BTreeMap<(String, i64), (u64, i64)>;
 
 fn content(querier: &dyn Querier) -> Content {
-    let all = Select { matchers: Vec::new(), start_ms: i64::MIN, end_ms: i64::MAX };
+    let all = Select::floats(Vec::new(), i64::MIN, i64::MAX);
     let mut content = Content::new();
     for series in querier.select(&all).unwrap() {
         let series = series.unwrap();

@@ -94,7 +94,7 @@ fn export(archive: &Archive, args: &ExportArgs, out: &mut dyn Write) -> anyhow::
     let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
     let mut text = Vec::new();
     let bar = progress::bytes("export", None);
-    for series in archive.select(&Select { matchers, start_ms, end_ms })? {
+    for series in archive.select(&Select::floats(matchers, start_ms, end_ms))? {
         let series = series?;
         let meets = |matchers: &Vec<Matcher>| matchers.iter().all(|m| m.matches(&series.labels));
         if !others.is_empty() && !others.iter().any(meets) {

@@ -23,7 +23,7 @@ fn pushed() -> AliasQuerier {
 }
 
 fn names(querier: &AliasQuerier, matchers: Vec<Matcher>) -> Vec<String> {
-    let select = Select { matchers, start_ms: 0, end_ms: 9 };
+    let select = Select::floats(matchers, 0, 9);
     querier.select(&select).unwrap().map(|s| s.unwrap().labels.to_string()).collect()
 }
 

@@ -9,7 +9,7 @@ use super::cursor::LabelReader;
 use super::footer::Extent;
 use super::page::{PAGE_CONTENT_BYTES, n_pages};
 use super::reader::Block;
-use super::series_table::{ChunkRef, KIND_FLOATS};
+use super::series_table::{ChunkRef, KIND_FLOATS, KIND_HISTOGRAMS};
 use super::{BlockError, GROUP, PageCache, ReadError};
 
 /// Pages that are kept meanwhile.
@@ -102,6 +102,9 @@ impl Block {
 
     /// How the values are encoded, each way once.
     fn encodings(&self, chunk: &ChunkRef) -> Result<String, ReadError> {
+        if chunk.kind == KIND_HISTOGRAMS {
+            return Ok("histograms".to_owned());
+        }
         if chunk.kind != KIND_FLOATS {
             return Ok(format!("kind {}", chunk.kind));
         }

@@ -8,7 +8,6 @@ use storage::Select;
 
 use super::ReadError;
 use super::chunk::ChunkReader;
-use super::columns::Columns;
 use super::cursor::{LabelReader, Lost, SeriesCursor};
 use super::reader::Block;
 use super::series_table::ChunkRef;
@@ -119,19 +118,25 @@ impl Block {
         if gaps.cover(min_ms, max_ms) {
             return Ok(false);
         }
-        let mut columns = Columns::default();
-        chunks.read(self, chunk, range, &mut columns)?;
-        Ok(columns.times.iter().any(|t_ms| !gaps.hide(*t_ms)))
+        chunks.has_time(self, chunk, is_seen)
     }
 
-    /// Whether a sample is within a selection.
+    /// Whether a sample of any kind is within a selection.
     pub(crate) fn has_sample(self: &Arc<Self>, select: &Select) -> Search {
-        let mut series = self.select(select);
+        let range = (select.start_ms, select.end_ms);
+        let mut cursor = SeriesCursor::new(Arc::clone(self), &select.matchers, range);
+        let mut chunks = ChunkReader::default();
         let mut is_found = false;
-        while !is_found && series.advance() {
-            is_found = series.next_chunk().is_some();
+        while !is_found && let Some(series) = cursor.next_series() {
+            is_found = series.chunks.iter().any(|chunk| {
+                let nothing = Gaps::default();
+                self.shows(chunk, range, &nothing, &mut chunks).unwrap_or_else(|_| {
+                    cursor.lose_chunk();
+                    false
+                })
+            });
         }
-        Search::of(is_found, series.lost())
+        Search::of(is_found, cursor.lost())
     }
 
     /// Whether labels of a series that matches are as asked for.

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::Labels;
+use model::{HistogramSample, Labels};
 use stdx::Disk;
 
 use super::chunk::{SealedChunk, encode_column, encode_starts};
@@ -22,6 +22,10 @@ use super::series_table::{ChunkRef, ChunkTimes, KIND_FLOATS, SeriesTable};
 use super::time_columns::{Column, TimeColumns, TimeSlice};
 use super::{BlockError, HEADER_BYTES, Section, tables};
 use crate::codec::values::{Encoder, Hint};
+
+mod histograms;
+
+pub(super) use histograms::HISTOGRAMS_PER_CHUNK;
 
 /// The most samples in a chunk of a block of level 0: what a dashboard's query decodes at a time.
 const SAMPLES_PER_CHUNK: usize = 1024;
@@ -64,6 +68,8 @@ struct OpenSeries {
     is_open: bool,
     tags: Vec<Tag>,
     pending: Columns,
+    /// Empty unless `pending` is.
+    pending_histograms: Vec<HistogramSample>,
     hint: Hint,
     last_ms: Option<i64>,
 }
@@ -207,6 +213,7 @@ impl BlockWriter {
     /// Adds samples to the series, later than those before.
     pub(crate) fn push(&mut self, columns: ChunkColumns<'_>) -> Result<(), BlockError> {
         let n = self.check(&columns);
+        self.write_histograms(true)?;
         self.series.pending.extend(columns);
         if n > 0 && self.series.pending.len() >= PENDING_SAMPLES_MAX {
             self.write_pending(false)?;
@@ -216,12 +223,9 @@ impl BlockWriter {
 
     /// Adds a chunk to the series, later than those before, whose bytes stay as they are.
     pub(super) fn push_sealed(&mut self, chunk: SealedChunk<'_>) -> Result<(), BlockError> {
-        let SealedChunk { times, bytes, values_bytes } = chunk;
-        self.check(&ChunkColumns { times, values: &[], starts: &[] });
-        if !self.series.pending.is_empty() {
-            self.write_pending(true)?;
-        }
-        self.write_chunk(times, bytes, values_bytes)
+        self.check(&ChunkColumns { times: chunk.times, values: &[], starts: &[] });
+        self.write_all_pending()?;
+        self.write_chunk(chunk)
     }
 
     /// Samples must be later than those before; returns how many they are.
@@ -242,9 +246,7 @@ impl BlockWriter {
     /// Ends the series.
     pub(crate) fn end_series(&mut self) -> Result<(), BlockError> {
         assert!(self.series.is_open, "a series ended that was not begun");
-        if !self.series.pending.is_empty() {
-            self.write_pending(true)?;
-        }
+        self.write_all_pending()?;
         self.series.is_open = false;
         if self.table.has_chunk() {
             self.table.end_series(&self.series.tags);
@@ -253,6 +255,13 @@ impl BlockWriter {
             }
         }
         Ok(())
+    }
+
+    fn write_all_pending(&mut self) -> Result<(), BlockError> {
+        if !self.series.pending.is_empty() {
+            self.write_pending(true)?;
+        }
+        self.write_histograms(true)
     }
 
     /// Writes what was collected; unless it is all there is, the last chunk stays, as more may
@@ -281,17 +290,15 @@ impl BlockWriter {
         self.encoder.encode(columns.values, &mut self.series.hint, &mut bytes);
         let values_bytes = bytes.len();
         encode_starts(columns, &mut bytes);
-        let written = self.write_chunk(columns.times, &bytes, values_bytes);
+        let kind = KIND_FLOATS;
+        let times = columns.times;
+        let written = self.write_chunk(SealedChunk { kind, times, bytes: &bytes, values_bytes });
         self.scratch = bytes;
         written
     }
 
-    fn write_chunk(
-        &mut self,
-        times: &[i64],
-        bytes: &[u8],
-        values_bytes: usize,
-    ) -> Result<(), BlockError> {
+    fn write_chunk(&mut self, chunk: SealedChunk<'_>) -> Result<(), BlockError> {
+        let SealedChunk { kind, times, bytes, values_bytes } = chunk;
         let slice = match self.time_columns.find(times) {
             Some(slice) => slice,
             None => self.write_column(times)?,
@@ -302,7 +309,7 @@ impl BlockWriter {
         self.max_ms = self.max_ms.max(times.max_ms);
         self.n_samples += u64::from(times.n_samples);
         self.table.push_chunk(ChunkRef {
-            kind: KIND_FLOATS,
+            kind,
             times,
             offset,
             values_bytes: values_bytes as u32,

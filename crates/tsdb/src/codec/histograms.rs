@@ -9,7 +9,7 @@
 //! as [`Histogram::stale_marker`], whatever layout it had. A single histogram is written by `one`,
 //! for memory and for the log. Every byte is drawn in `docs/formats/chunk.md`.
 
-#![cfg_attr(not(test), allow(unused_imports, reason = "the head does not take histograms yet"))]
+#![allow(unused_imports, reason = "the example of the codec reads this file for a part of it")]
 
 use std::sync::Arc;
 
@@ -24,7 +24,9 @@ mod layout;
 mod one;
 
 pub(crate) use layout::{decode_layout, encode_layout};
-pub(crate) use one::{decode_numbers, decode_one, encode_numbers, encode_one, one_bytes_max};
+pub(crate) use one::{decode_numbers, encode_numbers, one_bytes_max};
+#[cfg(test)]
+pub(crate) use one::{decode_one, encode_one};
 
 /// Numbers that a run may have in all its columns, which are read at once: 8 MiB.
 const NUMBERS_MAX: usize = 1 << 20;

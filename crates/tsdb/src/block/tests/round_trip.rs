@@ -87,7 +87,7 @@ proptest! {
         let block = written(&sim_disk(), &content);
         assert_same(&block.select(&everything()).collect::<Vec<_>>(), &content);
 
-        let select = Select { matchers: matchers.clone(), start_ms: a, end_ms: b };
+        let select = Select::floats(matchers.clone(), a, b);
         let expected: Vec<Series> = store.select(&select).unwrap().map(Result::unwrap).collect();
         let mut selection = block.select(&select);
         let found: Vec<Series> = selection.by_ref().collect();
@@ -254,7 +254,7 @@ fn columns_are_the_samples_of_the_series() {
     content[7].samples.iter_mut().for_each(|sample| sample.start_ms = 5);
     let block = written(&disk, &content);
     let (start_ms, end_ms) = (content[0].samples[1_500].t_ms, content[0].samples[2_800].t_ms);
-    let select = Select { matchers: Vec::new(), start_ms, end_ms };
+    let select = Select::floats(Vec::new(), start_ms, end_ms);
     let mut series = block.select(&select);
     let mut found = Vec::new();
     while series.advance() {
@@ -265,7 +265,7 @@ fn columns_are_the_samples_of_the_series() {
             assert_eq!(chunk.values.len(), chunk.times.len());
             samples.extend((0..chunk.times.len()).map(|at| chunk.sample(at)));
         }
-        found.push(Series { labels, samples });
+        found.push(Series::of_floats(labels, samples));
     }
     for series in &mut content {
         series.samples.retain(|sample| (start_ms..=end_ms).contains(&sample.t_ms));
