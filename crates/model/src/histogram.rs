@@ -171,6 +171,11 @@ impl HistogramSample {
     }
 }
 
+/// The bound above bucket `index` of an exponential schema; NaN if there is no such schema.
+pub fn exponential_bound(index: i32, schema: i8) -> f64 {
+    bounds::exponential(index, schema)
+}
+
 fn all_same_bits(some: &[f64], others: &[f64]) -> bool {
     some.iter().map(|value| value.to_bits()).eq(others.iter().map(|value| value.to_bits()))
 }

@@ -29,6 +29,7 @@ pub use family::{Family, MetricKind, Point};
 pub use histogram::{
     Bucket, BucketLayout, BucketSpan, Buckets, HISTOGRAM_BUCKETS_MAX, HISTOGRAM_SPANS_MAX,
     Histogram, HistogramError, HistogramSample, ResetHint, SCHEMA_CUSTOM, SCHEMA_MAX, SCHEMA_MIN,
+    exponential_bound,
 };
 pub use labels::{Label, Labels, LabelsError, METRIC_NAME};
 pub use matcher::{MatchOp, Matcher};

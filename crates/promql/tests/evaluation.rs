@@ -54,7 +54,8 @@ fn check_range(query: &str, series: &str, wanted: &str) {
 /// The doubts about a query at 5 minutes.
 #[track_caller]
 fn doubts(query: &str, series: &str) -> Vec<String> {
-    let found = engine(series, Options::default()).instant(query, 300_000).unwrap().annotations;
+    let found = engine(series, Options::default()).instant(query, 300_000);
+    let found = found.expect("the query has a value").annotations;
     found.warnings.iter().chain(&found.infos).map(ToString::to_string).collect()
 }
 

@@ -4,6 +4,8 @@
 
 #[path = "scripts/compare.rs"]
 mod compare;
+#[path = "scripts/histogram.rs"]
+mod histogram;
 #[path = "scripts/language.rs"]
 mod language;
 #[path = "scripts/store.rs"]
@@ -27,7 +29,7 @@ fn setting(name: &str) -> Option<String> {
 struct Count {
     passed: usize,
     failed: usize,
-    /// Of sections that load native histograms, which the store does not hand out yet.
+    /// Of sections that load native histograms.
     histogram_passed: usize,
     histogram_failed: usize,
     annotations_missed: usize,

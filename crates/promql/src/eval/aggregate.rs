@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::Labels;
+use model::{Histogram, Labels};
 
 use super::answer::{Point, QueryError, Value, unfit};
 use super::binary_op::label_text;
@@ -11,6 +11,7 @@ use super::collect::Collector;
 use super::evaluator::{Evaluator, text_of};
 use super::kahan::{KahanSum, Mean};
 use super::labels;
+use super::native_sum::NativeSum;
 use super::quantile;
 use super::row::{Row, StepView};
 use super::steps::Steps;
@@ -50,7 +51,8 @@ impl Groups {
 #[derive(Debug, Default)]
 struct Members {
     floats: Vec<f64>,
-    n_histograms: usize,
+    histograms: Vec<Arc<Histogram>>,
+    metric: String,
     drops_name: bool,
 }
 
@@ -108,13 +110,16 @@ impl Evaluator<'_> {
             for (row, value) in &now {
                 let group = groups.of_rows[*row];
                 let members = &mut members[group];
-                if members.floats.is_empty() && members.n_histograms == 0 {
+                if members.floats.is_empty() && members.histograms.is_empty() {
                     order.push(group);
                 }
                 members.drops_name |= rows[*row].drops_name;
                 match value {
                     Value::Float(value) => members.floats.push(*value),
-                    Value::Histogram(_) => members.n_histograms += 1,
+                    Value::Histogram(histogram) => {
+                        members.histograms.push(histogram.clone());
+                        rows[*row].labels.metric_name().clone_into(&mut members.metric);
+                    }
                 }
             }
             self.take_points(order.len())?;
@@ -123,7 +128,7 @@ impl Evaluator<'_> {
                 let q = param.get(i).copied().unwrap_or(f64::NAN);
                 if let Some(value) = self.folded(node, &members, q) {
                     let place = out.place(&groups.labels[group]);
-                    let point = Point { t_ms, value: Value::Float(value) };
+                    let point = Point { t_ms, value };
                     out.add(place, members.drops_name, point)?;
                 }
             }
@@ -132,45 +137,38 @@ impl Evaluator<'_> {
     }
 
     /// One value of a group's elements.
-    fn folded(&mut self, node: &Aggregate, members: &Members, q: f64) -> Option<f64> {
-        let n = members.floats.len() + members.n_histograms;
+    fn folded(&mut self, node: &Aggregate, members: &Members, q: f64) -> Option<Value> {
+        let n = members.floats.len() + members.histograms.len();
         match node.op {
-            AggregateOp::Count => return Some(n as f64),
-            AggregateOp::Group => return Some(1.0),
+            AggregateOp::Count => return Some(Value::Float(n as f64)),
+            AggregateOp::Group => return Some(Value::Float(1.0)),
+            AggregateOp::Sum | AggregateOp::Avg if !members.histograms.is_empty() => {
+                return self.folded_histograms(node, members);
+            }
+            op if !members.histograms.is_empty() => {
+                let text = format!("ignored histogram in {op} aggregation");
+                self.remarks.info(node.expr.span(), text);
+            }
             _ => {}
         }
-        if members.n_histograms > 0 {
-            match node.op {
-                AggregateOp::Sum | AggregateOp::Avg => {
-                    if !members.floats.is_empty() {
-                        let text = "encountered a mix of histograms and floats for aggregation";
-                        self.remarks.warn(node.expr.span(), text);
-                    }
-                    return None;
-                }
-                op => {
-                    let text = format!("ignored histogram in {op} aggregation");
-                    self.remarks.info(node.expr.span(), text);
-                }
-            }
+        folded_floats(node.op, &members.floats, q).map(Value::Float)
+    }
+
+    /// The sum or the mean of a group's histograms.
+    fn folded_histograms(&mut self, node: &Aggregate, members: &Members) -> Option<Value> {
+        let span = node.expr.span();
+        if !members.floats.is_empty() {
+            let text = "encountered a mix of histograms and floats for aggregation";
+            self.remarks.warn(span, text);
+            return None;
         }
-        let (first, rest) = members.floats.split_first()?;
-        Some(match node.op {
-            AggregateOp::Sum => {
-                let sum = rest.iter().fold(KahanSum::new(*first), |sum, value| sum.plus(*value));
-                sum.sum + sum.lost
-            }
-            AggregateOp::Avg => {
-                let mut mean = Mean::default();
-                members.floats.iter().for_each(|value| mean.add(*value));
-                mean.value()
-            }
-            AggregateOp::Min => extreme(*first, rest, |value, best| value < best),
-            AggregateOp::Max => extreme(*first, rest, |value, best| value > best),
-            AggregateOp::Stddev => variance(&members.floats).sqrt(),
-            AggregateOp::Stdvar => variance(&members.floats),
-            _ => quantile::of(q, members.floats.clone()),
-        })
+        let mut sum = NativeSum::default();
+        for histogram in &members.histograms {
+            sum.add(histogram);
+        }
+        let is_mean = node.op == AggregateOp::Avg;
+        let result = sum.result(is_mean, &members.metric, (&mut self.remarks, span))?;
+        Some(Value::Histogram(result.into_histogram()))
     }
 
     /// How many elements have each value.
@@ -207,6 +205,27 @@ impl Evaluator<'_> {
         }
         Ok(out.rows())
     }
+}
+
+/// One number of a group's numbers, if it has any.
+fn folded_floats(op: AggregateOp, values: &[f64], q: f64) -> Option<f64> {
+    let (first, rest) = values.split_first()?;
+    Some(match op {
+        AggregateOp::Sum => {
+            let sum = rest.iter().fold(KahanSum::new(*first), |sum, value| sum.plus(*value));
+            sum.sum + sum.lost
+        }
+        AggregateOp::Avg => {
+            let mut mean = Mean::default();
+            values.iter().for_each(|value| mean.add(*value));
+            mean.value()
+        }
+        AggregateOp::Min => extreme(*first, rest, |value, best| value < best),
+        AggregateOp::Max => extreme(*first, rest, |value, best| value > best),
+        AggregateOp::Stddev => variance(values).sqrt(),
+        AggregateOp::Stdvar => variance(values),
+        _ => quantile::of(q, values.to_vec()),
+    })
 }
 
 /// The value that beats all before it; anything beats a NaN.

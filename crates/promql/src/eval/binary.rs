@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::Labels;
 
 use super::answer::{Point, QueryError, Value, unfit};
-use super::binary_op::{floats, truth, values};
+use super::binary_op::{Doubt, floats, truth, values};
 use super::collect::Collector;
 use super::evaluator::Evaluator;
 use super::labels::{self, without_metadata};
@@ -73,17 +73,15 @@ fn with_scalar(
             let step = ((point.t_ms - steps.start_ms) / steps.step_ms) as usize;
             let scalar = Value::Float(of_steps[step]);
             let sides = if is_left { (&scalar, &point.value) } else { (&point.value, &scalar) };
-            match values(node.op, sides.0, sides.1) {
-                Ok(outcome) if node.returns_bool => {
+            let mut tell = |doubt: Doubt| doubt.note(&mut evaluator.remarks, node.span);
+            match values(node.op, sides.0, sides.1, &mut tell) {
+                Some(outcome) if node.returns_bool => {
                     Some(Point { t_ms: point.t_ms, value: truth(outcome.holds) })
                 }
                 // A comparison lets elements of the vector pass, on whichever side that is.
-                Ok(outcome) if is_filter => outcome.holds.then_some(point),
-                Ok(outcome) => Some(Point { t_ms: point.t_ms, value: outcome.value }),
-                Err(text) => {
-                    evaluator.remarks.info(node.span, text);
-                    None
-                }
+                Some(outcome) if is_filter => outcome.holds.then_some(point),
+                Some(outcome) => Some(Point { t_ms: point.t_ms, value: outcome.value }),
+                None => None,
             }
         });
         row.points = points.collect();
@@ -256,14 +254,12 @@ impl<'j> Join<'j> {
         self.check_once(place, group, met)?;
         let is_turned = self.matching.card == Card::OneToMany;
         let (lhs, rhs) = if is_turned { (one.1, many.1) } else { (many.1, one.1) };
-        let value = match values(self.node.op, lhs, rhs) {
-            Ok(outcome) if self.node.returns_bool => truth(outcome.holds),
-            Ok(outcome) if outcome.holds => outcome.value,
-            Ok(_) => return Ok(()),
-            Err(text) => {
-                evaluator.remarks.info(self.node.span, text);
-                return Ok(());
-            }
+        let span = self.node.span;
+        let mut tell = |doubt: Doubt| doubt.note(&mut evaluator.remarks, span);
+        let value = match values(self.node.op, lhs, rhs, &mut tell) {
+            Some(outcome) if self.node.returns_bool => truth(outcome.holds),
+            Some(outcome) if outcome.holds => outcome.value,
+            Some(_) | None => return Ok(()),
         };
         evaluator.take_points(1)?;
         let carried = self.many.get(many.0).is_some_and(|row| row.drops_name);

@@ -1,12 +1,14 @@
 //! Calls: finds what a function's name stands for, and evaluates its arguments.
 
-use super::answer::{Point, QueryError, Value};
+use model::Histogram;
+
+use super::answer::{Point, QueryError, Value, unfit};
 use super::evaluator::{Evaluator, args_alone, row_of};
 use super::instant::{greater, lesser, math, rounded};
 use super::row::{Evaluated, Row, StepView};
 use super::select::Pick;
 use super::steps::Steps;
-use super::{absent, dates};
+use super::{absent, dates, native_shape};
 use crate::ast::{Call, Expr};
 
 impl Evaluator<'_> {
@@ -22,6 +24,10 @@ impl Evaluator<'_> {
         if let Some(function) = math(name) {
             let rows = self.eval_as_rows(&node.args[0], steps)?;
             return Ok(Evaluated::Rows(mapped(rows, |_, value| Some(function(value)))));
+        }
+        if let Some(function) = native_shape::statistic(name) {
+            let rows = self.eval_as_rows(&node.args[0], steps)?;
+            return Ok(Evaluated::Rows(of_histograms(rows, function)));
         }
         if let Some(function) = dates::function(name) {
             return self.date(node, function, steps).map(Evaluated::Rows);
@@ -95,13 +101,7 @@ impl Evaluator<'_> {
                 let values = self.scalars(&node.args[0], steps)?;
                 Ok(vec![row_of(&values, steps)])
             }
-            // The others read native histograms alone: of floats they give nothing.
-            _ => {
-                for arg in &node.args {
-                    self.eval(arg, steps)?;
-                }
-                Ok(Vec::new())
-            }
+            name => unfit(format!("function \"{name}\" cannot be evaluated")),
         }
     }
 
@@ -190,6 +190,22 @@ impl Evaluator<'_> {
         self.take_points(steps.n())?;
         Ok(absent::rows(args_alone(&node.args[0]), &is_there, steps))
     }
+}
+
+/// Each histogram by itself; floats are left out.
+fn of_histograms(rows: Vec<Row>, function: fn(&Histogram) -> f64) -> Vec<Row> {
+    let map_point = |point: Point| match point.value {
+        Value::Histogram(histogram) => {
+            Some(Point { t_ms: point.t_ms, value: Value::Float(function(&histogram)) })
+        }
+        Value::Float(_) => None,
+    };
+    let map_row = |row: Row| Row {
+        labels: row.labels,
+        drops_name: true,
+        points: row.points.into_iter().filter_map(map_point).collect(),
+    };
+    rows.into_iter().map(map_row).filter(|row| !row.points.is_empty()).collect()
 }
 
 /// Each float by itself, with its time; histograms are left out.

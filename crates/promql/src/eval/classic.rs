@@ -1,16 +1,18 @@
-//! Classic histograms: buckets that are series of their own, told apart by the label `le`.
+//! Classic histograms: buckets that are series of their own, told apart by the label `le`. Native
+//! ones answer the same questions, by themselves.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::Labels;
+use model::{Histogram, Labels};
 
-use super::annotations::{Repair, of_metric};
+use super::annotations::{Remarks, Repair, of_metric};
 use super::answer::{Point, QueryError, Value, unfit};
 use super::collect::Collector;
 use super::evaluator::{Evaluator, text_of};
 use super::format::label_value;
 use super::labels;
+use super::native_shape::{self, Blur};
 use super::quantile;
 use super::row::{Row, StepView};
 use super::steps::Steps;
@@ -30,6 +32,19 @@ struct Bucket {
     count: f64,
 }
 
+/// What a histogram has at a step.
+#[derive(Default)]
+struct Found<'v> {
+    buckets: Vec<Bucket>,
+    native: Option<&'v Histogram>,
+}
+
+impl Found<'_> {
+    fn is_empty(&self) -> bool {
+        self.buckets.is_empty() && self.native.is_none()
+    }
+}
+
 /// What is asked of each histogram.
 enum Question<'a> {
     Quantile(&'a [f64]),
@@ -40,8 +55,8 @@ enum Question<'a> {
 
 /// Rows of buckets, and the histogram that each belongs to.
 struct Groups {
-    /// The group and the bound of each row; none of rows that are no buckets.
-    of_rows: Vec<Option<(usize, f64)>>,
+    /// The group and the bound of each row; no bound of rows that are no buckets.
+    of_rows: Vec<(usize, Option<f64>)>,
     /// The labels of each histogram, its name among them, and whether that is to be dropped.
     labels: Vec<Arc<Labels>>,
 }
@@ -99,25 +114,32 @@ impl Evaluator<'_> {
         let groups = self.groups(rows, span);
         let mut out = Collector::default();
         let (mut view, mut now) = (StepView::new(rows), Vec::new());
-        let mut buckets: Vec<Vec<Bucket>> = vec![Vec::new(); groups.labels.len()];
+        let mut found: Vec<Found<'_>> = Vec::new();
+        found.resize_with(groups.labels.len(), Found::default);
         for (i, t_ms) in steps.times().enumerate() {
             self.budget.check_stop()?;
             view.at(t_ms, &mut now);
             let mut order = Vec::new();
             for (row, value) in &now {
-                let (Some((group, bound)), Some(count)) = (groups.of_rows[*row], value.float())
-                else {
-                    continue;
-                };
-                if buckets[group].is_empty() {
+                let (group, bound) = groups.of_rows[*row];
+                let found = &mut found[group];
+                if found.is_empty() {
                     order.push(group);
                 }
-                buckets[group].push(Bucket { bound, count });
+                match (value, bound) {
+                    (Value::Histogram(native), _) => found.native = Some(native),
+                    (Value::Float(count), Some(bound)) => {
+                        found.buckets.push(Bucket { bound, count: *count });
+                    }
+                    (Value::Float(_), None) => {}
+                }
             }
             for group in order {
-                let mut buckets = std::mem::take(&mut buckets[group]);
-                let labels = &groups.labels[group];
-                self.answer((labels, t_ms, i), &mut buckets, question, &mut out, span)?;
+                let found = std::mem::take(&mut found[group]);
+                if !found.is_empty() {
+                    let labels = &groups.labels[group];
+                    self.answer((labels, t_ms, i), found, question, &mut out, span)?;
+                }
             }
         }
         Ok(out.rows())
@@ -139,14 +161,15 @@ impl Evaluator<'_> {
                 );
                 self.remarks.warn(span, text);
             }
-            groups.of_rows.push(bound.map(|bound| {
-                let others = Arc::new(labels::without(&row.labels, &[BOUND.to_owned()]));
-                let place = *places.entry(others.clone()).or_insert_with(|| {
-                    groups.labels.push(others);
-                    groups.labels.len() - 1
-                });
-                (place, bound)
-            }));
+            let labels = match bound {
+                Some(_) => Arc::new(labels::without(&row.labels, &[BOUND.to_owned()])),
+                None => row.labels.clone(),
+            };
+            let place = *places.entry(labels.clone()).or_insert_with(|| {
+                groups.labels.push(labels);
+                groups.labels.len() - 1
+            });
+            groups.of_rows.push((place, bound));
         }
         groups
     }
@@ -154,23 +177,53 @@ impl Evaluator<'_> {
     fn answer(
         &mut self,
         (labels, t_ms, i): (&Arc<Labels>, i64, usize),
-        buckets: &mut Vec<Bucket>,
+        mut found: Found<'_>,
         question: &Question<'_>,
         out: &mut Collector,
         span: Span,
     ) -> Result<(), QueryError> {
+        if !found.buckets.is_empty() && found.native.is_some() {
+            let text = "vector contains a mix of classic and native histograms";
+            let metric = labels.metric_name();
+            self.remarks.warn(span, format!("{text}{}", of_metric(metric)));
+            return Ok(());
+        }
         let mut put = |labels: &Arc<Labels>, value: f64| {
             let place = out.place(labels);
             out.add(place, true, Point { t_ms, value: Value::Float(value) })
         };
         let mut repair = None;
+        let buckets = &mut found.buckets;
+        let remarks = &mut self.remarks;
+        let metric = labels.metric_name();
+        let mut quantile = |q: f64| match found.native {
+            Some(native) => {
+                let (value, blur) = native_shape::quantile(q, native);
+                tell_blur(blur, metric, (&mut *remarks, span));
+                value
+            }
+            None => quantile_of(q, buckets, &mut repair),
+        };
         match question {
-            Question::Fraction(lower, upper) => put(labels, fraction(lower[i], upper[i], buckets))?,
-            Question::Quantile(q) => put(labels, quantile_of(q[i], buckets, &mut repair))?,
+            Question::Fraction(lower, upper) => {
+                let value = match found.native {
+                    Some(native) => {
+                        let (value, has_nan) = native_shape::fraction(lower[i], upper[i], native);
+                        if has_nan {
+                            let text = "input to histogram_fraction has NaN observations, which \
+                                        are excluded from all fractions";
+                            remarks.info(span, format!("{text}{}", of_metric(metric)));
+                        }
+                        value
+                    }
+                    None => fraction(lower[i], upper[i], buckets),
+                };
+                put(labels, value)?;
+            }
+            Question::Quantile(q) => put(labels, quantile(q[i]))?,
             Question::Quantiles(name, asked) => {
                 for (value, q) in *asked {
-                    let of = quantile_of(q[i], buckets, &mut repair);
-                    put(&Arc::new(Labels::clone(labels).with(name, value)), of)?;
+                    put(&Arc::new(Labels::clone(labels).with(name, value)), quantile(q[i]))?;
                 }
             }
         }
@@ -179,6 +232,18 @@ impl Evaluator<'_> {
         }
         Ok(())
     }
+}
+
+/// Says what observations that are no numbers do to a quantile.
+fn tell_blur(blur: Option<Blur>, metric: &str, (remarks, span): (&mut Remarks, Span)) {
+    let text = match blur {
+        None => return,
+        Some(Blur::Unknown) => "input to histogram_quantile has NaN observations, result is NaN",
+        Some(Blur::Skewed) => {
+            "input to histogram_quantile has NaN observations, result is skewed higher"
+        }
+    };
+    remarks.info(span, format!("{text}{}", of_metric(metric)));
 }
 
 /// The bound that a label's value names.

@@ -6,6 +6,7 @@ use super::annotations::Remarks;
 use super::answer::{Point, QueryError, Value};
 use super::budget::{Budget, Held};
 use super::engine::Options;
+use super::native::Native;
 use super::row::{Evaluated, Row};
 use super::steps::Steps;
 use super::{binary, labels};
@@ -182,7 +183,9 @@ pub(super) fn row_of(values: &[f64], steps: &Steps) -> Row {
 fn negated(value: &Value) -> Value {
     match value {
         Value::Float(value) => Value::Float(-value),
-        Value::Histogram(histogram) => Value::Histogram(histogram.clone()),
+        Value::Histogram(histogram) => {
+            Value::Histogram(Native::from(&**histogram).times(-1.0).into_histogram())
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use super::annotations::Remarks;
 use super::answer::{Point, QueryError, Value, unfit};
 use super::evaluator::{Evaluator, args_alone};
 use super::kahan::{self, KahanSum, Mean};
+use super::native_sum::NativeSum;
 use super::row::Row;
 use super::steps::Steps;
 use super::window::{RangeVector, Ranged, Window};
@@ -279,6 +280,9 @@ fn counted(window: &Window<'_>) -> Option<Value> {
 }
 
 fn average(call: &mut RangeCall<'_>) -> Option<Value> {
+    if let Some(mean) = of_histograms(call, true) {
+        return Some(mean);
+    }
     let samples = only_floats(call)?;
     let mut mean = Mean::default();
     for sample in samples {
@@ -288,8 +292,24 @@ fn average(call: &mut RangeCall<'_>) -> Option<Value> {
 }
 
 fn sum(call: &mut RangeCall<'_>) -> Option<Value> {
+    if let Some(sum) = of_histograms(call, false) {
+        return Some(sum);
+    }
     let samples = only_floats(call)?;
     Some(Value::Float(kahan::sum(samples.iter().map(|sample| sample.value))))
+}
+
+/// The sum or the mean of a range that has histograms alone.
+fn of_histograms(call: &mut RangeCall<'_>, is_mean: bool) -> Option<Value> {
+    if !call.window.samples.is_empty() {
+        return None;
+    }
+    let mut sum = NativeSum::default();
+    for sample in call.window.histograms {
+        sum.add(&sample.histogram);
+    }
+    let result = sum.result(is_mean, call.metric, (call.remarks, call.span))?;
+    Some(Value::Histogram(result.into_histogram()))
 }
 
 /// The floats of a range that has nothing else.

@@ -4,10 +4,12 @@
 //! first and the last one to the ends, if these are about as far away as samples are from one
 //! another, else by half of that; a counter never goes on to below 0.
 
-use model::Sample;
+use model::{Histogram, HistogramSample, Sample};
 
 use super::answer::Value;
 use super::extended::{self, Reading, first_of};
+use super::native::{Native, are_equal};
+use super::native_rate;
 use super::over_time::RangeCall;
 use super::window::Window;
 use crate::ast::Extension;
@@ -39,6 +41,9 @@ fn changed(call: &mut RangeCall<'_>, is_counter: bool, is_rate: bool) -> Option<
         let change = extended::change(&call.window, Reading { is_smoothed, is_counter })?;
         return Some(Value::Float(if is_rate { change / range_s } else { change }));
     }
+    if !call.window.histograms.is_empty() {
+        return native_rate::changed(call, is_counter, is_rate);
+    }
     warn_of_overlaps(call, is_counter);
     let (change, mut factor) = extrapolated(call, is_counter)?;
     if is_rate {
@@ -51,11 +56,15 @@ fn changed(call: &mut RangeCall<'_>, is_counter: bool, is_rate: bool) -> Option<
 fn extrapolated(call: &RangeCall<'_>, is_counter: bool) -> Option<(f64, f64)> {
     let samples = call.window.samples;
     let (first, last) = (samples.first()?, samples.last()?);
-    // What counts since a moment within the range was 0 then.
-    let began_within = is_counter
-        && first.start_ms != 0
-        && first.start_ms > call.window.start_ms
-        && first.start_ms < first.t_ms;
+    let mut extent = Extent {
+        n: samples.len(),
+        first_ms: first.t_ms,
+        last_ms: last.t_ms,
+        start_ms: first.start_ms,
+        first_value: first.value,
+        change: 0.0,
+    };
+    let began_within = is_counter && extent.began_within(&call.window);
     if samples.len() < 2 && !began_within {
         return None;
     }
@@ -67,24 +76,50 @@ fn extrapolated(call: &RangeCall<'_>, is_counter: bool) -> Option<(f64, f64)> {
             }
         }
     }
-    let mut sampled_s = (last.t_ms - first.t_ms) as f64 / 1000.0;
-    let between_s = match samples.len() {
-        1 => 0.0,
-        n => sampled_s / (n - 1) as f64,
-    };
-    let mut to_start_s = (first.t_ms - call.window.start_ms) as f64 / 1000.0;
-    let mut to_end_s = (call.window.end_ms - last.t_ms) as f64 / 1000.0;
-    let far_s = between_s * 1.1;
     if began_within {
         change += first.value;
-        sampled_s = (last.t_ms - first.start_ms) as f64 / 1000.0;
+    }
+    extent.change = change;
+    Some((change, factor(&call.window, &extent, is_counter)))
+}
+
+/// Where the samples of a range lie, and what they say of a counter's zero.
+pub(super) struct Extent {
+    pub(super) n: usize,
+    pub(super) first_ms: i64,
+    pub(super) last_ms: i64,
+    /// Since when the first one counts; 0 if that is not known.
+    pub(super) start_ms: i64,
+    pub(super) first_value: f64,
+    pub(super) change: f64,
+}
+
+impl Extent {
+    /// Whether the first one counts since a moment within the range: the counter was 0 then.
+    pub(super) fn began_within(&self, window: &Window<'_>) -> bool {
+        self.start_ms != 0 && self.start_ms > window.start_ms && self.start_ms < self.first_ms
+    }
+}
+
+/// By how much the change between the samples grows to that over the whole range.
+pub(super) fn factor(window: &Window<'_>, extent: &Extent, is_counter: bool) -> f64 {
+    let mut sampled_s = (extent.last_ms - extent.first_ms) as f64 / 1000.0;
+    let between_s = match extent.n {
+        0 | 1 => 0.0,
+        n => sampled_s / (n - 1) as f64,
+    };
+    let mut to_start_s = (extent.first_ms - window.start_ms) as f64 / 1000.0;
+    let mut to_end_s = (window.end_ms - extent.last_ms) as f64 / 1000.0;
+    let far_s = between_s * 1.1;
+    if is_counter && extent.began_within(window) {
+        sampled_s = (extent.last_ms - extent.start_ms) as f64 / 1000.0;
         to_start_s = 0.0;
     } else {
         if to_start_s >= far_s {
             to_start_s = between_s / 2.0;
         }
-        if is_counter && change > 0.0 && first.value >= 0.0 {
-            let to_zero_s = sampled_s * (first.value / change);
+        if is_counter && extent.change > 0.0 && extent.first_value >= 0.0 {
+            let to_zero_s = sampled_s * (extent.first_value / extent.change);
             if to_zero_s < to_start_s {
                 to_start_s = to_zero_s;
             }
@@ -93,19 +128,38 @@ fn extrapolated(call: &RangeCall<'_>, is_counter: bool) -> Option<(f64, f64)> {
     if to_end_s >= far_s {
         to_end_s = between_s / 2.0;
     }
-    Some((change, (sampled_s + to_start_s + to_end_s) / sampled_s))
+    (sampled_s + to_start_s + to_end_s) / sampled_s
 }
 
 /// Whether a counter began again between a sample and the one before.
 fn is_reset(samples: &[Sample], i: usize) -> bool {
     let (before, sample) = (&samples[i - 1], &samples[i]);
-    sample.value < before.value || began_again(before, sample)
+    sample.value < before.value || began_again(before.into(), sample.into())
+}
+
+/// When a sample is and since when it counts.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    t_ms: i64,
+    start_ms: i64,
+}
+
+impl From<&Sample> for Times {
+    fn from(sample: &Sample) -> Self {
+        Self { t_ms: sample.t_ms, start_ms: sample.start_ms }
+    }
+}
+
+impl From<&HistogramSample> for Times {
+    fn from(sample: &HistogramSample) -> Self {
+        Self { t_ms: sample.t_ms, start_ms: sample.start_ms }
+    }
 }
 
 /// Whether the sender says that the counter began again between two samples. One that begins at the
 /// sample before does so only if that one knows its own beginning: many senders name the first
 /// sample they saw if they know no better.
-fn began_again(before: &Sample, sample: &Sample) -> bool {
+pub(super) fn began_again(before: Times, sample: Times) -> bool {
     let start_ms = sample.start_ms;
     if start_ms == 0 || start_ms >= sample.t_ms {
         return false;
@@ -131,27 +185,37 @@ fn warn_of_overlaps(call: &mut RangeCall<'_>, is_counter: bool) {
 
 /// `irate`
 pub(super) fn irate(call: &mut RangeCall<'_>) -> Option<Value> {
+    if ends_in_histograms(call)? {
+        return native_rate::last_change(call, true);
+    }
     let (change, between_ms) = last_change(call, true)?;
     Some(Value::Float(change / (between_ms as f64 / 1000.0)))
 }
 
 /// `idelta`
 pub(super) fn idelta(call: &mut RangeCall<'_>) -> Option<Value> {
+    if ends_in_histograms(call)? {
+        return native_rate::last_change(call, false);
+    }
     last_change(call, false).map(|(change, _)| Value::Float(change))
+}
+
+/// Whether the last two samples are histograms; none of different kinds.
+fn ends_in_histograms(call: &mut RangeCall<'_>) -> Option<bool> {
+    let merged = call.window.merged();
+    let [.., before, last] = merged.as_slice() else { return None };
+    match (before.value.float(), last.value.float()) {
+        (Some(_), Some(_)) => Some(false),
+        (None, None) => Some(true),
+        _ => {
+            call.warn_of_mix();
+            None
+        }
+    }
 }
 
 /// The change between the last two samples, and the milliseconds between them.
 fn last_change(call: &mut RangeCall<'_>, is_counter: bool) -> Option<(f64, i64)> {
-    let merged = call.window.merged();
-    let [.., before, last] = merged.as_slice() else { return None };
-    match (&before.value, &last.value) {
-        (Value::Float(_), Value::Float(_)) => {}
-        (Value::Histogram(_), Value::Histogram(_)) => return None,
-        _ => {
-            call.warn_of_mix();
-            return None;
-        }
-    }
     let samples = call.window.samples;
     let i = samples.len() - 1;
     let between_ms = samples[i].t_ms - samples[i - 1].t_ms;
@@ -169,8 +233,18 @@ pub(super) fn resets(call: &mut RangeCall<'_>) -> Option<Value> {
         let n = (1..samples.len()).filter(|i| is_reset(samples, *i)).count();
         return Some(Value::Float(n as f64));
     }
-    let n = changes_of_kind(call, |before, value| value < before);
-    Some(Value::Float(n as f64))
+    let n = changes_of_kind(
+        call,
+        |before, value| value < before,
+        |before, value| Native::from(value).is_reset_after(&Native::from(before)),
+    );
+    let is_told = |pair: &&[HistogramSample]| {
+        let [before, value] = pair else { return false };
+        let native = |sample: &HistogramSample| Native::from(&*sample.histogram);
+        began_again(before.into(), value.into()) && !native(value).is_reset_after(&native(before))
+    };
+    let n_told = call.window.histograms.windows(2).filter(is_told).count();
+    Some(Value::Float((n + n_told) as f64))
 }
 
 /// `changes`
@@ -181,7 +255,7 @@ pub(super) fn changes(call: &mut RangeCall<'_>) -> Option<Value> {
         let n = samples.windows(2).filter(|pair| differ(pair[0].value, pair[1].value)).count();
         return Some(Value::Float(n as f64));
     }
-    Some(Value::Float(changes_of_kind(call, differ) as f64))
+    Some(Value::Float(changes_of_kind(call, differ, |a, b| !are_equal(a, b)) as f64))
 }
 
 /// The samples that are compared, if any sample is in the range: of an anchored one from the last
@@ -193,17 +267,28 @@ fn from_anchor<'r>(call: &RangeCall<'r>) -> Option<&'r [Sample]> {
     }
     let last_ms = samples.last().map(|sample| sample.t_ms);
     let last_ms = last_ms.max(histograms.last().map(|sample| sample.t_ms))?;
-    let first = first_of(samples, start_ms);
-    (last_ms > start_ms).then(|| &samples[first..])
+    (last_ms > start_ms).then(|| &samples[first_of(samples, start_ms)..])
 }
 
-/// How often neighbours of both kinds differ: in kind, or in value by this test.
-fn changes_of_kind(call: &RangeCall<'_>, differ: impl Fn(f64, f64) -> bool) -> usize {
+/// How often neighbours of both kinds differ: in kind, or in value by these tests.
+fn changes_of_kind(
+    call: &RangeCall<'_>,
+    differ: impl Fn(f64, f64) -> bool,
+    histograms_differ: impl Fn(&Histogram, &Histogram) -> bool,
+) -> usize {
     let merged = call.window.merged();
+    let first = match call.extension {
+        None => 0,
+        Some(_) => {
+            let n_rest = merged.len().saturating_sub(1);
+            let start_ms = call.window.start_ms;
+            merged[..n_rest].partition_point(|point| point.t_ms <= start_ms).saturating_sub(1)
+        }
+    };
     let differs = |pair: &&[super::answer::Point]| match (&pair[0].value, &pair[1].value) {
         (Value::Float(before), Value::Float(value)) => differ(*before, *value),
-        (Value::Histogram(before), Value::Histogram(value)) => !before.same_bits(value),
+        (Value::Histogram(before), Value::Histogram(value)) => histograms_differ(before, value),
         _ => true,
     };
-    merged.windows(2).filter(differs).count()
+    merged[first..].windows(2).filter(differs).count()
 }

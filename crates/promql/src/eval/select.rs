@@ -30,6 +30,9 @@ impl Reference {
     }
 }
 
+/// About what a histogram takes beside its counts.
+const HISTOGRAM_BYTES: usize = 96;
+
 /// What a selector tells of the samples it picks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pick {
@@ -37,7 +40,7 @@ pub(super) enum Pick {
     Value,
     /// Their times, in seconds.
     Time,
-    /// Since when they count, in seconds.
+    /// Since when they count, in seconds; 0 if that is not known.
     StartTime,
 }
 
@@ -49,17 +52,17 @@ impl Evaluator<'_> {
         start_ms: i64,
         end_ms: i64,
     ) -> Result<Vec<Ranged>, QueryError> {
-        let select = Select { matchers: matchers.to_vec(), start_ms, end_ms };
+        let select = Select::both(matchers.to_vec(), start_ms, end_ms);
         let mut series = Vec::new();
         for found in self.querier.select(&select)? {
             let found = found?;
             self.budget.take(held_by(&found.labels, found.samples.len()))?;
+            self.take_histograms(&found.histograms)?;
             series.push(Ranged {
                 labels: Arc::new(found.labels),
                 drops_name: false,
                 samples: found.samples,
-                // The one place where the histograms of a stored series join in.
-                histograms: Vec::new(),
+                histograms: found.histograms,
             });
         }
         Ok(series)
@@ -176,6 +179,16 @@ impl Evaluator<'_> {
         Ok(RangeVector { series, reference, range_ms, extension: None, lookback_ms })
     }
 
+    /// Counts histograms by their size.
+    fn take_histograms(&mut self, histograms: &[HistogramSample]) -> Result<(), QueryError> {
+        for sample in histograms {
+            let h = &sample.histogram;
+            let n_bytes = (h.positive.len() + h.negative.len()) * 8 + HISTOGRAM_BYTES;
+            self.budget.take(Held { n_samples: n_bytes / 16, n_series: 0, n_bytes })?;
+        }
+        Ok(())
+    }
+
     /// Asks for points that are about to be made.
     pub(super) fn take_points(&mut self, n: usize) -> Result<(), QueryError> {
         let n_bytes = n.saturating_mul(size_of::<Point>());
@@ -235,7 +248,6 @@ fn newest(
     match pick {
         Pick::Value => Some(value),
         Pick::Time => Some(Value::Float(t_ms as f64 / 1000.0)),
-        Pick::StartTime if start_ms == 0 => None,
         Pick::StartTime => Some(Value::Float(start_ms as f64 / 1000.0)),
     }
 }

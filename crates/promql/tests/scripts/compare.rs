@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::Labels;
+use model::{Histogram, Labels};
 use promql::{Annotation, Annotations, Point, QueryValue, Value};
 
 use crate::language::{Eval, Item, Times, Wanted};
@@ -25,11 +25,24 @@ fn is_almost(a: f64, b: f64) -> bool {
     difference / sum.min(f64::MAX) < TOLERANCE
 }
 
-fn same(item: Item, value: &Value) -> bool {
+fn same(item: &Item, value: &Value) -> bool {
     match (item, value) {
-        (Item::Float(wanted), Value::Float(found)) => is_almost(wanted, *found),
+        (Item::Float(wanted), Value::Float(found)) => is_almost(*wanted, *found),
+        (Item::Histogram(wanted), Value::Histogram(found)) => same_histogram(wanted, found),
         _ => false,
     }
+}
+
+fn same_histogram(wanted: &Histogram, found: &Histogram) -> bool {
+    let buckets = |histogram: &Histogram| -> Vec<[f64; 3]> {
+        let counted = histogram.buckets().filter(|bucket| bucket.count != 0.0);
+        counted.map(|bucket| [bucket.lower, bucket.upper, bucket.count]).collect()
+    };
+    let (a, b) = (buckets(wanted), buckets(found));
+    is_almost(wanted.count, found.count)
+        && is_almost(wanted.sum, found.sum)
+        && a.len() == b.len()
+        && a.iter().flatten().zip(b.iter().flatten()).all(|(a, b)| is_almost(*a, *b))
 }
 
 type Found = Vec<(Arc<Labels>, BTreeMap<i64, Value>)>;
@@ -111,7 +124,7 @@ fn points_differ(eval: &Eval, items: &[Item], points: &BTreeMap<i64, Value>) -> 
         (Times::Range { start_ms, step_ms, .. }, None) => (start_ms, step_ms),
         (Times::Instant { .. }, None) => {
             let value = points.values().next()?;
-            let is_same = items.first().is_some_and(|item| same(*item, value));
+            let is_same = items.first().is_some_and(|item| same(item, value));
             return (!is_same).then(|| format!("wanted {:?}, got {value:?}", items.first()));
         }
     };
@@ -120,7 +133,7 @@ fn points_differ(eval: &Eval, items: &[Item], points: &BTreeMap<i64, Value>) -> 
         let t_ms = start_ms + i as i64 * step_ms;
         match (item, points.get(&t_ms)) {
             (Item::Gap, None) => {}
-            (item, Some(value)) if same(*item, value) => n_wanted += 1,
+            (item, Some(value)) if same(item, value) => n_wanted += 1,
             (item, value) => return Some(format!("at {t_ms} ms wanted {item:?}, got {value:?}")),
         }
     }

@@ -1,7 +1,12 @@
 //! The language of scripts: `load`, `eval` and `clear`, and series of values written short.
 
-use model::Labels;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::{Histogram, Labels, METRIC_NAME};
 use promql::parse_selector;
+
+use crate::histogram::Written;
 
 /// A command.
 pub(crate) enum Command {
@@ -12,7 +17,7 @@ pub(crate) enum Command {
 
 impl Command {
     pub(crate) fn has_histograms(&self) -> bool {
-        let are = |items: &[Item]| items.iter().any(|item| matches!(item, Item::Histogram));
+        let are = |items: &[Item]| items.iter().any(|item| matches!(item, Item::Histogram(_)));
         match self {
             Self::Clear => false,
             Self::Load(load) => load.is_of_custom || load.series.iter().any(|s| are(&s.items)),
@@ -40,12 +45,12 @@ pub(crate) struct LoadedSeries {
 }
 
 /// A value of a series.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Item {
     Gap,
     Float(f64),
     Stale,
-    Histogram,
+    Histogram(Arc<Histogram>),
 }
 
 /// `eval` and what is expected below it.
@@ -166,7 +171,53 @@ fn load(line: &str, block: &[&str]) -> Load {
             start_offsets_ms,
         });
     }
+    if load.is_of_custom {
+        load.series.extend(customs(&load.series));
+    }
     load
+}
+
+/// What is known of a classic histogram at a time.
+#[derive(Default)]
+struct Classic {
+    buckets: Vec<(f64, f64)>,
+    count: Option<f64>,
+    sum: Option<f64>,
+}
+
+/// Classic histograms as native ones with custom bounds.
+fn customs(all: &[LoadedSeries]) -> Vec<LoadedSeries> {
+    let mut found: BTreeMap<Labels, BTreeMap<usize, Classic>> = BTreeMap::new();
+    for series in all {
+        let name = series.labels.metric_name();
+        let ending = ["_bucket", "_count", "_sum"].into_iter().find(|e| name.ends_with(e));
+        let Some(ending) = ending else { continue };
+        let bound = series.labels.get("le").and_then(|le| le.parse().ok());
+        let base = name.strip_suffix(ending).expect("it ends so");
+        let labels = series.labels.clone().with(METRIC_NAME, base);
+        let labels = if ending == "_bucket" { labels.with("le", "") } else { labels };
+        let at_times = found.entry(labels).or_default();
+        for (i, item) in series.items.iter().enumerate() {
+            let Item::Float(value) = item else { continue };
+            let classic = at_times.entry(i).or_default();
+            match (ending, bound) {
+                ("_bucket", Some(bound)) => classic.buckets.push((bound, *value)),
+                ("_count", _) => classic.count = Some(*value),
+                ("_sum", _) => classic.sum = Some(*value),
+                _ => {}
+            }
+        }
+    }
+    let native = |(labels, at_times): (Labels, BTreeMap<usize, Classic>)| {
+        let n = at_times.keys().last().map_or(0, |last| last + 1);
+        let mut items = vec![Item::Gap; n];
+        for (i, classic) in at_times {
+            let written = Written::of_classic(&classic.buckets, classic.count, classic.sum);
+            items[i] = Item::Histogram(written.histogram());
+        }
+        LoadedSeries { labels, items, start_offsets_ms: Vec::new() }
+    };
+    found.into_iter().map(native).collect()
 }
 
 fn eval(line_number: usize, line: &str, block: &[&str]) -> Eval {
@@ -269,7 +320,7 @@ fn labels(head: &str) -> Labels {
         .expect("each label once")
 }
 
-fn number(text: &str) -> Option<f64> {
+pub(crate) fn number(text: &str) -> Option<f64> {
     let text = text.replace('_', "");
     let digits = text.strip_prefix(['+', '-']).unwrap_or(&text);
     if let Some(hex) = digits.strip_prefix("0x") {
@@ -337,10 +388,24 @@ fn histogram_end(text: &str) -> usize {
 }
 
 fn item(word: &str, items: &mut Vec<Item>) {
-    if word.starts_with("{{") {
-        let tail = word.rsplit_once("}}").map_or("", |(_, tail)| tail);
-        let n: usize = tail.strip_prefix('x').map_or(0, |n| n.parse().expect("digits"));
-        items.extend(std::iter::repeat_n(Item::Histogram, n + 1));
+    if let Some(written) = word.strip_prefix("{{") {
+        let (first, rest) = written.split_once("}}").expect("a histogram ends");
+        let mut value = Written::parse(first);
+        let (step, rest) = match rest.split_once("{{") {
+            Some((sign, step)) => {
+                let (step, rest) = step.split_once("}}").expect("a histogram ends");
+                let sign = if sign == "-" { -1.0 } else { 1.0 };
+                (Some((sign, Written::parse(step))), rest)
+            }
+            None => (None, rest),
+        };
+        let n: usize = rest.strip_prefix('x').map_or(0, |n| n.parse().expect("digits"));
+        for _ in 0..=n {
+            items.push(Item::Histogram(value.histogram()));
+            if let Some((sign, step)) = &step {
+                value = value.plus(step, *sign);
+            }
+        }
         return;
     }
     let (first, step, n) = repeated(word);

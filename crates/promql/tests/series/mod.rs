@@ -27,7 +27,7 @@ fn series(line: &str) -> Series {
     let samples = values.split(' ').enumerate();
     let samples =
         samples.filter_map(|(i, word)| Some(Sample::new(i as i64 * 60_000, value(word)?)));
-    Series { labels: Labels::new(pairs).expect("each label once"), samples: samples.collect() }
+    Series::of_floats(Labels::new(pairs).expect("each label once"), samples.collect())
 }
 
 impl Querier for Loaded {
@@ -38,7 +38,7 @@ impl Querier for Loaded {
             let samples: Vec<Sample> = series.samples.iter().filter(is_in).copied().collect();
             let matches = select.matchers.iter().all(|matcher| matcher.matches(&series.labels));
             (matches && !samples.is_empty())
-                .then(|| Ok(Series { labels: series.labels.clone(), samples }))
+                .then(|| Ok(Series::of_floats(series.labels.clone(), samples)))
         };
         let found: Vec<_> = self.0.iter().filter_map(within).collect();
         Ok(Box::new(found.into_iter()))
