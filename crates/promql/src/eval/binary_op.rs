@@ -5,6 +5,7 @@ use super::answer::Value;
 use super::format::plain;
 use super::native::{Native, are_equal};
 use super::native_shape;
+use super::native_trim::{Keep, trimmed};
 use crate::{BinaryOp, Span};
 
 /// What an operator makes of two values.
@@ -64,6 +65,10 @@ pub(super) fn values(
         }
         (Value::Histogram(histogram), Div, Value::Float(by)) => {
             native(Native::from(&**histogram).divided(*by))
+        }
+        (Value::Histogram(histogram), TrimUpper | TrimLower, Value::Float(at)) => {
+            let keep = if op == TrimUpper { Keep::Below } else { Keep::Above };
+            native(trimmed(Native::from(&**histogram), *at, keep))
         }
         (Value::Histogram(a), Equal | NotEqual, Value::Histogram(b)) => {
             let holds = are_equal(a, b) == (op == Equal);

@@ -32,8 +32,13 @@ struct Ends {
 
 /// Where the range begins: the last sample that is not within it, else the first.
 pub(super) fn first_of(samples: &[Sample], start_ms: i64) -> usize {
+    first_of_times(samples, start_ms, |sample| sample.t_ms)
+}
+
+/// As [`first_of`], of samples of any kind.
+pub(super) fn first_of_times<T>(samples: &[T], start_ms: i64, time: impl Fn(&T) -> i64) -> usize {
     let n_rest = samples.len().saturating_sub(1);
-    let n_before = samples[..n_rest].partition_point(|sample| sample.t_ms <= start_ms);
+    let n_before = samples[..n_rest].partition_point(|sample| time(sample) <= start_ms);
     n_before.saturating_sub(1)
 }
 

@@ -192,6 +192,40 @@ impl Native {
             || fell(&now.negative, &before.negative)
     }
 
+    /// Visits each bucket: its bounds, whether it is the zero bucket, its count.
+    pub(super) fn for_each_bucket(&mut self, mut visit: impl FnMut(f64, f64, bool, &mut f64)) {
+        if self.is_custom() {
+            let bounds = &self.custom_bounds;
+            for (index, count) in &mut self.positive {
+                let place = usize::try_from(*index).unwrap_or(0);
+                let bound = |place: usize| bounds.get(place).copied();
+                let lower = place
+                    .checked_sub(1)
+                    .map_or(f64::NEG_INFINITY, |before| bound(before).unwrap_or(f64::INFINITY));
+                visit(lower, bound(place).unwrap_or(f64::INFINITY), false, count);
+            }
+            return;
+        }
+        let (schema, threshold) = (self.schema, self.zero_threshold);
+        let bounds = |index: i32| {
+            let lower = exponential_bound(index.saturating_sub(1), schema).max(threshold);
+            (lower, exponential_bound(index, schema))
+        };
+        for (index, count) in self.negative.iter_mut().rev() {
+            let (inner, outer) = bounds(*index);
+            visit(-outer, -inner, false, count);
+        }
+        let lower =
+            if self.negative.is_empty() && !self.positive.is_empty() { 0.0 } else { -threshold };
+        let upper =
+            if self.positive.is_empty() && !self.negative.is_empty() { 0.0 } else { threshold };
+        visit(lower, upper, true, &mut self.zero_count);
+        for (index, count) in &mut self.positive {
+            let (lower, upper) = bounds(*index);
+            visit(lower, upper, false, count);
+        }
+    }
+
     /// Coarser, if it is finer than this schema.
     fn coarsen(&mut self, schema: i8) {
         let shift = (i32::from(self.schema) - i32::from(schema)).clamp(0, 31);
@@ -303,4 +337,104 @@ pub(super) fn are_equal(a: &Histogram, b: &Histogram) -> bool {
         native.into_histogram()
     };
     plain(a).same_bits(&plain(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use model::{BucketLayout, BucketSpan, Histogram, ResetHint, SCHEMA_CUSTOM};
+
+    use super::{Native, are_equal};
+
+    /// Of a schema, with buckets above 0 from index 1 on.
+    fn histogram(schema: i8, zero_threshold: f64, counts: &[f64]) -> Histogram {
+        let span = BucketSpan { offset: 1, length: counts.len() as u32 };
+        let layout = BucketLayout {
+            schema,
+            zero_threshold,
+            positive_spans: vec![span],
+            ..Default::default()
+        };
+        let count = counts.iter().sum();
+        let positive = counts.to_vec();
+        Histogram { layout: Arc::new(layout), count, sum: count, positive, ..Default::default() }
+    }
+
+    fn custom(bounds: &[f64], counts: &[f64]) -> Histogram {
+        let span = BucketSpan { offset: 0, length: counts.len() as u32 };
+        let layout = BucketLayout {
+            schema: SCHEMA_CUSTOM,
+            positive_spans: vec![span],
+            custom_bounds: bounds.to_vec(),
+            ..Default::default()
+        };
+        let positive = counts.to_vec();
+        let count = counts.iter().sum();
+        Histogram { layout: Arc::new(layout), count, positive, ..Default::default() }
+    }
+
+    fn plus(a: &Histogram, b: &Histogram) -> Arc<Histogram> {
+        Native::from(a).plus(Native::from(b)).expect("both are of one kind").0.into_histogram()
+    }
+
+    #[test]
+    fn sums_have_the_coarser_resolution() {
+        let sum = plus(&histogram(0, 0.0, &[1.0, 2.0]), &histogram(1, 0.0, &[1.0, 1.0, 5.0]));
+        assert_eq!(sum.layout.schema, 0);
+        assert_eq!(sum.positive, [3.0, 7.0]);
+        assert_eq!(sum.count, 10.0);
+    }
+
+    #[test]
+    fn the_wider_zero_bucket_swallows_what_it_cuts() {
+        // Buckets (1,2] and (2,4]: a zero bucket up to 1.5 grows to 2.
+        let sum = plus(&histogram(0, 0.0, &[1.0, 2.0]), &histogram(0, 1.5, &[]));
+        assert_eq!((sum.layout.zero_threshold, sum.zero_count), (2.0, 1.0));
+        assert_eq!(sum.positive, [2.0]);
+    }
+
+    #[test]
+    fn custom_bounds_meet_at_those_in_common() {
+        let a = Native::from(&custom(&[1.0, 2.0, 4.0], &[1.0, 2.0, 3.0, 4.0]));
+        let b = Native::from(&custom(&[2.0, 3.0, 4.0], &[1.0, 1.0, 1.0, 1.0]));
+        let (sum, meeting) = a.plus(b).unwrap();
+        let sum = sum.into_histogram();
+        assert!(meeting.bounds_differed);
+        assert_eq!(sum.layout.custom_bounds, [2.0, 4.0]);
+        assert_eq!(sum.positive, [4.0, 5.0, 5.0]);
+        let exponential = Native::from(&histogram(0, 0.0, &[1.0]));
+        assert!(exponential.plus(Native::from(&custom(&[1.0], &[1.0]))).is_none());
+    }
+
+    #[test]
+    fn a_difference_with_itself_is_empty() {
+        let one = histogram(3, 0.1, &[1.0, 0.0, 2.0]);
+        let (difference, _) = Native::from(&one).minus(Native::from(&one)).unwrap();
+        let difference = difference.into_histogram();
+        assert!(difference.positive.is_empty() && difference.count == 0.0);
+        assert_eq!(difference.reset_hint, ResetHint::Gauge);
+    }
+
+    #[test]
+    fn a_reset_is_any_count_that_fell() {
+        let is_reset = |before: &Histogram, now: &Histogram| {
+            Native::from(now).is_reset_after(&Native::from(before))
+        };
+        let before = histogram(0, 0.0, &[1.0, 2.0]);
+        assert!(!is_reset(&before, &before));
+        assert!(!is_reset(&before, &histogram(0, 0.0, &[1.0, 3.0])));
+        assert!(is_reset(&before, &histogram(0, 0.0, &[2.0, 1.0])));
+        assert!(is_reset(&before, &histogram(1, 0.0, &[1.0, 2.0, 3.0, 4.0])));
+        assert!(!is_reset(&histogram(1, 0.0, &[1.0, 1.0]), &histogram(0, 0.0, &[2.0])));
+        let told = Histogram { reset_hint: ResetHint::NotReset, ..histogram(0, 0.0, &[0.0]) };
+        assert!(!is_reset(&before, &told));
+    }
+
+    #[test]
+    fn empty_buckets_make_no_difference() {
+        let a = histogram(0, 0.0, &[1.0, 0.0, 2.0, 0.0]);
+        let b = histogram(0, 0.0, &[1.0, 0.0, 2.0]);
+        assert!(are_equal(&a, &b) && !are_equal(&a, &histogram(0, 0.0, &[1.0, 2.0])));
+    }
 }

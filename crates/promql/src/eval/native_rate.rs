@@ -2,9 +2,9 @@
 
 use model::{HistogramSample, ResetHint};
 
-use super::annotations::of_metric;
 use super::answer::Value;
 use super::native::{Meeting, Native};
+use super::native_extended::warn_of_schemas;
 use super::native_sum::tell;
 use super::over_time::RangeCall;
 use super::rate::{Extent, began_again, factor};
@@ -28,16 +28,16 @@ pub(super) fn changed(call: &mut RangeCall<'_>, is_counter: bool, is_rate: bool)
     }
     doubt_hints(call, all, is_counter);
     let natives: Vec<Native> = all.iter().map(|sample| Native::from(&*sample.histogram)).collect();
-    let mut change = call_minus(call, natives[natives.len() - 1].clone(), natives[0].clone())?;
+    let mut change = minus(call, natives[natives.len() - 1].clone(), natives[0].clone())?;
     for i in 1..natives.len() {
         let is_reset = natives[i].is_reset_after(&natives[i - 1])
             || began_again((&all[i - 1]).into(), (&all[i]).into());
         if is_counter && is_reset {
-            change = call_plus(call, change, natives[i - 1].clone())?;
+            change = plus(call, change, natives[i - 1].clone())?;
         }
     }
     if began_within {
-        change = call_plus(call, change, natives[0].clone())?;
+        change = plus(call, change, natives[0].clone())?;
     }
     extent.change = change.count;
     let mut factor = factor(&call.window, &extent, is_counter);
@@ -58,14 +58,15 @@ pub(super) fn last_change(call: &mut RangeCall<'_>, is_counter: bool) -> Option<
     let is_reset = newer.is_reset_after(&older) || began_again(before.into(), last.into());
     let mut change = match is_counter && is_reset {
         true => newer,
-        false => call_minus(call, newer, older)?,
+        false => minus(call, newer, older)?,
     };
     change.hint = ResetHint::Gauge;
     let change = if is_counter { change.divided(between_s) } else { change };
     (between_s != 0.0).then(|| Value::Histogram(change.into_histogram()))
 }
 
-fn doubt_hints(call: &mut RangeCall<'_>, all: &[HistogramSample], is_counter: bool) {
+/// Says that histograms are of the wrong kind for a function.
+pub(super) fn doubt_hints(call: &mut RangeCall<'_>, all: &[HistogramSample], is_counter: bool) {
     let is_gauge = |sample: &HistogramSample| sample.histogram.reset_hint == ResetHint::Gauge;
     let (is_wrong, kind) = match is_counter {
         true => (all.iter().any(is_gauge), "counter"),
@@ -78,11 +79,13 @@ fn doubt_hints(call: &mut RangeCall<'_>, all: &[HistogramSample], is_counter: bo
     }
 }
 
-fn call_minus(call: &mut RangeCall<'_>, a: Native, b: Native) -> Option<Native> {
+/// A difference, with what there is to say of it.
+pub(super) fn minus(call: &mut RangeCall<'_>, a: Native, b: Native) -> Option<Native> {
     met(call, a.minus(b), "subtraction")
 }
 
-fn call_plus(call: &mut RangeCall<'_>, a: Native, b: Native) -> Option<Native> {
+/// A sum, with what there is to say of it.
+pub(super) fn plus(call: &mut RangeCall<'_>, a: Native, b: Native) -> Option<Native> {
     met(call, a.plus(b), "addition")
 }
 
@@ -92,9 +95,7 @@ fn met(
     operation: &str,
 ) -> Option<Native> {
     let Some((native, meeting)) = result else {
-        let text = "vector contains a mix of histograms with exponential and custom buckets \
-                    schemas";
-        call.remarks.warn(call.span, format!("{text}{}", of_metric(call.metric)));
+        warn_of_schemas(call.remarks, call.span, call.metric);
         return None;
     };
     // Hints of a range contradict each other wherever the counts began again.

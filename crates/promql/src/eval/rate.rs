@@ -7,8 +7,9 @@
 use model::{Histogram, HistogramSample, Sample};
 
 use super::answer::Value;
-use super::extended::{self, Reading, first_of};
+use super::extended::{self, Reading, first_of, first_of_times};
 use super::native::{Native, are_equal};
+use super::native_extended;
 use super::native_rate;
 use super::over_time::RangeCall;
 use super::window::Window;
@@ -38,7 +39,13 @@ fn changed(call: &mut RangeCall<'_>, is_counter: bool, is_rate: bool) -> Option<
     let range_s = call.range_ms() as f64 / 1000.0;
     if let Some(extension) = call.extension {
         let is_smoothed = extension == Extension::Smoothed;
-        let change = extended::change(&call.window, Reading { is_smoothed, is_counter })?;
+        let reading = Reading { is_smoothed, is_counter };
+        if !call.window.histograms.is_empty() {
+            let change = native_extended::change(call, reading)?;
+            let change = if is_rate { change.divided(range_s) } else { change };
+            return Some(Value::Histogram(change.into_histogram()));
+        }
+        let change = extended::change(&call.window, reading)?;
         return Some(Value::Float(if is_rate { change / range_s } else { change }));
     }
     if !call.window.histograms.is_empty() {
@@ -279,11 +286,7 @@ fn changes_of_kind(
     let merged = call.window.merged();
     let first = match call.extension {
         None => 0,
-        Some(_) => {
-            let n_rest = merged.len().saturating_sub(1);
-            let start_ms = call.window.start_ms;
-            merged[..n_rest].partition_point(|point| point.t_ms <= start_ms).saturating_sub(1)
-        }
+        Some(_) => first_of_times(&merged, call.window.start_ms, |point| point.t_ms),
     };
     let differs = |pair: &&[super::answer::Point]| match (&pair[0].value, &pair[1].value) {
         (Value::Float(before), Value::Float(value)) => differ(*before, *value),

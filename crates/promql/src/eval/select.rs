@@ -5,14 +5,18 @@ use std::sync::Arc;
 use model::{HistogramSample, Matcher, Sample, is_stale_marker};
 use storage::Select;
 
+use super::annotations::Remarks;
 use super::answer::{Point, QueryError, Value};
 use super::budget::Held;
 use super::evaluator::Evaluator;
 use super::extended::interpolated;
+use super::native_extended;
 use super::row::{Row, held_by};
 use super::steps::Steps;
 use super::window::{RangeVector, Ranged};
+use crate::Span;
 use crate::ast::{Expr, Extension, MatrixSelector, Subquery, VectorSelector};
+use crate::quote::Quoted;
 
 /// Which time a selector reads at a step.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +99,10 @@ impl Evaluator<'_> {
         let mut rows = Vec::new();
         for series in self.load(&node.matchers, start_ms, end_ms)? {
             let points = match is_smoothed {
-                true => smoothed(&series, reference, lookback_ms, steps),
+                true => {
+                    let told = (&mut self.remarks, node.span);
+                    smoothed(&series, reference, lookback_ms, steps, told)
+                }
                 false => latest(&series, reference, lookback_ms, steps, pick),
             };
             if points.is_empty() {
@@ -253,26 +260,54 @@ fn newest(
 }
 
 /// A value between the samples on both sides of each step; the one before alone will do.
-fn smoothed(series: &Ranged, reference: Reference, lookback_ms: i64, steps: &Steps) -> Vec<Point> {
-    let samples: Vec<Sample> =
+fn smoothed(
+    series: &Ranged,
+    reference: Reference,
+    lookback_ms: i64,
+    steps: &Steps,
+    (remarks, span): (&mut Remarks, Span),
+) -> Vec<Point> {
+    let floats: Vec<Sample> =
         series.samples.iter().filter(|sample| !is_stale_marker(sample.value)).copied().collect();
-    let mut n_before = 0;
+    let histograms = series.histograms.iter();
+    let histograms: Vec<HistogramSample> =
+        histograms.filter(|sample| !sample.histogram.is_stale_marker()).cloned().collect();
+    let metric = series.labels.metric_name();
     let mut points = Vec::new();
     for t_ms in steps.times() {
         let read_ms = reference.of(t_ms);
-        n_before = passed(&samples, n_before, |sample| sample.t_ms <= read_ms);
-        let Some(before) = n_before.checked_sub(1).map(|last| samples[last]) else { continue };
-        if before.t_ms <= read_ms.saturating_sub(lookback_ms) {
+        let ends_ms = (read_ms.saturating_sub(lookback_ms), read_ms.saturating_add(lookback_ms));
+        let near_floats = near(&floats, ends_ms, |sample| sample.t_ms);
+        let near_histograms = near(&histograms, ends_ms, |sample| sample.t_ms);
+        if !near_floats.is_empty() && !near_histograms.is_empty() {
+            let text = "encountered a mix of histograms and floats for metric name";
+            remarks.warn(span, format!("{text} {}", Quoted(metric)));
             continue;
         }
-        let after = samples.get(n_before).filter(|after| {
-            before.t_ms != read_ms && after.t_ms <= read_ms.saturating_add(lookback_ms)
-        });
-        let value = match after {
-            Some(after) => interpolated(&before, after, read_ms),
-            None => before.value,
-        };
-        points.push(Point { t_ms, value: Value::Float(value) });
+        if let Some((before, after)) = around(near_floats, read_ms, |sample| sample.t_ms) {
+            let value = after.map_or(before.value, |after| interpolated(before, after, read_ms));
+            points.push(Point { t_ms, value: Value::Float(value) });
+        } else if let Some((before, after)) = around(near_histograms, read_ms, |sample| sample.t_ms)
+        {
+            match native_extended::interpolated(before, after, (read_ms, t_ms)) {
+                Ok(point) => points.push(point),
+                Err(()) => native_extended::warn_of_schemas(remarks, span, metric),
+            }
+        }
     }
     points
+}
+
+/// The samples after one moment until another.
+fn near<T>(all: &[T], (open_ms, end_ms): (i64, i64), time: impl Fn(&T) -> i64) -> &[T] {
+    let start = all.partition_point(|sample| time(sample) <= open_ms);
+    let end = all.partition_point(|sample| time(sample) <= end_ms);
+    &all[start..end.max(start)]
+}
+
+/// The sample at a moment alone, or the last one before it with the next one, if there is one.
+fn around<T>(all: &[T], t_ms: i64, time: impl Fn(&T) -> i64) -> Option<(&T, Option<&T>)> {
+    let n_before = all.partition_point(|sample| time(sample) <= t_ms);
+    let before = all.get(n_before.checked_sub(1)?)?;
+    Some((before, all.get(n_before).filter(|_| time(before) != t_ms)))
 }
