@@ -317,6 +317,16 @@ fn queries_stop_when_they_are_told_to() {
 #[test]
 fn times_at_the_ends_of_all_time_are_no_danger() {
     let engine = engine(TWO, Options::default());
+    for query in [
+        "clamp(vector(1), 0, 2)",
+        "absent(none)",
+        "vector(1) + 1",
+        "predict_linear(c[5m] @ 300, 1)",
+    ] {
+        let found = engine.range(query, -i64::MAX, i64::MAX, i64::MAX / 2).unwrap().value;
+        let QueryValue::Matrix(series) = found else { panic!("{query} is no matrix") };
+        assert_eq!(series[0].points.len(), 5, "{query}");
+    }
     for t_ms in [i64::MIN, i64::MIN + 1, -1, i64::MAX - 1, i64::MAX] {
         for query in [
             "c",
@@ -351,4 +361,11 @@ fn the_highest_trees_are_evaluated_on_a_thread_of_default_size() {
         assert!(engine.instant(&chain, 0).is_ok());
     };
     thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
+}
+
+#[test]
+fn kinds_and_times_of_answers() {
+    check("\"text\"", "", "\"text\"");
+    check("(1)", "", "scalar 1");
+    check_range("1", "", "{} 1@0 1@60 1@120 1@180");
 }

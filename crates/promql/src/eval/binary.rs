@@ -70,7 +70,7 @@ fn with_scalar(
     for mut row in rows {
         row.drops_name |= !is_filter && !is_trim(node);
         let points = std::mem::take(&mut row.points).into_iter().filter_map(|point| {
-            let step = ((point.t_ms - steps.start_ms) / steps.step_ms) as usize;
+            let step = steps.place(point.t_ms);
             let scalar = Value::Float(of_steps[step]);
             let sides = if is_left { (&scalar, &point.value) } else { (&point.value, &scalar) };
             let mut tell = |doubt: Doubt| doubt.note(&mut evaluator.remarks, node.span);

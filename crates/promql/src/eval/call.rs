@@ -141,7 +141,7 @@ impl Evaluator<'_> {
     fn clamp(&mut self, node: &Call, steps: &Steps) -> Result<Vec<Row>, QueryError> {
         let rows = self.eval_as_rows(&node.args[0], steps)?;
         let bound = self.scalars(&node.args[1], steps)?;
-        let place = |t_ms: i64| ((t_ms - steps.start_ms) / steps.step_ms) as usize;
+        let place = |t_ms: i64| steps.place(t_ms);
         Ok(match node.function.name {
             "clamp_max" => mapped(rows, |t, value| Some(lesser(bound[place(t)], value))),
             "clamp_min" => mapped(rows, |t, value| Some(greater(bound[place(t)], value))),
@@ -163,7 +163,7 @@ impl Evaluator<'_> {
             Some(arg) => self.scalars(arg, steps)?,
             None => vec![1.0; steps.n()],
         };
-        let place = |t_ms: i64| ((t_ms - steps.start_ms) / steps.step_ms) as usize;
+        let place = |t_ms: i64| steps.place(t_ms);
         Ok(mapped(rows, |t, value| Some(rounded(value, nearest[place(t)]))))
     }
 
@@ -171,7 +171,7 @@ impl Evaluator<'_> {
         let rows = self.eval_as_rows(&node.args[0], steps)?;
         let mut is_there = vec![false; steps.n()];
         for point in rows.iter().flat_map(|row| &row.points) {
-            is_there[((point.t_ms - steps.start_ms) / steps.step_ms) as usize] = true;
+            is_there[steps.place(point.t_ms)] = true;
         }
         self.take_points(steps.n())?;
         Ok(absent::rows(args_alone(&node.args[0]), &is_there, steps))

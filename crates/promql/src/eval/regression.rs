@@ -12,7 +12,7 @@ fn line(samples: &[Sample], zero_ms: i64) -> (f64, f64) {
     }
     let mut sums = [KahanSum::default(); 4];
     for sample in samples {
-        let (x, y) = ((sample.t_ms - zero_ms) as f64 / 1e3, sample.value);
+        let (x, y) = (sample.t_ms.saturating_sub(zero_ms) as f64 / 1e3, sample.value);
         for (sum, term) in sums.iter_mut().zip([x, y, x * y, x * x]) {
             *sum = sum.plus(term);
         }

@@ -35,8 +35,15 @@ impl Steps {
     }
 
     fn at(&self, i: usize) -> i64 {
+        let t_ms = i128::from(self.start_ms) + i as i128 * i128::from(self.step_ms);
         // Not beyond the end, as there are so many steps.
-        self.start_ms.saturating_add((i as i64).saturating_mul(self.step_ms))
+        i64::try_from(t_ms).unwrap_or(self.end_ms)
+    }
+
+    /// Which step a time is, from 0.
+    pub(super) fn place(&self, t_ms: i64) -> usize {
+        let passed_ms = i128::from(t_ms) - i128::from(self.start_ms);
+        usize::try_from(passed_ms / i128::from(self.step_ms)).unwrap_or(0)
     }
 
     /// The times in order.
