@@ -31,11 +31,15 @@ fn main() {
     for class in classes() {
         let column: Vec<u64> = class.values.iter().map(|value| value.to_bits()).collect();
         for n in CHUNK_SAMPLES {
+            let mut encoder = codec::values::Encoder::default();
+            let mut encode = |column: &[u64], hint: &mut Hint, out: &mut Vec<u8>| {
+                encoder.encode(column, hint, out);
+            };
             report(
                 class.name,
                 class.entropy,
                 n,
-                &measure(&env, &column, n, encode_values, |bytes, n, out| {
+                &measure(&env, &column, n, &mut encode, |bytes, n, out| {
                     codec::values::decode(bytes, n, out).expect("it was encoded just now");
                 }),
             );
@@ -53,10 +57,6 @@ fn main() {
             );
         }
     }
-}
-
-fn encode_values(column: &[u64], hint: &mut Hint, out: &mut Vec<u8>) {
-    codec::values::encode(column, hint, out);
 }
 
 fn encode_times(column: &[i64], _: &mut Hint, out: &mut Vec<u8>) {
@@ -81,7 +81,7 @@ fn measure<T: Copy + PartialEq + std::fmt::Debug>(
     env: &Env,
     column: &[T],
     chunk_samples: usize,
-    encode: impl Fn(&[T], &mut Hint, &mut Vec<u8>),
+    mut encode: impl FnMut(&[T], &mut Hint, &mut Vec<u8>),
     decode: impl Fn(&[u8], usize, &mut Vec<T>),
 ) -> Figures {
     let chunks: Vec<&[T]> = column.chunks_exact(chunk_samples).collect();

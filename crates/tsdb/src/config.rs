@@ -100,6 +100,8 @@ pub enum PlantedBug {
     /// A freeze does not wait for appends that have begun. It comes at the worst moment: when an
     /// append has been encoded and is not in the log and the head.
     FreezeOutsideGate,
+    /// Pages of blocks are not compared with their checksums.
+    PageCrcUnchecked,
 }
 
 impl Config {

@@ -301,6 +301,8 @@ impl Core {
         let (epoch, segments) = (recovered.epoch, recovered.segments);
         meter.recovery.segments_left.set(segments.len() as i64);
         let old_log = (!segments.is_empty()).then_some(OldLog { segments, epoch, last_lsn });
+        #[cfg(feature = "planted-bugs")]
+        recovered.pages.plant(config.planted_bug);
         Self {
             config,
             env: env.clone(),

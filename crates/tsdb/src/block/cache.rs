@@ -5,11 +5,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+#[cfg(feature = "planted-bugs")]
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
 use super::page::PAGE_BYTES;
+#[cfg(feature = "planted-bugs")]
+use crate::config::PlantedBug;
 
 /// A file in the cache; each opening is another one.
 pub(super) type FileNumber = u64;
@@ -21,6 +25,8 @@ pub(crate) struct PageCache {
     n_pages_max: usize,
     next_file: AtomicU64,
     pages: Mutex<Pages>,
+    #[cfg(feature = "planted-bugs")]
+    unchecked: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -44,7 +50,24 @@ impl PageCache {
             n_pages_max: (bytes_max / PAGE_BYTES).max(1),
             next_file: AtomicU64::new(0),
             pages: Mutex::default(),
+            #[cfg(feature = "planted-bugs")]
+            unchecked: AtomicBool::new(false),
         }
+    }
+
+    /// Gives the readers of its pages a defect.
+    #[cfg(feature = "planted-bugs")]
+    pub(crate) fn plant(&self, bug: Option<PlantedBug>) {
+        self.unchecked.store(bug == Some(PlantedBug::PageCrcUnchecked), Ordering::Relaxed);
+    }
+
+    /// Whether pages are compared with their checksums.
+    pub(super) fn checks_pages(&self) -> bool {
+        #[cfg(feature = "planted-bugs")]
+        if self.unchecked.load(Ordering::Relaxed) {
+            return false;
+        }
+        true
     }
 
     /// A number for a file that is being opened.

@@ -1,20 +1,21 @@
 //! Chunks: from columns to the bytes of a chunk and back.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::bytes::{Cursor, put_varint};
 use super::columns::{ChunkColumns, Columns};
-use super::page::PAGE_CONTENT_BYTES;
-use super::reader::Block;
+use super::page::{PAGE_CONTENT_BYTES, page_of};
+use super::reader::{Block, Bytes};
 use super::series_table::{ChunkRef, ChunkTimes, KIND_FLOATS};
 use super::{CHUNK_SAMPLES_MAX, ReadError};
 use crate::codec::{starts, times, values};
 
 /// A column's length and size stand before it, in at most this many bytes.
 const COLUMN_HEADER_BYTES_MAX: u64 = 8;
-/// Times that a reader remembers, 8 bytes each: those of 64 full chunks of level 0.
-const TIMES_KEPT_MAX: usize = 64 << 10;
+/// Times that a reader remembers, 8 bytes each: those of 64 targets over eight hours.
+const TIMES_KEPT_MAX: usize = 128 << 10;
 
 /// Writes a timestamp column.
 pub(super) fn encode_column(column: &[i64], out: &mut Vec<u8>) {
@@ -25,29 +26,40 @@ pub(super) fn encode_column(column: &[i64], out: &mut Vec<u8>) {
     out.extend_from_slice(&bytes);
 }
 
-/// Writes values, then start times, and says how many bytes each takes.
-pub(super) fn encode_samples(
-    columns: ChunkColumns<'_>,
-    hint: &mut values::Hint,
-    out: &mut Vec<u8>,
-) -> (u32, u32) {
-    let at = out.len();
-    values::encode(columns.values, hint, out);
-    let values_bytes = out.len() - at;
+/// Writes start times, if a sample has one.
+pub(super) fn encode_starts(columns: ChunkColumns<'_>, out: &mut Vec<u8>) {
     if columns.starts.iter().any(|start| *start != 0) {
         starts::encode(columns.starts, columns.times, out);
     }
-    let starts_bytes = out.len() - at - values_bytes;
-    (values_bytes as u32, starts_bytes as u32)
+}
+
+/// A chunk that is handed on as it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SealedChunk<'c> {
+    /// Unix milliseconds.
+    pub(super) times: &'c [i64],
+    /// Its values, then its start times.
+    pub(super) bytes: &'c [u8],
+    /// Bytes of its values.
+    pub(super) values_bytes: usize,
 }
 
 /// Reads chunks of one block, one after the other, and remembers the columns they share.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct ChunkReader {
-    columns: VecDeque<(u64, Arc<Vec<i64>>)>,
+    columns: HashMap<u64, Arc<Vec<i64>>>,
+    /// Where the remembered columns stand, the oldest first.
+    oldest: VecDeque<u64>,
     n_times: usize,
+    /// The column of the last chunk, and where it stands.
+    column: (u64, Arc<Vec<i64>>),
+    /// The page of the last chunk: the next one usually stands behind it.
+    page: Option<(u64, Arc<[u8]>)>,
     values: Vec<u64>,
     starts: Vec<i64>,
+    /// Where in its column the last chunk begins, and which of its samples are wanted.
+    first: usize,
+    wanted: Range<usize>,
 }
 
 impl ChunkReader {
@@ -57,48 +69,110 @@ impl ChunkReader {
         &mut self,
         block: &Block,
         chunk: &ChunkRef,
-        (start_ms, end_ms): (i64, i64),
+        range: (i64, i64),
         out: &mut Columns,
     ) -> Result<(), ReadError> {
+        self.decode(block, chunk, range)?;
+        out.extend(self.columns());
+        Ok(())
+    }
+
+    /// Reads a chunk, whose samples within these times, both inclusive, are then in
+    /// [`Self::columns`].
+    pub(super) fn decode(
+        &mut self,
+        block: &Block,
+        chunk: &ChunkRef,
+        (start_ms, end_ms): (i64, i64),
+    ) -> Result<(), ReadError> {
+        self.wanted = 0..0;
         let malformed = || block.malformed(chunk.offset);
         if chunk.kind != KIND_FLOATS {
             return Err(malformed());
         }
-        let column = self.column(block, chunk.times.column)?;
-        let times = slice(&column, &chunk.times).ok_or_else(malformed)?;
-        let (n_values, n_starts) = (u64::from(chunk.values_bytes), u64::from(chunk.starts_bytes));
-        let bytes = block.read(chunk.offset, n_values + n_starts)?;
+        self.find_column(block, chunk.times.column)?;
+        let bytes = self.bytes(block, chunk)?;
+        let times = slice(&self.column.1, &chunk.times).ok_or_else(malformed)?;
         let (value_bytes, start_bytes) = bytes.split_at(chunk.values_bytes as usize);
         self.values.clear();
         values::decode(value_bytes, times.len(), &mut self.values).map_err(|_| malformed())?;
         self.starts.clear();
-        if n_starts > 0 {
+        if !start_bytes.is_empty() {
             starts::decode(start_bytes, times, &mut self.starts).map_err(|_| malformed())?;
         }
-        let has_all =
-            self.values.len() == times.len() && (n_starts == 0 || self.starts.len() == times.len());
+        let has_all = self.values.len() == times.len()
+            && (start_bytes.is_empty() || self.starts.len() == times.len());
         if !has_all {
             return Err(malformed());
         }
         let all = ChunkColumns { times, values: &self.values, starts: &self.starts };
-        out.extend(all.slice(all.within(start_ms, end_ms)));
+        self.wanted = all.within(start_ms, end_ms);
+        self.first = chunk.times.first as usize;
         Ok(())
     }
 
-    fn column(&mut self, block: &Block, offset: u64) -> Result<Arc<Vec<i64>>, ReadError> {
-        if let Some((_, column)) = self.columns.iter().rev().find(|(at, _)| *at == offset) {
-            return Ok(Arc::clone(column));
+    /// The samples that were read last.
+    pub(super) fn columns(&self) -> ChunkColumns<'_> {
+        let (values, starts) = (&self.values[..], &self.starts[..]);
+        let times = &self.column.1[self.first..];
+        ChunkColumns { times, values, starts }.slice(self.wanted.clone())
+    }
+
+    /// Hands a chunk of floats on as it is, with its times.
+    pub(super) fn sealed<T>(
+        &mut self,
+        block: &Block,
+        chunk: &ChunkRef,
+        take: impl FnOnce(SealedChunk<'_>) -> T,
+    ) -> Result<T, ReadError> {
+        self.wanted = 0..0;
+        self.find_column(block, chunk.times.column)?;
+        let bytes = self.bytes(block, chunk)?;
+        let times = slice(&self.column.1, &chunk.times);
+        let times = times.ok_or_else(|| block.malformed(chunk.offset))?;
+        let values_bytes = chunk.values_bytes as usize;
+        Ok(take(SealedChunk { times, bytes: &bytes, values_bytes }))
+    }
+
+    /// The bytes of a chunk.
+    fn bytes(&mut self, block: &Block, chunk: &ChunkRef) -> Result<Bytes, ReadError> {
+        let n_bytes = chunk.end() - chunk.offset;
+        if let Some((page, content)) = &self.page
+            && let Some(bytes) = Bytes::within(*page, content, chunk.offset, n_bytes)
+        {
+            return Ok(bytes);
+        }
+        let bytes = block.read(chunk.offset, n_bytes)?;
+        if let Bytes::Page(content, _) = &bytes {
+            self.page = Some((page_of(chunk.offset), Arc::clone(content)));
+        }
+        Ok(bytes)
+    }
+
+    /// Makes a column the last one.
+    fn find_column(&mut self, block: &Block, offset: u64) -> Result<(), ReadError> {
+        self.first = 0;
+        // Nothing stands at offset 0 but the header.
+        if self.column.0 == offset && offset != 0 {
+            return Ok(());
+        }
+        if let Some(column) = self.columns.get(&offset) {
+            self.column = (offset, Arc::clone(column));
+            return Ok(());
         }
         let column = Arc::new(read_column_or_copy(block, offset)?);
         self.n_times += column.len();
-        self.columns.push_back((offset, Arc::clone(&column)));
+        self.columns.insert(offset, Arc::clone(&column));
+        self.oldest.push_back(offset);
+        self.column = (offset, column);
         while self.n_times > TIMES_KEPT_MAX {
-            let Some((_, oldest)) = self.columns.pop_front() else {
+            let Some(forgotten) = self.oldest.pop_front().and_then(|at| self.columns.remove(&at))
+            else {
                 break;
             };
-            self.n_times -= oldest.len();
+            self.n_times -= forgotten.len();
         }
-        Ok(column)
+        Ok(())
     }
 }
 

@@ -41,16 +41,23 @@ impl TagNumbers {
         Some(tag)
     }
 
-    /// All tags in the order of the dictionary.
-    pub(super) fn into_sorted(self) -> SortedTags {
+    /// How many tags have a number.
+    pub(super) fn len(&self) -> usize {
+        self.n_tags as usize
+    }
+
+    /// All tags that are used, in the order of the dictionary.
+    pub(super) fn into_sorted(self, used: &[bool]) -> SortedTags {
         let sorted_values = |values: HashMap<String, Tag>| {
-            let mut values: Vec<(String, Tag)> = values.into_iter().collect();
+            let values = values.into_iter().filter(|(_, tag)| used[*tag as usize]);
+            let mut values: Vec<(String, Tag)> = values.collect();
             values.sort_unstable();
             values
         };
         let names = self.by_name.into_iter();
         let mut tags: SortedTags =
             names.map(|(name, values)| (name, sorted_values(values))).collect();
+        tags.retain(|(_, values)| !values.is_empty());
         tags.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         tags
     }

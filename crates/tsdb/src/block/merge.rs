@@ -1,19 +1,28 @@
 //! Merge: one block of several, series by series and chunk by chunk, in bounded memory.
+//!
+//! The dictionaries are merged first; from then on series are told apart by the numbers of their
+//! tags, and no label is spelled out. A chunk that is long enough, and alone in its time, is copied
+//! as it is; others are read and written anew.
 
 use std::sync::Arc;
 
-use model::{Labels, is_stale_marker};
+use model::is_stale_marker;
 
 use super::chunk::ChunkReader;
 use super::columns::Columns;
 use super::cursor::{LabelReader, Lost, SeriesCursor};
+use super::dictionary::Tag;
+use super::merged_tags::number_tags;
 use super::reader::Block;
-use super::series_table::ChunkRef;
+use super::series_table::{ChunkRef, KIND_FLOATS};
 use super::{BlockError, BlockWriter};
 use crate::hidden::{Gaps, Hidden};
 
-/// Adds to a block the samples of others within these times, both inclusive; returns what of them
-/// could not be read and is not in it.
+/// A chunk of so many samples gains nothing by becoming longer: it is a full sub-block.
+const COPIED_SAMPLES_MIN: u32 = 1024;
+
+/// Adds to a block, which has no series yet, the samples of others within these times, both
+/// inclusive; returns what of them could not be read and is not in it.
 ///
 /// `sources` stand in the order of their epochs, the oldest first, each with what is hidden in it,
 /// which is left out. Of two samples at one time a
@@ -23,27 +32,18 @@ pub(crate) fn merge_visible(
     range: (i64, i64),
     into: &mut BlockWriter,
 ) -> Result<Lost, BlockError> {
-    let mut sources: Vec<Source> = sources
-        .iter()
-        .map(|(block, hidden)| Source::new(Arc::clone(block), hidden, range))
-        .collect();
-    let mut samples = Columns::default();
-    while let Some(labels) = first_labels(&sources) {
+    let blocks: Vec<Arc<Block>> = sources.iter().map(|(block, _)| Arc::clone(block)).collect();
+    let numbers = number_tags(&blocks, into)?;
+    let mut sources: Vec<Source> =
+        sources.iter().zip(numbers).map(|(source, tags)| Source::new(source, tags, range)).collect();
+    let mut tags = Vec::new();
+    while let Some(first) = sources.iter().filter_map(Source::tags).min() {
+        tags.clear();
+        tags.extend_from_slice(first);
         let mut here: Vec<&mut Source> =
-            sources.iter_mut().filter(|source| source.labels() == Some(&labels)).collect();
-        into.begin_series(labels);
-        while let Some((at, n)) = next_run(&here) {
-            match n {
-                0 => samples.push(&take_winner(&mut here)),
-                n => {
-                    let run = here[at].run.borrow();
-                    samples.extend(run.slice(here[at].at..here[at].at + n));
-                    here[at].advance(n);
-                }
-            }
-            into.push(samples.borrow())?;
-            samples.clear();
-        }
+            sources.iter_mut().filter(|source| source.tags() == Some(&tags)).collect();
+        into.begin_series_numbered(&tags);
+        merge_series(&mut here, into)?;
         into.end_series()?;
         for source in here {
             source.next_series();
@@ -67,27 +67,49 @@ pub(crate) fn merge(
     merge_visible(&whole, range, into)
 }
 
-fn first_labels(sources: &[Source]) -> Option<Labels> {
-    sources.iter().filter_map(Source::labels).min().cloned()
+fn merge_series(sources: &mut [&mut Source], into: &mut BlockWriter) -> Result<(), BlockError> {
+    while let Some((first, until_ms)) = next_source(sources) {
+        let source = &mut *sources[first];
+        match source.chunk {
+            Some(chunk) if source.may_copy(&chunk, until_ms) => source.copy(&chunk, into)?,
+            Some(chunk) if source.may_hand_on(&chunk, until_ms) => source.hand_on(&chunk, into)?,
+            Some(chunk) => source.unseal(&chunk),
+            None => {
+                let left = &source.run.times[source.at..];
+                let n = left.partition_point(|t| *t < until_ms);
+                match n {
+                    0 => merge_moment(sources, into)?,
+                    n => {
+                        into.push(source.run.borrow().slice(source.at..source.at + n))?;
+                        source.advance(n);
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
-/// The source that comes next in time, and how many samples of it come before those of any other;
-/// 0 when others have one at the same time.
-fn next_run(sources: &[&mut Source]) -> Option<(usize, usize)> {
+/// The source that comes next in time, and when another one comes: at the end of time if none does.
+fn next_source(sources: &[&mut Source]) -> Option<(usize, i64)> {
     let heads = sources.iter().enumerate().filter_map(|(at, s)| Some((s.head_ms()?, at)));
     let (_, first) = heads.min()?;
     let others = sources.iter().enumerate().filter(|(at, _)| *at != first);
-    let until = others.filter_map(|(_, source)| source.head_ms()).min();
-    let source = &sources[first];
-    let left = &source.run.times[source.at..];
-    let n = until.map_or(left.len(), |until| left.partition_point(|t| *t < until));
-    Some((first, n))
+    let until_ms = others.filter_map(|(_, source)| source.head_ms()).min();
+    Some((first, until_ms.unwrap_or(i64::MAX)))
 }
 
-/// Takes all samples at the earliest time and returns the one that wins.
-fn take_winner(sources: &mut [&mut Source]) -> model::Sample {
+/// Adds the sample that wins at the earliest time, at which several sources may have one.
+fn merge_moment(sources: &mut [&mut Source], into: &mut BlockWriter) -> Result<(), BlockError> {
     let earliest = sources.iter().filter_map(|source| source.head_ms()).min();
     let mut winner: Option<model::Sample> = None;
+    for source in sources.iter_mut().filter(|source| source.head_ms() == earliest) {
+        if let Some(chunk) = source.chunk {
+            // What it has at this time is seen when it is asked again.
+            source.unseal(&chunk);
+            return Ok(());
+        }
+    }
     for source in sources.iter_mut().filter(|source| source.head_ms() == earliest) {
         let sample = source.run.borrow().sample(source.at);
         let loses = is_stale_marker(sample.value)
@@ -97,18 +119,27 @@ fn take_winner(sources: &mut [&mut Source]) -> model::Sample {
         }
         source.advance(1);
     }
-    winner.expect("it is asked only when there are several")
+    let mut one = Columns::default();
+    one.push(&winner.expect("the earliest time is that of a sample"));
+    into.push(one.borrow())
 }
 
 /// A block that is read from its first series to its last.
 struct Source {
     cursor: SeriesCursor,
-    label_reader: LabelReader,
+    block: Arc<Block>,
+    /// The writer's number of each tag; `None` for those that cannot be read.
+    numbers: Vec<Option<Tag>>,
     chunk_reader: ChunkReader,
     hidden: Hidden,
     /// What of it concerns the series.
     gaps: Gaps,
-    series: Option<(Labels, std::vec::IntoIter<ChunkRef>)>,
+    label_reader: LabelReader,
+    /// The series it stands at: its tags by the writer's numbers, and the chunks to come.
+    tags: Option<Vec<Tag>>,
+    chunks: std::vec::IntoIter<ChunkRef>,
+    /// The next chunk, still sealed; the run is empty then.
+    chunk: Option<ChunkRef>,
     /// The samples of the chunk that is being merged.
     run: Columns,
     /// The index of the first that is not merged.
@@ -116,14 +147,22 @@ struct Source {
 }
 
 impl Source {
-    fn new(block: Arc<Block>, hidden: &Hidden, range: (i64, i64)) -> Self {
+    fn new(
+        (block, hidden): &(Arc<Block>, Hidden),
+        numbers: Vec<Option<Tag>>,
+        range: (i64, i64),
+    ) -> Self {
         let mut source = Self {
-            cursor: SeriesCursor::new(block, &[], range),
-            label_reader: LabelReader::default(),
+            cursor: SeriesCursor::new(Arc::clone(block), &[], range),
+            block: Arc::clone(block),
+            numbers,
             chunk_reader: ChunkReader::default(),
             hidden: hidden.clone(),
             gaps: Gaps::default(),
-            series: None,
+            label_reader: LabelReader::default(),
+            tags: None,
+            chunks: Vec::new().into_iter(),
+            chunk: None,
             run: Columns::default(),
             at: 0,
         };
@@ -131,28 +170,31 @@ impl Source {
         source
     }
 
-    fn labels(&self) -> Option<&Labels> {
-        self.series.as_ref().map(|(labels, _)| labels)
+    fn tags(&self) -> Option<&Vec<Tag>> {
+        self.tags.as_ref()
     }
 
-    /// The time of its next sample in the series.
+    /// The time of its next sample in the series; of a sealed chunk, before which it has none.
     fn head_ms(&self) -> Option<i64> {
-        self.run.times.get(self.at).copied()
+        match &self.chunk {
+            Some(chunk) => Some(chunk.times.min_ms),
+            None => self.run.times.get(self.at).copied(),
+        }
     }
 
     fn next_series(&mut self) {
-        self.series = None;
+        let before = self.tags.take();
         while let Some(series) = self.cursor.next_series() {
-            let block = Arc::clone(self.cursor.block());
-            match self.label_reader.labels(&block, &series.tags) {
-                Ok(labels) => {
-                    self.gaps = self.hidden.gaps(&labels);
-                    self.series = Some((labels, series.chunks.into_iter()));
-                    self.next_chunk();
-                    return;
-                }
-                Err(_) => self.cursor.lose_series(),
+            let number = |tag: &Tag| self.numbers.get(*tag as usize).copied().flatten();
+            let tags: Option<Vec<Tag>> = series.tags.iter().map(number).collect();
+            // A table out of order is damaged, and what comes too late in it is unreadable.
+            if tags.is_some() && tags > before && self.find_gaps(&series.tags) {
+                self.tags = tags;
+                self.chunks = series.chunks.into_iter();
+                self.next_chunk();
+                return;
             }
+            self.cursor.lose_series();
         }
     }
 
@@ -166,18 +208,68 @@ impl Source {
     fn next_chunk(&mut self) {
         self.run.clear();
         self.at = 0;
-        let Some((_, chunks)) = &mut self.series else {
-            return;
-        };
-        let block = Arc::clone(self.cursor.block());
-        for chunk in chunks {
-            let read = self.chunk_reader.read(&block, &chunk, self.cursor.range(), &mut self.run);
-            self.gaps.cut_columns(&mut self.run);
-            match read {
-                Ok(()) if self.run.is_empty() => {}
-                Ok(()) => return,
-                Err(_) => self.cursor.lose_chunk(),
-            }
+        self.chunk = self.chunks.next();
+    }
+
+    /// Whether the next chunk may be handed on as it is: it is long, all of it is wanted, and no
+    /// other source has a sample before it ends.
+    fn may_copy(&self, chunk: &ChunkRef, until_ms: i64) -> bool {
+        let (start_ms, end_ms) = self.cursor.range();
+        let ChunkRef { kind, times, .. } = *chunk;
+        kind == KIND_FLOATS
+            && times.n_samples >= COPIED_SAMPLES_MIN
+            && times.max_ms < until_ms
+            && start_ms <= times.min_ms
+            && times.max_ms <= end_ms
+            && !self.gaps.touch(times.min_ms, times.max_ms)
+    }
+
+    /// Whether the next chunk is alone in its time and nothing of it is hidden.
+    fn may_hand_on(&self, chunk: &ChunkRef, until_ms: i64) -> bool {
+        let times = chunk.times;
+        times.max_ms < until_ms && !self.gaps.touch(times.min_ms, times.max_ms)
+    }
+
+    /// Learns what is hidden of a series; false if its labels, which say so, cannot be read.
+    fn find_gaps(&mut self, tags: &[Tag]) -> bool {
+        if self.hidden.is_nothing() {
+            return true;
+        }
+        let labels = self.label_reader.labels(&self.block, tags);
+        self.gaps = labels.as_ref().map(|labels| self.hidden.gaps(labels)).unwrap_or_default();
+        labels.is_ok()
+    }
+
+    fn copy(&mut self, chunk: &ChunkRef, into: &mut BlockWriter) -> Result<(), BlockError> {
+        match self.chunk_reader.sealed(&self.block, chunk, |sealed| into.push_sealed(sealed)) {
+            Ok(written) => written?,
+            Err(_) => self.cursor.lose_chunk(),
+        }
+        self.next_chunk();
+        Ok(())
+    }
+
+    /// Adds the samples of the next chunk, which is alone in its time.
+    fn hand_on(&mut self, chunk: &ChunkRef, into: &mut BlockWriter) -> Result<(), BlockError> {
+        match self.chunk_reader.decode(&self.block, chunk, self.cursor.range()) {
+            Ok(()) => into.push(self.chunk_reader.columns())?,
+            Err(_) => self.cursor.lose_chunk(),
+        }
+        self.next_chunk();
+        Ok(())
+    }
+
+    /// Reads the next chunk.
+    fn unseal(&mut self, chunk: &ChunkRef) {
+        self.chunk = None;
+        let range = self.cursor.range();
+        let read = self.chunk_reader.read(&self.block, chunk, range, &mut self.run);
+        if read.is_err() {
+            self.cursor.lose_chunk();
+        }
+        self.gaps.cut_columns(&mut self.run);
+        if self.run.is_empty() {
+            self.next_chunk();
         }
     }
 }

@@ -18,6 +18,7 @@ mod error;
 mod footer;
 mod histogram_chunk;
 mod merge;
+mod merged_tags;
 mod page;
 mod postings;
 mod reader;

@@ -58,6 +58,15 @@ pub(super) enum Bytes {
     Joined(Vec<u8>),
 }
 
+impl Bytes {
+    /// Content that lies on this page alone.
+    pub(super) fn within(page: u64, content: &Arc<[u8]>, offset: u64, n: u64) -> Option<Self> {
+        let start = offset.checked_sub(page * PAGE_CONTENT_BYTES as u64)?;
+        let end = start.checked_add(n).filter(|end| *end <= content.len() as u64)?;
+        Some(Self::Page(Arc::clone(content), start as usize..end as usize))
+    }
+}
+
 impl Deref for Bytes {
     type Target = [u8];
 
@@ -219,7 +228,8 @@ impl Block {
     /// A page as it is on the disk now.
     pub(super) fn read_page_from_disk(&self, page: u64) -> Result<Vec<u8>, ReadError> {
         let n_content = content_on_page(self.footer.content_bytes, page);
-        let read = read_page(self.disk.as_ref(), &self.path, self.footer.meta.id, page, n_content);
+        let id = self.cache.checks_pages().then_some(self.footer.meta.id);
+        let read = read_page(self.disk.as_ref(), &self.path, id, page, n_content);
         match read {
             Ok(Some(content)) if n_content > 0 => Ok(content),
             Ok(_) => Err(ReadError::Page { page }),

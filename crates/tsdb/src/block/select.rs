@@ -3,20 +3,44 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{Labels, Matcher};
+use model::{Labels, Matcher, Sample};
 use storage::{Select, Series};
 
 use super::chunk::ChunkReader;
-use super::columns::Columns;
+use super::columns::ChunkColumns;
 use super::cursor::{LabelReader, Lost, SeriesCursor, tag_in};
 use super::dictionary::Tag;
 use super::reader::Block;
+use super::series_table::ChunkRef;
 
 /// The series of a selection, in the order of their labels. What cannot be read is skipped.
 pub(crate) struct BlockSeries {
     cursor: SeriesCursor,
     labels: LabelReader,
     chunks: ChunkReader,
+    /// The series it stands at, and its chunks to come.
+    tags: Vec<Tag>,
+    sealed: std::vec::IntoIter<ChunkRef>,
+    values: Vec<f64>,
+}
+
+/// Samples of a chunk within the times of a selection, never none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ChunkSamples<'c> {
+    /// Unix milliseconds.
+    pub(crate) times: &'c [i64],
+    /// As many.
+    pub(crate) values: &'c [f64],
+    /// Unix milliseconds, 0 for none; empty if no sample has one.
+    pub(crate) starts: &'c [i64],
+}
+
+impl ChunkSamples<'_> {
+    /// One of them.
+    pub(crate) fn sample(&self, at: usize) -> Sample {
+        let start_ms = self.starts.get(at).copied().unwrap_or(0);
+        Sample { t_ms: self.times[at], value: self.values[at], start_ms }
+    }
 }
 
 impl Block {
@@ -27,6 +51,9 @@ impl Block {
             cursor: SeriesCursor::new(Arc::clone(self), &select.matchers, range),
             labels: LabelReader::default(),
             chunks: ChunkReader::default(),
+            tags: Vec::new(),
+            sealed: Vec::new().into_iter(),
+            values: Vec::new(),
         }
     }
 
@@ -69,25 +96,38 @@ impl Block {
 }
 
 impl BlockSeries {
-    /// The next series as columns, which are overwritten; never without samples.
-    pub(crate) fn next_columns(&mut self, columns: &mut Columns) -> Option<Labels> {
+    /// Goes to the next series that may have samples in the range. Only then does anything of it
+    /// cost more than its entry: [`Self::labels`] and [`Self::next_chunk`].
+    pub(crate) fn advance(&mut self) -> bool {
+        let Some(series) = self.cursor.next_series() else { return false };
+        self.tags = series.tags;
+        self.sealed = series.chunks.into_iter();
+        true
+    }
+
+    /// The labels of the series it stands at; `None`, and it is counted, if they cannot be read.
+    pub(crate) fn labels(&mut self) -> Option<Labels> {
+        let labels = self.labels.labels(self.cursor.block(), &self.tags);
+        if labels.is_err() {
+            self.cursor.lose_series();
+        }
+        labels.ok()
+    }
+
+    /// The next chunk of the series it stands at; one that cannot be read is skipped and counted.
+    pub(crate) fn next_chunk(&mut self) -> Option<ChunkSamples<'_>> {
         loop {
-            let series = self.cursor.next_series()?;
-            let block = Arc::clone(self.cursor.block());
-            let Ok(labels) = self.labels.labels(&block, &series.tags) else {
-                self.cursor.lose_series();
-                continue;
-            };
-            columns.clear();
-            for chunk in &series.chunks {
-                if self.chunks.read(&block, chunk, self.cursor.range(), columns).is_err() {
-                    self.cursor.lose_chunk();
-                }
-            }
-            if !columns.is_empty() {
-                return Some(labels);
+            let chunk = self.sealed.next()?;
+            match self.chunks.decode(self.cursor.block(), &chunk, self.cursor.range()) {
+                Ok(()) if self.chunks.columns().times.is_empty() => {}
+                Ok(()) => break,
+                Err(_) => self.cursor.lose_chunk(),
             }
         }
+        let ChunkColumns { times, values, starts } = self.chunks.columns();
+        self.values.clear();
+        self.values.extend(values.iter().map(|bits| f64::from_bits(*bits)));
+        Some(ChunkSamples { times, values: &self.values, starts })
     }
 
     /// What was skipped so far.
@@ -100,8 +140,16 @@ impl Iterator for BlockSeries {
     type Item = Series;
 
     fn next(&mut self) -> Option<Series> {
-        let mut columns = Columns::default();
-        let labels = self.next_columns(&mut columns)?;
-        Some(Series { labels, samples: columns.samples().collect() })
+        while self.advance() {
+            let Some(labels) = self.labels() else { continue };
+            let mut samples = Vec::new();
+            while let Some(chunk) = self.next_chunk() {
+                samples.extend((0..chunk.times.len()).map(|at| chunk.sample(at)));
+            }
+            if !samples.is_empty() {
+                return Some(Series { labels, samples });
+            }
+        }
+        None
     }
 }

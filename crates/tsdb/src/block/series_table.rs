@@ -146,8 +146,8 @@ impl SeriesTable {
     }
 
     /// Ends a series that has these tags, not numbered finally.
-    pub(super) fn end_series(&mut self, tags: impl IntoIterator<Item = Tag>) {
-        self.tags.extend(tags);
+    pub(super) fn end_series(&mut self, tags: &[Tag]) {
+        self.tags.extend_from_slice(tags);
         self.series.push(Row {
             tags_end: self.tags.len(),
             chunks_end: self.chunks.len(),
@@ -164,6 +164,11 @@ impl SeriesTable {
         for tag in &mut self.tags {
             *tag = numbers[*tag as usize];
         }
+    }
+
+    /// Whether each series is later in the order of labels than the one before.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.tags().zip(self.tags().skip(1)).all(|(before, after)| before < after)
     }
 
     /// The tags of each series.

@@ -2,9 +2,12 @@
 
 mod caching;
 mod damage;
+mod disk_use;
 mod figures;
+mod fixture;
 mod golden;
 mod merging;
+mod mixes;
 mod parts;
 mod round_trip;
 mod writing;

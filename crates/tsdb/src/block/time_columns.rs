@@ -15,6 +15,8 @@ const TIMES_KEPT_MAX: usize = 1 << 20;
 /// So many times of a chunk are looked up before it gets its own column.
 const PROBES_MAX: usize = 4;
 
+/// So many times of a row, about, make its hash.
+const HASHED_TIMES: usize = 8;
 /// A column that so many chunks use is spared: it is written twice.
 const SPARED_USES_MIN: u32 = 64;
 
@@ -34,6 +36,8 @@ pub(super) struct TimeColumns {
     /// How many columns were forgotten: the number of the first that is kept.
     n_forgotten: u64,
     n_times: usize,
+    /// The column and the place in it that was found last: neighbours often have the same times.
+    last: (u64, u32),
     by_content: HashMap<u64, u64>,
     by_time: HashMap<i64, (u64, u32)>,
 }
@@ -59,10 +63,15 @@ impl TimeColumns {
     pub(super) fn find(&mut self, times: &[i64]) -> Option<TimeSlice> {
         let (number, slice) = self.look_up(times)?;
         self.kept[(number - self.n_forgotten) as usize].n_uses += 1;
+        self.last = (number, slice.first);
         Some(slice)
     }
 
     fn look_up(&self, times: &[i64]) -> Option<(u64, TimeSlice)> {
+        let (number, first) = self.last;
+        if let Some(found) = self.compare(number, first, times) {
+            return Some(found);
+        }
         let whole = self.by_content.get(&hash_of(times)).map(|number| (*number, 0));
         let probes = times.iter().enumerate().filter(|(at, t)| *at == 0 || is_indexed(**t));
         let parts = probes.take(PROBES_MAX).filter_map(|(at, t)| {
@@ -130,8 +139,10 @@ fn is_indexed(t: i64) -> bool {
     mix(t as u64) >> 60 == 0
 }
 
+/// Of a few times, evenly taken: rows of the same length that differ elsewhere alone are rare.
 fn hash_of(times: &[i64]) -> u64 {
-    times.iter().fold(times.len() as u64, |hash, t| mix(hash.rotate_left(29) ^ *t as u64))
+    let few = times.iter().step_by(times.len() / HASHED_TIMES + 1).chain(times.last());
+    few.fold(times.len() as u64, |hash, t| mix(hash.rotate_left(29) ^ *t as u64))
 }
 
 /// Fibonacci hashing (Knuth): the high bits depend on all bits. What it finds is compared, so a

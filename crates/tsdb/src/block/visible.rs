@@ -97,7 +97,11 @@ impl Block {
     /// Whether a sample is within a selection.
     pub(crate) fn has_sample(self: &Arc<Self>, select: &Select) -> Search {
         let mut series = self.select(select);
-        let is_found = series.next_columns(&mut Columns::default()).is_some();
+        let mut is_found = false;
+        while !is_found && series.advance() {
+            // A series whose labels cannot be read is counted, and may not be the one.
+            is_found = series.labels().is_some() && series.next_chunk().is_some();
+        }
         Search::of(is_found, series.lost())
     }
 

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use model::Labels;
 use stdx::Disk;
 
-use super::chunk::{encode_column, encode_samples};
+use super::chunk::{SealedChunk, encode_column, encode_starts};
 use super::columns::{ChunkColumns, Columns};
-use super::dictionary::{SortedTags, TagNumbers, encode_names, encode_values};
+use super::dictionary::{SortedTags, Tag, TagNumbers, encode_names, encode_values};
 use super::footer::{
     BlockInfo, BlockMeta, Extent, Footer, PARENTS_MAX, encode_header, footer_bytes,
 };
@@ -22,7 +22,7 @@ use super::series_table::{ChunkRef, ChunkTimes, KIND_FLOATS, SeriesTable};
 use super::spares::{self, SPARED_SERIES_MIN};
 use super::time_columns::{Column, TimeColumns, TimeSlice};
 use super::{BlockError, HEADER_BYTES, Section, postings};
-use crate::codec::values::Hint;
+use crate::codec::values::{Encoder, Hint};
 
 /// The most samples in a chunk of a block of level 0: what a dashboard's query decodes at a time.
 const SAMPLES_PER_CHUNK: usize = 1024;
@@ -44,17 +44,26 @@ pub(crate) struct BlockWriter {
     time_columns: TimeColumns,
     /// Where columns stand that were written twice, and where the second time.
     column_copies: Vec<(u64, u64)>,
-    series: Option<OpenSeries>,
-    last_labels: Option<Labels>,
+    /// The writer's number of each tag that callers have numbers for; [`UNSEEN`] for others.
+    known_tags: Vec<Tag>,
+    series: OpenSeries,
     min_ms: i64,
     max_ms: i64,
     n_samples: u64,
+    encoder: Encoder,
+    /// The bytes of a chunk; where chunks end.
     scratch: Vec<u8>,
+    ends: Vec<usize>,
 }
 
-/// The series that is being written.
+/// A tag that was not numbered yet.
+const UNSEEN: Tag = Tag::MAX;
+
+/// The series that is being written. Its memory serves all.
+#[derive(Default)]
 struct OpenSeries {
-    labels: Labels,
+    is_open: bool,
+    tags: Vec<Tag>,
     pending: Columns,
     hint: Hint,
     last_ms: Option<i64>,
@@ -117,12 +126,14 @@ impl BlockWriter {
             table: SeriesTable::default(),
             time_columns: TimeColumns::default(),
             column_copies: Vec::new(),
-            series: None,
-            last_labels: None,
+            known_tags: Vec::new(),
+            series: OpenSeries::default(),
             min_ms: i64::MAX,
             max_ms: i64::MIN,
             n_samples: 0,
+            encoder: Encoder::default(),
             scratch: Vec::new(),
+            ends: Vec::new(),
         })
     }
 
@@ -133,7 +144,7 @@ impl BlockWriter {
         labels: &Labels,
         chunks: &[ChunkColumns<'_>],
     ) -> Result<(), BlockError> {
-        self.begin_series(labels.clone());
+        self.begin_series(labels)?;
         for chunk in chunks {
             self.push(*chunk)?;
         }
@@ -141,101 +152,164 @@ impl BlockWriter {
     }
 
     /// Begins a series, later in the order of labels than the last.
-    pub(super) fn begin_series(&mut self, labels: Labels) {
-        assert!(self.series.is_none(), "a series was begun within another");
-        let is_next = self.last_labels.as_ref().is_none_or(|last| *last < labels);
-        assert!(is_next, "series {labels} came out of order");
-        self.series = Some(OpenSeries {
-            labels,
-            pending: Columns::default(),
-            hint: Hint::default(),
-            last_ms: None,
-        });
-    }
-
-    /// Adds samples to the series, later than those before.
-    pub(super) fn push(&mut self, columns: ChunkColumns<'_>) -> Result<(), BlockError> {
-        let mut series = self.series.take().expect("a series was begun");
-        let (n, last_ms) = (columns.times.len(), series.last_ms);
-        let is_rising = columns.times.windows(2).all(|pair| pair[0] < pair[1])
-            && last_ms.zip(columns.times.first()).is_none_or(|(last, first)| last < *first);
-        assert!(is_rising, "samples of {} came out of order", series.labels);
-        assert!(columns.values.len() == n, "samples of {} lack values", series.labels);
-        assert!([0, n].contains(&columns.starts.len()), "samples of {} lack starts", series.labels);
-        series.last_ms = columns.times.last().copied().or(last_ms);
-        series.pending.extend(columns);
-        let written = if series.pending.len() >= PENDING_SAMPLES_MAX {
-            self.write_pending(&mut series, false)
-        } else {
-            Ok(())
-        };
-        self.series = Some(series);
-        written
-    }
-
-    /// Ends the series.
-    pub(super) fn end_series(&mut self) -> Result<(), BlockError> {
-        let mut series = self.series.take().expect("a series was begun");
-        if !series.pending.is_empty() {
-            self.write_pending(&mut series, true)?;
-        }
-        if self.table.has_chunk() {
-            self.number_series(&series.labels)?;
-            self.last_labels = Some(series.labels);
+    pub(crate) fn begin_series(&mut self, labels: &Labels) -> Result<(), BlockError> {
+        self.open_series();
+        for label in labels {
+            let tag = self.number_tag(&label.name, &label.value)?;
+            self.series.tags.push(tag);
         }
         Ok(())
     }
 
-    fn number_series(&mut self, labels: &Labels) -> Result<(), BlockError> {
-        let mut tags = Vec::with_capacity(labels.len());
-        for label in labels {
-            let tag = self.tags.number(&label.name, &label.value);
-            tags.push(tag.ok_or_else(|| self.too_large(Section::Dictionary))?);
+    /// Begins a series, later in the order of labels than the last, whose labels the caller has
+    /// numbers for: the same number for the same name and value in all series of this block, and
+    /// small ones, as the writer keeps four bytes for each up to the largest. `text` is asked once
+    /// for each number. The tags of a series stand in the order of their names.
+    #[cfg_attr(not(test), allow(dead_code, reason = "for a head that numbers its tags"))]
+    pub(crate) fn begin_series_tagged<'t>(
+        &mut self,
+        tags: &[u32],
+        text: &dyn Fn(u32) -> (&'t str, &'t str),
+    ) -> Result<(), BlockError> {
+        self.open_series();
+        for id in tags {
+            let at = *id as usize;
+            if at >= self.known_tags.len() {
+                self.known_tags.resize(at + 1, UNSEEN);
+            }
+            if self.known_tags[at] == UNSEEN {
+                let (name, value) = text(*id);
+                self.known_tags[at] = self.number_tag(name, value)?;
+            }
+            self.series.tags.push(self.known_tags[at]);
         }
-        self.table.end_series(tags);
-        if u32::try_from(self.table.len()).is_err() {
-            return Err(self.too_large(Section::Series));
+        Ok(())
+    }
+
+    /// Begins a series whose tags were numbered by [`Self::number_tag`].
+    pub(super) fn begin_series_numbered(&mut self, tags: &[Tag]) {
+        self.open_series();
+        self.series.tags.extend_from_slice(tags);
+    }
+
+    fn open_series(&mut self) {
+        assert!(!self.series.is_open, "a series was begun within another");
+        self.series.is_open = true;
+        self.series.tags.clear();
+        self.series.hint = Hint::default();
+        self.series.last_ms = None;
+    }
+
+    /// The writer's number of a tag.
+    pub(super) fn number_tag(&mut self, name: &str, value: &str) -> Result<Tag, BlockError> {
+        let tag = self.tags.number(name, value).filter(|tag| *tag != UNSEEN);
+        tag.ok_or_else(|| self.too_large(Section::Dictionary))
+    }
+
+    /// Adds samples to the series, later than those before.
+    pub(crate) fn push(&mut self, columns: ChunkColumns<'_>) -> Result<(), BlockError> {
+        let n = self.check(&columns);
+        self.series.pending.extend(columns);
+        if n > 0 && self.series.pending.len() >= PENDING_SAMPLES_MAX {
+            self.write_pending(false)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a chunk to the series, later than those before, whose bytes stay as they are.
+    pub(super) fn push_sealed(&mut self, chunk: SealedChunk<'_>) -> Result<(), BlockError> {
+        let SealedChunk { times, bytes, values_bytes } = chunk;
+        self.check(&ChunkColumns { times, values: &[], starts: &[] });
+        if !self.series.pending.is_empty() {
+            self.write_pending(true)?;
+        }
+        self.write_chunk(times, bytes, values_bytes)
+    }
+
+    /// Samples must be later than those before; returns how many they are.
+    fn check(&mut self, columns: &ChunkColumns<'_>) -> usize {
+        assert!(self.series.is_open, "samples belong to a series");
+        let ChunkColumns { times, values, starts } = *columns;
+        let n = times.len();
+        // Without a way out of the loop it runs over several at a time.
+        let is_rising = times.windows(2).fold(true, |is_rising, t| is_rising & (t[0] < t[1]));
+        let is_later = self.series.last_ms.zip(times.first()).is_none_or(|(last, t)| last < *t);
+        assert!(is_rising && is_later, "samples of a series came out of order");
+        assert!([0, n].contains(&values.len()), "samples of a series lack values");
+        assert!([0, n].contains(&starts.len()), "samples of a series lack starts");
+        self.series.last_ms = times.last().copied().or(self.series.last_ms);
+        n
+    }
+
+    /// Ends the series.
+    pub(crate) fn end_series(&mut self) -> Result<(), BlockError> {
+        assert!(self.series.is_open, "a series ended that was not begun");
+        if !self.series.pending.is_empty() {
+            self.write_pending(true)?;
+        }
+        self.series.is_open = false;
+        if self.table.has_chunk() {
+            self.table.end_series(&self.series.tags);
+            if u32::try_from(self.table.len()).is_err() {
+                return Err(self.too_large(Section::Series));
+            }
         }
         Ok(())
     }
 
     /// Writes what was collected; unless it is all there is, the last chunk stays, as more may
     /// belong to it.
-    fn write_pending(&mut self, series: &mut OpenSeries, is_all: bool) -> Result<(), BlockError> {
+    fn write_pending(&mut self, is_all: bool) -> Result<(), BlockError> {
         let n_max = if self.meta.level == 0 { SAMPLES_PER_CHUNK } else { SAMPLES_PER_MERGED_CHUNK };
-        let mut ends = Vec::new();
-        cut(&series.pending.times, n_max, 0, &mut ends);
+        let mut pending = std::mem::take(&mut self.series.pending);
+        let mut ends = std::mem::take(&mut self.ends);
+        ends.clear();
+        cut(&pending.times, n_max, 0, &mut ends);
         let n_chunks = if is_all { ends.len() } else { ends.len() - 1 };
         let mut start = 0;
         for end in &ends[..n_chunks] {
-            let columns = series.pending.borrow().slice(start..*end);
-            self.write_chunk(columns, &mut series.hint)?;
+            self.encode_chunk(pending.borrow().slice(start..*end))?;
             start = *end;
         }
-        series.pending.drop_first(start);
+        pending.drop_first(start);
+        self.series.pending = pending;
+        self.ends = ends;
         Ok(())
+    }
+
+    fn encode_chunk(&mut self, columns: ChunkColumns<'_>) -> Result<(), BlockError> {
+        let mut bytes = std::mem::take(&mut self.scratch);
+        bytes.clear();
+        self.encoder.encode(columns.values, &mut self.series.hint, &mut bytes);
+        let values_bytes = bytes.len();
+        encode_starts(columns, &mut bytes);
+        let written = self.write_chunk(columns.times, &bytes, values_bytes);
+        self.scratch = bytes;
+        written
     }
 
     fn write_chunk(
         &mut self,
-        columns: ChunkColumns<'_>,
-        hint: &mut Hint,
+        times: &[i64],
+        bytes: &[u8],
+        values_bytes: usize,
     ) -> Result<(), BlockError> {
-        let slice = match self.time_columns.find(columns.times) {
+        let slice = match self.time_columns.find(times) {
             Some(slice) => slice,
-            None => self.write_column(columns.times)?,
+            None => self.write_column(times)?,
         };
-        let mut bytes = std::mem::take(&mut self.scratch);
-        bytes.clear();
-        let (values_bytes, starts_bytes) = encode_samples(columns, hint, &mut bytes);
-        let offset = self.append(&bytes)?;
-        self.scratch = bytes;
-        let times = chunk_times(columns.times, slice);
+        let offset = self.append(bytes)?;
+        let times = chunk_times(times, slice);
         self.min_ms = self.min_ms.min(times.min_ms);
         self.max_ms = self.max_ms.max(times.max_ms);
         self.n_samples += u64::from(times.n_samples);
-        let kind = KIND_FLOATS;
-        self.table.push_chunk(ChunkRef { kind, times, offset, values_bytes, starts_bytes });
+        self.table.push_chunk(ChunkRef {
+            kind: KIND_FLOATS,
+            times,
+            offset,
+            values_bytes: values_bytes as u32,
+            starts_bytes: (bytes.len() - values_bytes) as u32,
+        });
         Ok(())
     }
 
@@ -279,7 +353,7 @@ impl BlockWriter {
     /// Writes the tables and the footer and gives the block its name. When it returns, the block is
     /// durable. Without any sample there is no block.
     pub(crate) fn finish(mut self) -> Result<Option<BlockInfo>, BlockError> {
-        assert!(self.series.is_none(), "a block was finished within a series");
+        assert!(!self.series.is_open, "a block was finished within a series");
         if self.table.len() == 0 {
             return Ok(None);
         }
@@ -344,9 +418,12 @@ impl BlockWriter {
     }
 
     fn encode_tables(&mut self) -> Result<Tables, BlockError> {
-        let tags = std::mem::take(&mut self.tags).into_sorted();
+        let numbered = std::mem::take(&mut self.tags);
+        let n_numbered = numbered.len();
+        let tags = numbered.into_sorted(&used_tags(&self.table, n_numbered));
         let n_tags = tags.iter().map(|(_, values)| values.len()).sum();
-        self.table.renumber(&final_numbers(&tags, n_tags));
+        self.table.renumber(&final_numbers(&tags, n_numbered));
+        assert!(self.table.is_in_order(), "series came out of order");
         let lists = PostingsLists::of(&self.table, n_tags);
         let (series, series_groups) = self.table.encode();
         let values = tags.iter().flat_map(|(_, values)| values).map(|(value, _)| value.as_str());
@@ -423,9 +500,17 @@ fn are_large(tables: &[&Vec<u8>]) -> bool {
     tables.iter().map(|table| table.len()).sum::<usize>() > PAGE_BYTES
 }
 
+/// Whether a series has the tag, for each tag as it was first numbered: one may have been numbered
+/// for a series that had no samples.
+fn used_tags(table: &SeriesTable, n_numbered: usize) -> Vec<bool> {
+    let mut used = vec![false; n_numbered];
+    table.tags().flatten().for_each(|tag| used[*tag as usize] = true);
+    used
+}
+
 /// For each tag as it was first numbered its number in the dictionary.
-fn final_numbers(tags: &SortedTags, n_tags: usize) -> Vec<u32> {
-    let mut numbers = vec![0; n_tags];
+fn final_numbers(tags: &SortedTags, n_numbered: usize) -> Vec<u32> {
+    let mut numbers = vec![0; n_numbered];
     let in_order = tags.iter().flat_map(|(_, values)| values);
     for (number, (_, first)) in in_order.enumerate() {
         numbers[*first as usize] = number as u32;

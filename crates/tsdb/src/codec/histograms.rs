@@ -222,7 +222,7 @@ fn n_columns(layout: &BucketLayout) -> usize {
 /// Appends a column of doubles behind its length.
 fn put_column(column: &[u64], hint: &mut Hint, out: &mut Vec<u8>) {
     let mut bytes = Vec::new();
-    values::encode(column, hint, &mut bytes);
+    values::Encoder::default().encode(column, hint, &mut bytes);
     put_part(&bytes, out);
 }
 

@@ -3,18 +3,19 @@
 //!
 //! All arithmetic wraps, so every column has an encoding and all bytes decode to something.
 
+use super::ans;
 use super::cursor::Cursor;
 use super::exceptions::take_positions;
 use super::pack::{packed_len, unpack};
 use super::{CodecError, Flaw};
 
-pub(super) use entropy::scale;
 pub(super) use plan::{Plan, Scratch, plan, plan_of_noise, plan_with_lines};
 
-mod entropy;
+mod coded;
 mod factor;
 mod fit;
 mod plan;
+mod spread;
 
 /// What the packed numbers are distances from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,8 @@ const FORMS: [Form; 5] = [Form::Level, Form::Steps, Form::Bends, Form::Line, For
 const FORM_MASK: u8 = 0b0000_0111;
 const HAS_FACTOR: u8 = 0b0000_1000;
 const HAS_PATCHES: u8 = 0b0001_0000;
+/// The bits above the packed width follow in an entropy code.
+const HAS_CODE: u8 = 0b0010_0000;
 /// Beside the width of the patches: their highest bit is a sign.
 const HIGHS_SIGNED: u8 = 0b1000_0000;
 /// Fractional bits of a fine line's slope.
@@ -55,8 +58,13 @@ pub(super) fn decode(cursor: &mut Cursor<'_>, out: &mut [u64]) -> Result<(), Cod
     }
     let distances = &mut out[n_before..];
     unpack(cursor.take(packed_len(distances.len(), head.width))?, head.width, distances);
-    if head.has_patches {
-        patch(cursor, head.width, distances)?;
+    let patches =
+        if head.has_patches { Patches::take(cursor, distances.len())? } else { Patches::none() };
+    if head.has_code {
+        ans::decode_over(cursor, head.width, distances)?;
+        patches.put_instead(head.width, distances);
+    } else {
+        patches.put_over(head.width, distances);
     }
     head.add_up(out);
     Ok(())
@@ -71,17 +79,19 @@ struct Head {
     base: i64,
     factor: i64,
     has_patches: bool,
+    has_code: bool,
 }
 
 impl Head {
     fn take(cursor: &mut Cursor<'_>) -> Result<Self, CodecError> {
         let unknown = cursor.error(Flaw::Form(cursor.peek().unwrap_or_default()));
         let form_byte = cursor.byte()?;
-        if form_byte & !(FORM_MASK | HAS_FACTOR | HAS_PATCHES) != 0 {
+        if form_byte & !(FORM_MASK | HAS_FACTOR | HAS_PATCHES | HAS_CODE) != 0 {
             return Err(unknown);
         }
         let form = *FORMS.get(usize::from(form_byte & FORM_MASK)).ok_or(unknown)?;
         let (width, _) = take_width(cursor, 0)?;
+        let wide = cursor.error(Flaw::Width(width));
         let first = cursor.signed()?;
         let has_slope = matches!(form, Form::Bends | Form::Line | Form::FineLine);
         let slope = if has_slope { cursor.signed()? } else { 0 };
@@ -89,7 +99,11 @@ impl Head {
         let base = if has_base { cursor.signed()? } else { 0 };
         let factor = if form_byte & HAS_FACTOR != 0 { cursor.varint()? as i64 } else { 1 };
         let has_patches = form_byte & HAS_PATCHES != 0;
-        Ok(Self { form, width, first, slope, base, factor, has_patches })
+        let has_code = form_byte & HAS_CODE != 0;
+        if has_code && width + ans::SYMBOL_BITS > 64 {
+            return Err(wide);
+        }
+        Ok(Self { form, width, first, slope, base, factor, has_patches, has_code })
     }
 
     /// Turns distances into numbers.
@@ -130,19 +144,43 @@ impl Head {
     }
 }
 
-/// Adds the bits above the packed width to the distances that have some.
-fn patch(cursor: &mut Cursor<'_>, width: u32, distances: &mut [u64]) -> Result<(), CodecError> {
-    let (high_width, is_signed) = take_width(cursor, HIGHS_SIGNED)?;
-    let positions = take_positions(cursor, distances.len())?;
-    let mut highs = vec![0; positions.len()];
-    unpack(cursor.take(packed_len(highs.len(), high_width))?, high_width, &mut highs);
-    for (at, high) in positions.iter().zip(highs) {
-        // Moved up and down again, the highest bit fills the word if it is a sign.
-        let unused = (64 - high_width) % 64;
-        let high = if is_signed { ((high << unused) as i64 >> unused) as u64 } else { high };
-        distances[*at as usize] |= high.checked_shl(width).unwrap_or(0);
+/// The bits above the packed width of distances that need more, and where those are.
+struct Patches {
+    positions: Vec<u64>,
+    highs: Vec<u64>,
+}
+
+impl Patches {
+    fn none() -> Self {
+        Self { positions: Vec::new(), highs: Vec::new() }
     }
-    Ok(())
+
+    fn take(cursor: &mut Cursor<'_>, n_distances: usize) -> Result<Self, CodecError> {
+        let (high_width, is_signed) = take_width(cursor, HIGHS_SIGNED)?;
+        let positions = take_positions(cursor, n_distances)?;
+        let mut highs = vec![0; positions.len()];
+        unpack(cursor.take(packed_len(highs.len(), high_width))?, high_width, &mut highs);
+        if is_signed {
+            // Moved up and down again, the highest bit fills the word.
+            let unused = (64 - high_width) % 64;
+            highs.iter_mut().for_each(|high| *high = ((*high << unused) as i64 >> unused) as u64);
+        }
+        Ok(Self { positions, highs })
+    }
+
+    /// Adds them to packed distances of this width.
+    fn put_over(&self, width: u32, distances: &mut [u64]) {
+        for (at, high) in self.positions.iter().zip(&self.highs) {
+            distances[*at as usize] |= high.checked_shl(width).unwrap_or(0);
+        }
+    }
+
+    /// Puts them in the place of what stands above this width.
+    fn put_instead(&self, width: u32, distances: &mut [u64]) {
+        let lows = 1_u64.checked_shl(width).map_or(u64::MAX, |above| above - 1);
+        self.positions.iter().for_each(|at| distances[*at as usize] &= lows);
+        self.put_over(width, distances);
+    }
 }
 
 /// A width of at most 64, beside which a flag may stand.

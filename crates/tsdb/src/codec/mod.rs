@@ -4,13 +4,15 @@
 //! [`values`], [`times`] and [`starts`] each cut their column into sub-blocks of at most 1,024 and
 //! write each the cheapest way they know. Most ways end in [`ints`]: whole numbers as distances
 //! from a base, a step or a line, packed to one width, with the few that are too wide patched in
-//! (after ALP, Afroozeh et al., SIGMOD 2024). The number of samples is not in the bytes: the owner
+//! (after ALP, Afroozeh et al., SIGMOD 2024), their highest bits by an entropy coder where that is
+//! worth it. The number of samples is not in the bytes: the owner
 //! of the chunk knows it.
 //!
 //! Reading is for any bytes: wrong ones end in a [`CodecError`] or in wrong numbers, never in a
 //! panic or in more memory than the samples asked for. Every byte is drawn in
 //! `docs/formats/chunk.md`.
 
+mod ans;
 mod blocks;
 mod cursor;
 mod decimal;

@@ -58,16 +58,16 @@ impl Hint {
     }
 }
 
-/// Appends the bytes of a column of doubles, given as their bits. How many there are is for the
-/// caller to keep.
-pub(crate) fn encode(values: &[u64], hint: &mut Hint, out: &mut Vec<u8>) {
-    let mut encoder = Encoder { hint: *hint, ..Encoder::default() };
-    let begin = out.len();
-    blocks::encode(values, out, |block, out| encoder.block(block, out));
-    *hint = encoder.hint;
-    if long::SAMPLES.contains(&values.len()) && hint.exponent().is_some() {
-        encoder.long(values, begin, out);
-    }
+/// Writes columns of doubles, and keeps the memory that this takes from one to the next.
+#[derive(Default)]
+pub(crate) struct Encoder {
+    hint: Hint,
+    ints: Vec<i64>,
+    bits: Vec<i64>,
+    misses: Vec<u32>,
+    /// Planning columns of decimals, and of bits.
+    scratch: ints::Scratch,
+    bits_scratch: ints::Scratch,
 }
 
 /// Appends the `n` doubles of a column, as their bits. All of the bytes must be the column's.
@@ -81,18 +81,15 @@ pub(crate) fn decode(bytes: &[u8], n: usize, out: &mut Vec<u64>) -> Result<(), C
     blocks::decode(&mut cursor, n, out, decode_block)
 }
 
-#[derive(Default)]
-struct Encoder {
-    hint: Hint,
-    ints: Vec<i64>,
-    bits: Vec<i64>,
-    misses: Vec<u32>,
-    /// Planning columns of decimals, and of bits.
-    scratch: ints::Scratch,
-    bits_scratch: ints::Scratch,
-}
-
 impl Encoder {
+    /// Appends the bytes of a column of doubles, given as their bits. How many there are is for
+    /// the caller to keep.
+    pub(crate) fn encode(&mut self, values: &[u64], hint: &mut Hint, out: &mut Vec<u8>) {
+        self.hint = *hint;
+        blocks::encode(values, out, |block, out| self.block(block, out));
+        *hint = self.hint;
+    }
+
     fn block(&mut self, values: &[u64], out: &mut Vec<u8>) {
         if values.iter().all(|value| *value == values[0]) {
             return put_constant(values[0], out);
@@ -118,24 +115,20 @@ impl Encoder {
         plan.write(&mut self.scratch, out);
     }
 
-    /// Writes the column as one instead of what follows `begin`, if that is worth its time.
-    fn long(&mut self, values: &[u64], begin: usize, out: &mut Vec<u8>) {
-        let Some(exponent) = self.exponent(values) else {
-            return;
-        };
-        let mut bytes = vec![long::MARK];
+    /// Appends the column as one, as earlier writers did where that was smaller; `None` if its
+    /// values are not decimal.
+    #[cfg(test)]
+    pub(crate) fn encode_long(&mut self, values: &[u64], out: &mut Vec<u8>) -> Option<()> {
+        let exponent = self.exponent(values)?;
+        out.push(long::MARK);
         if self.misses.is_empty() {
-            bytes.push(LONG + exponent);
+            out.push(LONG + exponent);
         } else {
-            bytes.push(LONG_EXCEPT + exponent);
-            put_exceptions(&self.misses, values, &mut bytes);
+            out.push(LONG_EXCEPT + exponent);
+            put_exceptions(&self.misses, values, out);
         }
-        let n_bytes_max = long::worth(out.len() - begin).saturating_sub(bytes.len());
-        if let Some(ints) = long::encode(&self.ints, n_bytes_max) {
-            out.truncate(begin);
-            out.extend_from_slice(&bytes);
-            out.extend_from_slice(&ints);
-        }
+        out.extend_from_slice(&long::encode(&self.ints));
+        Some(())
     }
 
     /// The exponent with which to write these values, which are then in `ints` and `misses`.

@@ -55,3 +55,28 @@ fn one_page_is_enough_to_read_two_blocks_at_once() {
     assert_same(&first, &contents[0]);
     assert_same(&second, &contents[1]);
 }
+
+#[cfg(feature = "planted-bugs")]
+#[test]
+fn the_planted_bug_reads_a_page_that_is_not_what_was_written() {
+    use crate::config::PlantedBug;
+
+    let disk = sim_disk();
+    let content = noisy(scraped(200, 200));
+    let info = write(&disk, meta(7), &content).unwrap();
+    let path = block_path(Path::new(DIR), &info);
+    let mut bytes = disk.read(&path).unwrap();
+    bytes[66_000] ^= 1;
+    disk.put(&path, &bytes);
+    let n_lost = |bug| {
+        let cache = cache();
+        cache.plant(bug);
+        let block = Arc::new(Block::open(Arc::clone(&disk) as _, &path, cache).unwrap());
+        let mut found = block.select(&everything());
+        let n_found = found.by_ref().count();
+        assert!(n_found > 0);
+        found.lost().n_chunks
+    };
+    assert!(n_lost(None) > 1);
+    assert!(n_lost(Some(PlantedBug::PageCrcUnchecked)) <= 1);
+}

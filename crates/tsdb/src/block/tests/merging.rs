@@ -87,3 +87,89 @@ fn what_a_source_lost_is_said() {
     assert_eq!(lost, Lost { n_chunks: 200 - n_left, ..Lost::default() });
     assert!(n_left > 50 && n_left < 190, "{n_left} series left");
 }
+
+/// The bytes of all chunks of a block.
+fn chunk_bytes(block: &Block) -> Vec<Vec<u8>> {
+    let groups = 0..block.series_count().div_ceil(16);
+    let series = groups.flat_map(|group| block.series_group(group).unwrap());
+    let chunks = series.flat_map(|series| series.chunks);
+    chunks
+        .map(|chunk| block.read(chunk.offset, chunk.end() - chunk.offset).unwrap().to_vec())
+        .collect()
+}
+
+/// As the second half of every series, but for those that are left out.
+fn halves(disk: &Arc<SimDisk>, content: &[Series], at: usize) -> Vec<Arc<Block>> {
+    let half = |range: std::ops::Range<usize>| -> Vec<Series> {
+        let part = |series: &Series| Series {
+            labels: series.labels.clone(),
+            samples: series.samples[range.clone()].to_vec(),
+        };
+        content.iter().map(part).collect()
+    };
+    let n = content[0].samples.len();
+    let parts = [half(0..at), half(at..n)];
+    let write_part = |(id, part): (usize, &Vec<Series>)| {
+        let meta = BlockMeta { level: 1, ..meta(id as u64) };
+        open(disk, &write(disk, meta, part).unwrap())
+    };
+    parts.iter().enumerate().map(write_part).collect()
+}
+
+#[test]
+fn long_chunks_are_copied_and_short_ones_joined() {
+    let disk = sim_disk();
+    let mut content = noisy(scraped(20, 4_000));
+    for series in &mut content {
+        for sample in &mut series.samples {
+            sample.start_ms = sample.t_ms - 7;
+        }
+    }
+    let sources = halves(&disk, &content, 2_500);
+    let whole = merged(&disk, &sources, (i64::MIN, i64::MAX)).unwrap();
+    assert_same(&whole.select(&everything()).collect::<Vec<_>>(), &content);
+    let of_sources = [chunk_bytes(&sources[0]), chunk_bytes(&sources[1])];
+    let expected: Vec<Vec<u8>> = of_sources[0]
+        .iter()
+        .zip(&of_sources[1])
+        .flat_map(|(a, b)| [a.clone(), b.clone()])
+        .collect();
+    assert_eq!(chunk_bytes(&whole), expected);
+
+    // The second part is short: the first stays, and what is cut off at a range is read.
+    let disk = sim_disk();
+    let sources = halves(&disk, &content, 3_500);
+    let cut_at_ms = content[0].samples[300].t_ms;
+    let whole = merged(&disk, &sources, (cut_at_ms, i64::MAX)).unwrap();
+    for series in &mut content {
+        series.samples.retain(|sample| sample.t_ms >= cut_at_ms);
+    }
+    assert_same(&whole.select(&everything()).collect::<Vec<_>>(), &content);
+    assert_eq!(chunk_bytes(&whole).len(), 20, "one chunk each");
+}
+
+#[test]
+fn a_long_chunk_with_a_sample_of_another_source_in_it_is_not_copied() {
+    let disk = sim_disk();
+    let content = scraped(3, 3_000);
+    let late: Vec<Series> = content
+        .iter()
+        .map(|series| Series {
+            labels: series.labels.clone(),
+            samples: vec![
+                Sample::new(series.samples[1_000].t_ms, 77.0),
+                Sample::new(series.samples[2_999].t_ms + 1, 78.0),
+            ],
+        })
+        .collect();
+    let first = BlockMeta { level: 1, ..meta(1) };
+    let sources = [write(&disk, first, &content), write(&disk, meta(2), &late)];
+    let sources = sources.map(|info| open(&disk, &info.unwrap()));
+    let whole = merged(&disk, &sources, (i64::MIN, i64::MAX)).unwrap();
+    let mut expected = content;
+    for series in &mut expected {
+        series.samples[1_000].value = 77.0;
+        series.samples.push(Sample::new(series.samples[2_999].t_ms + 1, 78.0));
+    }
+    assert_same(&whole.select(&everything()).collect::<Vec<_>>(), &expected);
+}

@@ -192,3 +192,30 @@ fn chunks_may_be_given_in_pieces() {
     let info = writer.finish().unwrap().unwrap();
     assert_same(&open(&disk, &info).select(&everything()).collect::<Vec<_>>(), &content);
 }
+
+#[test]
+fn columns_are_the_samples_of_the_series() {
+    let disk = sim_disk();
+    let mut content = scraped(40, 3_000);
+    content[7].samples.iter_mut().for_each(|sample| sample.start_ms = 5);
+    let block = written(&disk, &content);
+    let (start_ms, end_ms) = (content[0].samples[1_500].t_ms, content[0].samples[2_800].t_ms);
+    let select = Select { matchers: Vec::new(), start_ms, end_ms };
+    let mut series = block.select(&select);
+    let mut found = Vec::new();
+    while series.advance() {
+        let labels = series.labels().unwrap();
+        let mut samples = Vec::new();
+        while let Some(chunk) = series.next_chunk() {
+            assert!(!chunk.times.is_empty());
+            assert_eq!(chunk.values.len(), chunk.times.len());
+            samples.extend((0..chunk.times.len()).map(|at| chunk.sample(at)));
+        }
+        found.push(Series { labels, samples });
+    }
+    for series in &mut content {
+        series.samples.retain(|sample| (start_ms..=end_ms).contains(&sample.t_ms));
+    }
+    assert_same(&found, &content);
+    assert!(series.lost().is_nothing());
+}

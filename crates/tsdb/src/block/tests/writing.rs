@@ -1,6 +1,7 @@
 //! A block is there as a whole or not at all.
 
 use super::*;
+use crate::block::columns::ChunkColumns;
 use crate::block::{BlockError, is_block_name, is_unfinished_name};
 
 fn begin(disk: &Arc<SimDisk>) -> BlockWriter {
@@ -128,7 +129,9 @@ fn series_out_of_order_are_our_mistake() {
     let disk = sim_disk();
     let mut content = scraped(2, 1);
     content.reverse();
-    add(&mut begin(&disk), &content);
+    let mut writer = begin(&disk);
+    add(&mut writer, &content);
+    let _ = writer.finish();
 }
 
 #[test]
@@ -137,4 +140,61 @@ fn samples_out_of_order_are_our_mistake() {
     let mut content = scraped(1, 2);
     content[0].samples.reverse();
     add(&mut begin(&sim_disk()), &content);
+}
+
+#[test]
+fn tags_of_the_caller_make_the_same_block_as_labels() {
+    let content = scraped(50, 20);
+    let (with_labels, with_tags) = (sim_disk(), sim_disk());
+    let info = write(&with_labels, meta(7), &content).unwrap();
+    // Numbers in the order in which they come, with gaps.
+    let texts: std::cell::RefCell<Vec<(String, String)>> = std::cell::RefCell::default();
+    let number = |label: &model::Label| {
+        let text = (label.name.to_string(), label.value.to_string());
+        let mut texts = texts.borrow_mut();
+        let known = texts.iter().position(|known| *known == text);
+        let at = known.unwrap_or_else(|| {
+            texts.push(text);
+            texts.len() - 1
+        });
+        at as u32 * 3 + 5
+    };
+    let tags: Vec<Vec<u32>> =
+        content.iter().map(|series| series.labels.iter().map(number).collect()).collect();
+    let texts = texts.into_inner();
+    let n_asked = std::cell::Cell::new(0);
+    let mut writer = begin(&with_tags);
+    for (series, tags) in content.iter().zip(&tags) {
+        let text = |tag: u32| {
+            n_asked.set(n_asked.get() + 1);
+            let (name, value) = &texts[(tag as usize - 5) / 3];
+            (name.as_str(), value.as_str())
+        };
+        writer.begin_series_tagged(tags, &text).unwrap();
+        let columns = Columns::of(&series.samples);
+        columns.borrow().times.chunks(7).zip(columns.values.chunks(7)).for_each(
+            |(times, values)| {
+                writer.push(ChunkColumns { times, values, starts: &[] }).unwrap();
+            },
+        );
+        writer.end_series().unwrap();
+    }
+    assert_eq!(writer.finish().unwrap(), Some(info.clone()));
+    assert_eq!(n_asked.get(), texts.len(), "each text is asked for once");
+    let path = block_path(Path::new(DIR), &info);
+    assert_eq!(with_labels.read(&path).unwrap(), with_tags.read(&path).unwrap());
+}
+
+#[test]
+fn a_series_without_samples_leaves_no_label_behind() {
+    let disk = sim_disk();
+    let mut writer = begin(&disk);
+    writer.begin_series(&labels(&[("a", "nothing"), ("b", "nothing")])).unwrap();
+    writer.end_series().unwrap();
+    let content = [Series { labels: labels(&[("b", "x")]), samples: vec![Sample::new(1, 1.0)] }];
+    add(&mut writer, &content);
+    let block = open(&disk, &writer.finish().unwrap().unwrap());
+    let names: Vec<_> = block.cardinality().into_iter().map(|of| (of.name, of.n_values)).collect();
+    assert_eq!(names, [("b".to_owned(), 1)]);
+    assert_same(&block.select(&everything()).collect::<Vec<_>>(), &content);
 }

@@ -67,24 +67,6 @@ impl Fit {
     }
 }
 
-/// Bits that numbers take when each is written as short as its frequency allows, by the entropy of
-/// their widths around the middle. No codec comes below it by much, unless it knows their order.
-pub(super) fn entropy_bits(numbers: &[i64]) -> f64 {
-    if numbers.is_empty() {
-        return 0.0;
-    }
-    let widths = Widths::of(numbers, middle(numbers));
-    let n = f64::from(widths.n);
-    let bits_of_width = |(width, n_of_width): (usize, &u32)| {
-        let n_of_width = f64::from(*n_of_width);
-        // The highest bit of a width is known.
-        let bits = width.saturating_sub(1) as f64;
-        if n_of_width > 0.0 { n_of_width * ((n / n_of_width).log2() + bits) } else { 0.0 }
-    };
-    let above = widths.above.iter().enumerate().map(bits_of_width);
-    above.chain(widths.below.iter().enumerate().map(bits_of_width)).sum()
-}
-
 /// The median of a few numbers taken evenly from these.
 fn middle(numbers: &[i64]) -> i64 {
     let stride = numbers.len().div_ceil(MIDDLE_SAMPLES);

@@ -1,7 +1,10 @@
 //! Plan: which form makes a column of integers smallest, and the writing of it.
 
 use super::fit::{self, Fit};
-use super::{Form, HAS_FACTOR, HAS_PATCHES, HIGHS_SIGNED, SLOPE_BITS, factor, line};
+use super::{
+    Form, HAS_CODE, HAS_FACTOR, HAS_PATCHES, HIGHS_SIGNED, SLOPE_BITS, coded, factor, line, spread,
+};
+use crate::codec::ans::{self, Frequencies};
 use crate::codec::cursor::{put_signed, put_varint, signed_len, varint_len};
 use crate::codec::exceptions::put_positions;
 use crate::codec::pack::{pack, width_of};
@@ -10,9 +13,10 @@ use crate::codec::pack::{pack, width_of};
 #[derive(Default)]
 pub(in crate::codec) struct Scratch {
     scaled: Vec<i64>,
-    residuals: Vec<i64>,
-    patches: Vec<u32>,
-    highs: Vec<i64>,
+    pub(super) residuals: Vec<i64>,
+    pub(super) patches: Vec<u32>,
+    pub(super) highs: Vec<i64>,
+    pub(super) symbols: Vec<u8>,
 }
 
 /// How a column will be written.
@@ -25,6 +29,8 @@ pub(in crate::codec) struct Plan {
     /// Bends: the first step. Lines: the slope.
     slope: i64,
     fit: Fit,
+    /// How the bits above the packed width are coded, if they are.
+    code: Option<Frequencies>,
     n_bytes: usize,
 }
 
@@ -63,24 +69,27 @@ pub(in crate::codec) fn plan_with_lines(column: &[i64], scratch: &mut Scratch) -
     plan.refined(scratch)
 }
 
-fn rough_plan(column: &[i64], forms: &[Form], scratch: &mut Scratch) -> Plan {
+fn rough_plan(column: &[i64], others: &[Form], scratch: &mut Scratch) -> Plan {
     let factor = factor::take_out(column, &mut scratch.scaled);
+    let hopeful = spread::hopeful_forms(&scratch.scaled);
     let level = Plan::new(Form::Level, column[0], factor, 0);
-    let mut plan = level.with(Fit::from_lowest(&scratch.scaled));
-    if let Some(first_step) = scratch.scaled.get(1) {
-        for form in forms {
-            let other = Plan::new(*form, column[0], factor, *first_step);
-            residuals(&other, &scratch.scaled, &mut scratch.residuals);
-            plan = plan.cheaper(other.with(Fit::from_lowest(&scratch.residuals)));
-        }
+    let has_level = hopeful.contains(&Form::Level);
+    let mut plan = has_level.then(|| level.with(Fit::from_lowest(&scratch.scaled)));
+    for form in others.iter().filter(|form| hopeful.contains(form)) {
+        let first_step = scratch.scaled.get(1).copied().unwrap_or(0);
+        let other = Plan::new(*form, column[0], factor, first_step);
+        residuals(&other, &scratch.scaled, &mut scratch.residuals);
+        let other = other.with(Fit::from_lowest(&scratch.residuals));
+        plan = Some(plan.map_or(other, |plan| plan.cheaper(other)));
     }
-    plan
+    // One form is always hopeful, but it need not be among those that were asked for.
+    plan.unwrap_or_else(|| level.with(Fit::from_lowest(&scratch.scaled)))
 }
 
 impl Plan {
     fn new(form: Form, origin: i64, factor: i64, slope: i64) -> Self {
         let fit = Fit { base: 0, width: 0, n_bits: 0 };
-        Self { form, origin, factor, slope, fit, n_bytes: 0 }
+        Self { form, origin, factor, slope, fit, code: None, n_bytes: 0 }
     }
 
     fn with(mut self, fit: Fit) -> Self {
@@ -93,7 +102,12 @@ impl Plan {
 
     /// The residuals must be its own.
     fn refined(self, scratch: &Scratch) -> Self {
-        self.with(self.fit.or_around_middle(&scratch.residuals))
+        let mut plan = self.with(self.fit.or_around_middle(&scratch.residuals));
+        if let Some((fit, frequencies)) = coded::fit(plan.fit, &scratch.residuals) {
+            plan = plan.with(fit);
+            plan.code = Some(frequencies);
+        }
+        plan
     }
 
     /// About how many bytes it takes.
@@ -121,12 +135,16 @@ impl Plan {
     /// Appends the column that was planned last with this scratch memory.
     pub(in crate::codec) fn write(&self, scratch: &mut Scratch, out: &mut Vec<u8>) {
         let Fit { base, width, .. } = self.fit;
-        find_patches(scratch, base, width);
+        match &self.code {
+            Some(frequencies) => coded::split(frequencies, self.fit, scratch),
+            None => find_patches(scratch, base, width),
+        }
         let has_factor = self.factor != 1;
         let has_patches = !scratch.patches.is_empty();
         let factor_flag = if has_factor { HAS_FACTOR } else { 0 };
         let patches_flag = if has_patches { HAS_PATCHES } else { 0 };
-        out.push(self.form as u8 | factor_flag | patches_flag);
+        let code_flag = if self.code.is_some() { HAS_CODE } else { 0 };
+        out.push(self.form as u8 | factor_flag | patches_flag | code_flag);
         out.push(width as u8);
         self.numbers().flatten().for_each(|number| put_signed(out, number));
         if has_factor {
@@ -136,6 +154,9 @@ impl Plan {
         pack(distances, width, out);
         if has_patches {
             put_patches(scratch, out);
+        }
+        if let Some(frequencies) = &self.code {
+            ans::encode(frequencies, &scratch.symbols, out);
         }
     }
 }

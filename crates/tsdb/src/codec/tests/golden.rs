@@ -174,6 +174,33 @@ fn long_column() {
     check(&column, &format!("0082010500020000000000f07f{CODED}"));
 }
 
+/// Steps of 0 to 2, most of them 0; in the second column one is far off.
+fn coded_walk(spike: i64) -> Vec<f64> {
+    let step = |i: i64| [0, 0, 0, 1, 0, 2, 0, 0][((i * 2_654_435_761) >> 20) as usize % 8];
+    let steps = (0..259).map(|i| if i == 100 { step(i) + spike } else { step(i) });
+    let sums = steps.scan(1000, |at, step| {
+        *at += step;
+        Some(*at as f64)
+    });
+    std::iter::once(1000.0).chain(sums).collect()
+}
+
+#[test]
+fn decimal_steps_coded() {
+    check(
+        &coded_walk(0),
+        "202100d00f2f9886bf1f6e1453c1e1f25165d3894478b01f4e69f0d0250f3691fd587cc2f6e0f23a26a9c6d18ba4633400",
+    );
+}
+
+#[test]
+fn decimal_steps_coded_and_patched() {
+    check(
+        &coded_walk(1 << 40),
+        "203100d00f2f290164001800000000019886bf1f6e1453c1e1f25165d3894478b01f4e69f0d0250f3691fd587cc2f6e0f23a26a9c6d18ba4633400",
+    );
+}
+
 #[test]
 fn times_at_one_step() {
     let regular: Vec<i64> = (0..100).map(|i| 1_767_225_600_000 + 15_000 * i).collect();

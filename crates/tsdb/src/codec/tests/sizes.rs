@@ -25,7 +25,8 @@ fn check_size(bytes_max: [f64; 3], mut next: impl FnMut(&mut Random) -> f64) {
     let column: Vec<u64> = (0..16_384).map(|_| next(&mut random).to_bits()).collect();
     for (n, bytes_max) in [120, 1024, 8192].into_iter().zip(bytes_max) {
         let (mut bytes, mut hint) = (Vec::new(), Hint::default());
-        column.chunks_exact(n).for_each(|chunk| values::encode(chunk, &mut hint, &mut bytes));
+        let mut encoder = values::Encoder::default();
+        column.chunks_exact(n).for_each(|chunk| encoder.encode(chunk, &mut hint, &mut bytes));
         let per_sample = bytes.len() as f64 / (column.len() / n * n) as f64;
         assert!(per_sample <= bytes_max, "{per_sample} bytes per sample in chunks of {n}");
     }
