@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use model::{METRIC_NAME, MatchOp, Matcher};
+use model::{Labels, METRIC_NAME, MatchOp, Matcher};
 
-use crate::{Querier, Select, SelectError, Series, SeriesSet};
+use crate::{Querier, RollupSeries, RollupSet, Select, SelectError, Series, SeriesSet};
 
 /// The name under which all pushed metrics are stored.
 pub const PUSHED_METRIC: &str = "service_metric";
@@ -31,12 +31,26 @@ impl Querier for AliasQuerier {
         };
         let renamed = self.0.select(&aliased)?.map(move |series| {
             let Series { labels, samples } = series?;
-            let labels = labels.with(METRIC_NAME, &plain_name).with(PLAIN_NAME_LABEL, "");
-            Ok(Series { labels, samples })
+            Ok(Series { labels: renamed(labels, &plain_name), samples })
         });
         let mut all: Vec<_> = stored.chain(renamed).collect::<Result<_, _>>()?;
         all.sort_by(|a, b| a.labels.cmp(&b.labels));
         Ok(Box::new(all.into_iter().map(Ok)))
+    }
+
+    fn rollups(&self, select: &Select, width_ms: i64) -> Result<Option<RollupSet>, SelectError> {
+        let Some(stored) = self.0.rollups(select, width_ms)? else { return Ok(None) };
+        let Some((plain_name, aliased)) = aliased(select) else {
+            return Ok(Some(stored));
+        };
+        let Some(aliased) = self.0.rollups(&aliased, width_ms)? else { return Ok(None) };
+        let renamed = aliased.map(move |series| {
+            let RollupSeries { labels, rollups } = series?;
+            Ok(RollupSeries { labels: renamed(labels, &plain_name), rollups })
+        });
+        let mut all: Vec<_> = stored.chain(renamed).collect::<Result<_, _>>()?;
+        all.sort_by(|a, b| a.labels.cmp(&b.labels));
+        Ok(Some(Box::new(all.into_iter().map(Ok))))
     }
 
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
@@ -49,6 +63,11 @@ impl Querier for AliasQuerier {
         }
         Ok(values)
     }
+}
+
+/// The labels of a stored series under its plain name.
+fn renamed(labels: Labels, plain_name: &str) -> Labels {
+    labels.with(METRIC_NAME, plain_name).with(PLAIN_NAME_LABEL, "")
 }
 
 /// The plain name asked for and the selection of the stored series behind it; `None` when the

@@ -15,6 +15,7 @@ mod maintenance;
 pub mod memory;
 mod query;
 mod records;
+pub mod rollup;
 mod rows;
 
 pub use alias::{AliasQuerier, PUSHED_METRIC};
@@ -23,9 +24,10 @@ pub use batch::{Batch, BatchAppended, Rejected, Speller};
 pub use ingest::{Ingest, IngestError, IngestMeter};
 pub use limits::{LimitError, Limits, PUSH_AHEAD_MAX_MS, SeriesLimits, Times};
 pub use maintenance::{Maintenance, MaintenanceError};
-pub use query::{Querier, Select, SelectError, Series, SeriesSet};
+pub use query::{Querier, RollupSet, Select, SelectError, Series, SeriesSet};
 pub use records::{
     AlertFilter, AlertReport, PipelineFilter, PipelineReport, RecordOutcome, RecordWrite, Records,
     RecordsCommit, RecordsError, ServiceFilter, ServiceReport,
 };
+pub use rollup::{ROLLUP_WIDTHS_MS, Rollup, RollupSeries};
 pub use rows::RowsBatch;
