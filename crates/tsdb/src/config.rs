@@ -21,6 +21,10 @@ pub struct Config {
     pub retention_size_bytes: Option<u64>,
     /// Series that are kept for a shorter time; the first rule that speaks of a series wins.
     pub retention_rules: Vec<RetentionRule>,
+    /// How long rollups of 5 minutes are kept; `None` makes none.
+    pub retention_5m: Option<Duration>,
+    /// How long rollups of an hour are kept; `None` makes none.
+    pub retention_1h: Option<Duration>,
     /// How long nothing is dropped on the word of a clock that is ahead of all data by more than
     /// the retention.
     pub doubt_clock_for: Duration,
@@ -113,6 +117,8 @@ impl Config {
             retention: None,
             retention_size_bytes: None,
             retention_rules: Vec::new(),
+            retention_5m: None,
+            retention_1h: None,
             doubt_clock_for: Duration::from_secs(6 * 3600),
             series: storage::SeriesLimits::default(),
             segment_bytes_max: 64 << 20,
@@ -137,6 +143,7 @@ impl Config {
     }
 }
 
-fn before(now_ms: i64, age: Duration) -> i64 {
+/// A moment so long ago, Unix milliseconds.
+pub(crate) fn before(now_ms: i64, age: Duration) -> i64 {
     now_ms.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
 }

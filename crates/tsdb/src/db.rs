@@ -8,7 +8,7 @@ use std::time::Duration;
 use model::{Labels, Matcher};
 use parking_lot::{Condvar, Mutex, RwLock};
 use stdx::Env;
-use storage::{CommitError, Querier, Select, SelectError, SeriesSet};
+use storage::{CommitError, Querier, RollupSet, Select, SelectError, SeriesSet};
 
 use crate::block::{Block, Lost, PageCache};
 use crate::clock::{ClockGuard, Moment};
@@ -20,6 +20,7 @@ use crate::hidden::Hiding;
 use crate::manifest::{self, Manifest};
 use crate::recovery::{Recovered, recover};
 use crate::replay::Replay;
+use crate::tiers::{RecoveredTiers, Tiers};
 use crate::view::View;
 use crate::wal::{Pending, Reach, SegmentId, SegmentInfo, Writer, WriterStart};
 use crate::{
@@ -84,6 +85,8 @@ pub(crate) struct Core {
     /// The blocks, in the order of their epochs. Who holds it sees each sample of a flush either
     /// in a block or in the head.
     pub(crate) blocks: RwLock<Vec<Arc<Block>>>,
+    /// What stays of samples that are too old.
+    pub(crate) tiers: Tiers,
     /// Pages of blocks that were read lately.
     pub(crate) pages: Arc<PageCache>,
     /// The number of the live epoch.
@@ -101,6 +104,7 @@ pub(crate) struct Core {
 struct Keep {
     hiding: Hiding,
     clock: ClockGuard,
+    tiers: Tiers,
 }
 
 /// What the one who keeps the files in order remembers.
@@ -144,16 +148,22 @@ impl Db {
         // So that none hides what is written from now on, whatever the files have lost.
         let deleted = tombstones.iter().map(|tombstone| tombstone.epoch).max().unwrap_or(0);
         recovered.begin_after(deleted);
-        let health = write_first_manifest(&recovered, &dir, env, &meter);
+        let tiers = RecoveredTiers {
+            blocks: std::mem::take(&mut recovered.tier_blocks),
+            raw_from_ms: recovered.raw_from_ms,
+        };
+        let tiers = Tiers::new(tiers, &config, floor_ms);
+        let health = write_first_manifest(&recovered, &tiers, &dir, env, &meter);
         let driver = config.driver;
         meter.tombstones.set(tombstones.len() as i64);
         let hiding = Hiding::new(tombstones);
         let believed_ms = clock.believed_ms(Moment::now(env));
         hiding.raise_floors(&config.retention_rules, believed_ms);
-        let core = Core::new(config, env, dir, meter, recovered, Keep { hiding, clock });
+        let core = Core::new(config, env, dir, meter, recovered, Keep { hiding, clock, tiers });
         *core.health.write() = health;
         core.floor_ms.store(floor_ms, Ordering::Release);
         *core.lock.lock() = Some(lock);
+        core.raise_tier_floors(&core.upkeep.lock(), believed_ms);
         core.look_for_expired(floor_ms);
         core.measure_head();
         core.measure_blocks();
@@ -215,7 +225,7 @@ impl Db {
     }
 
     /// Merges the blocks of one window where there are enough of them at this moment (Unix
-    /// milliseconds), and says whether there were. [`Driver::Thread`] calls this after each flush.
+    /// milliseconds), or else rolls up a day that is over, and says whether there was one. [`Driver::Thread`] calls this after each flush.
     ///
     /// # Errors
     /// Nothing is lost; the next call tries again.
@@ -254,13 +264,22 @@ impl Drop for Db {
 
 /// Writes the manifest of what was recovered and says whether the disk took it. Then what it does
 /// not list may go.
-fn write_first_manifest(recovered: &Recovered, dir: &DataDir, env: &Env, meter: &Meter) -> Health {
+fn write_first_manifest(
+    recovered: &Recovered,
+    tiers: &Tiers,
+    dir: &DataDir,
+    env: &Env,
+    meter: &Meter,
+) -> Health {
+    let tier_blocks = tiers.blocks();
+    let blocks = recovered.blocks.iter().chain(&tier_blocks);
     let manifest = Manifest {
         generation: recovered.epoch + 1,
         next_segment: recovered.next_segment,
         segments: recovered.segments.clone(),
         epoch: u64::from(recovered.flushed_epoch),
-        blocks: recovered.blocks.iter().map(|block| manifest::block_name(block)).collect(),
+        blocks: blocks.map(|block| manifest::block_name(block)).collect(),
+        raw_from_ms: tiers.raw_from_ms(),
     };
     meter.segments.set(recovered.segments.len() as i64);
     match manifest.write(dir, env.disk.as_ref()) {
@@ -284,7 +303,7 @@ impl Core {
         dir: DataDir,
         meter: Arc<Meter>,
         recovered: Recovered,
-        Keep { hiding, clock }: Keep,
+        Keep { hiding, clock, tiers }: Keep,
     ) -> Self {
         let last_lsn = recovered.last_lsn;
         let start = WriterStart {
@@ -322,6 +341,7 @@ impl Core {
             clock,
             upkeep: Mutex::new(Upkeep { old_log, ..Upkeep::default() }),
             blocks: RwLock::new(recovered.blocks),
+            tiers,
             pages: recovered.pages,
             epoch: AtomicU32::new(recovered.epoch + 1),
             flushed_epoch: AtomicU32::new(recovered.flushed_epoch),
@@ -342,7 +362,7 @@ impl Core {
         *self.recovered.write() = Some(Arc::clone(&head));
         drop(blocks);
         let (dir, env, meter) = (&self.dir, &self.env, &self.meter);
-        let floor_ms = self.floor_ms.load(Ordering::Acquire);
+        let floor_ms = self.tiers.kept_ms();
         Replay { dir, env, meter, floor_ms, head: Arc::clone(&head) }.run(segments)?;
         upkeep.frozen = Some(Frozen::of(&head, *epoch, *last_lsn));
         upkeep.old_log = None;
@@ -429,6 +449,8 @@ impl Core {
         self.meter.blocks.set(blocks.len() as i64);
         let bytes = blocks.iter().map(|block| block.info().file_bytes).sum::<u64>();
         self.meter.block_bytes.set(bytes as i64);
+        drop(blocks);
+        self.measure_tiers();
     }
 
     /// The number of the live epoch.
@@ -440,6 +462,10 @@ impl Core {
 impl Querier for Db {
     fn select(&self, select: &Select) -> Result<SeriesSet, SelectError> {
         Ok(Box::new(View::take(&self.core, select)))
+    }
+
+    fn rollups(&self, select: &Select, width_ms: i64) -> Result<Option<RollupSet>, SelectError> {
+        self.core.rollups(select, width_ms)
     }
 
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {

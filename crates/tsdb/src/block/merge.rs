@@ -34,8 +34,11 @@ pub(crate) fn merge_visible(
 ) -> Result<Lost, BlockError> {
     let blocks: Vec<Arc<Block>> = sources.iter().map(|(block, _)| Arc::clone(block)).collect();
     let numbers = number_tags(&blocks, into)?;
-    let mut sources: Vec<Source> =
-        sources.iter().zip(numbers).map(|(source, tags)| Source::new(source, tags, range)).collect();
+    let mut sources: Vec<Source> = sources
+        .iter()
+        .zip(numbers)
+        .map(|(source, tags)| Source::new(source, tags, range))
+        .collect();
     let mut tags = Vec::new();
     while let Some(first) = sources.iter().filter_map(Source::tags).min() {
         tags.clear();
