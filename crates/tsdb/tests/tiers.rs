@@ -610,6 +610,25 @@ fn a_snapshot_has_the_tiers() {
 }
 
 #[test]
+fn a_program_that_knows_no_tiers_refuses_their_files() {
+    let both = Both::new(1, |_| {});
+    both.at(26 * HOUR_MS);
+    both.counter("a", 0..26);
+    both.settle();
+    for path in both.tier_files() {
+        let bytes = both.world.disk.read(&path).unwrap();
+        // The features of header and footer, of which that program knows none.
+        let footer_bytes = u32::from_le_bytes(*bytes[bytes.len() - 20..].first_chunk().unwrap());
+        let footer = &bytes[bytes.len() - 4 - footer_bytes as usize..];
+        assert_eq!((&bytes[12..16], &footer[4..8]), (&[1, 0, 0, 0][..], &[1, 0, 0, 0][..]));
+        let words: Vec<i64> =
+            footer[164..188].as_chunks().0.iter().map(|word| i64::from_le_bytes(*word)).collect();
+        assert!(ROLLUP_WIDTHS_MS.contains(&words[0]));
+        assert_eq!(words[1..], [day(0), day(1)]);
+    }
+}
+
+#[test]
 fn blocks_of_tiers_are_listed_as_such_and_can_be_verified() {
     let both = Both::new(1, |_| {});
     both.at(26 * HOUR_MS);
