@@ -3,15 +3,14 @@
 #   make run      build everything and watch this host at http://127.0.0.1:8000/monitoring
 #   make test     install what tests need, then run all of them
 #   make lint     formatting, clippy, dependency rules
-#   make bench    the figures of bench/, against the peers where one is named
-#   make bench-store  the sample store beside VictoriaMetrics and Prometheus; its limits are aims
-#   make soak     the long forms of the tests: hours, not minutes
+#   make bench    the figures of bench/, against the peers where one is named: half an hour
+#   make soak     the long forms of the tests and ten minutes of churn: hours, not minutes
 #   make dist     a stripped binary, a tar.gz and its checksum in target/dist/
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run ui build test test-tools lint bench bench-store soak dist clean
+.PHONY: help run ui build test test-tools lint bench soak dist clean
 
 CARGO ?= cargo
 PEERS := target/peers
@@ -54,11 +53,7 @@ lint: ui/node_modules/.installed
 
 bench: ui test-tools
 	$(CARGO) build --release --bin pharos
-	bench/run.sh foundation
-
-bench-store: ui test-tools
-	$(CARGO) build --release --bin pharos
-	bench/run.sh store
+	bench/run.sh
 
 soak: test-tools build
 	tests/soak.sh

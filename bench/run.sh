@@ -6,14 +6,20 @@
 #   bench/run.sh store                one suite: foundation or store
 #   bench/run.sh store --quick        smaller loads, for development; nothing is kept
 #   bench/run.sh foundation push      one part alone; nothing is kept
+#
+#   PHAROS_BIN=FILE     the binary to measure; target/release/pharos
+#   PHAROS_PEERS=DIR    where the peers are unpacked; target/peers
+#   BENCH_BIN=FILE      a bench that is built already
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+built=${CARGO_TARGET_DIR:-target}/release
 pharos=${PHAROS_BIN:-target/release/pharos}
-peers=target/peers
+peers=${PHAROS_PEERS:-target/peers}
+bench=${BENCH_BIN:-$built/bench}
 
 [ -x "$pharos" ] || { echo "there is no $pharos: run make bench" >&2; exit 1; }
-cargo build --quiet --release --package bench
+[ -n "${BENCH_BIN:-}" ] || cargo build --quiet --release --package bench
 
 version_of() {
     cat "$peers/$1/.unpacked" 2>/dev/null || echo "not installed"
@@ -35,13 +41,29 @@ Command: \`bench/run.sh $1\`. What the rows mean stands in [bench/README.md](../
 TEXT
 }
 
+# The store's programs that read samples back in their own process, unless only other parts are
+# wanted: the crate's tests, which see a block's columns, and an example.
+build_decode() {
+    decode=()
+    case " $* " in
+        " store " | " store --quick " | *" decode "*) ;;
+        *) return 0 ;;
+    esac
+    cargo build --quiet --release --package tsdb --example decode || return 1
+    local tests
+    tests=$(cargo test --quiet --release --package tsdb --lib --no-run --message-format=json |
+        sed -n 's/.*"executable":"\([^"]*\)".*/\1/p') || return 1
+    decode=("--decode-columns=$tests" "--decode-rows=$built/examples/decode")
+}
+
 # A suite, and what else bench is to be told.
 measure() {
     # On the same disk as the repository: a file system in memory would make every sync free.
     local dir=target/bench/$1 status=0
+    build_decode "$@" || return 1
     rm -rf "$dir"
     mkdir -p "$dir"
-    "${BENCH_BIN:-target/release/bench}" "$pharos" "$peers" "$dir" "$@" || status=$?
+    "$bench" "$pharos" "$peers" "$dir" "${decode[@]}" "$@" || status=$?
     rm -rf "$dir"
     return "$status"
 }

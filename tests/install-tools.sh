@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need and the machine lacks: a browser, the peers to compare with, and a
-# tool that tries the API. Peers are unpacked below target/, so that no service is started and the
+# Installs what the tests need and the machine lacks: a browser, the peers to compare with, a tool
+# that tries the API, and one that plays an object store. Peers are unpacked below target/, so that no service is started and the
 # system does not change; the browser alone is installed, because it needs its libraries.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -47,4 +47,10 @@ if [ ! -x "$tools/schemathesis/bin/schemathesis" ]; then
     echo "installing schemathesis"
     python3 -m venv "$tools/schemathesis"
     "$tools/schemathesis/bin/pip" install --quiet --disable-pip-version-check 'schemathesis>=4,<5'
+fi
+
+if [ ! -x "$tools/moto/bin/moto_server" ]; then
+    echo "installing moto"
+    python3 -m venv "$tools/moto"
+    "$tools/moto/bin/pip" install --quiet --disable-pip-version-check 'moto[server,s3]>=5,<6'
 fi

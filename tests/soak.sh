@@ -1,20 +1,43 @@
 #!/usr/bin/env bash
 # The long forms of the tests: hours, not minutes. `make soak` calls it.
 #
+#   tests/soak.sh                    everything
+#   tests/soak.sh churn kills        these parts alone
+#   tests/soak.sh --quick [PART]...  so little that only the script itself is tested
+#
+# Parts: simulator, planted-bugs, churn, kills, disks.
+#
 #   PHAROS_KILLS=500         kills under load
 #   PHAROS_POWER_CUTS=100    power cuts under load; root is needed for the disk
 #   SIM_SEEDS=20000          lives of the simulated disk
+#   PHAROS_BIN=FILE          the binary, instead of building it
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+parts="simulator planted-bugs churn kills disks"
+quick=
+if [ "${1:-}" = --quick ]; then
+    quick=--quick
+    shift
+fi
+wanted=${*:-$parts}
+for part in $wanted; do
+    case " $parts " in
+        *" $part "*) ;;
+        *) echo "unknown part $part; there are $parts" >&2; exit 2 ;;
+    esac
+done
+
 logs=target/test-logs
+built=${CARGO_TARGET_DIR:-target}/release
 mkdir -p "$logs"
 failed=0
 
-# Runs a long test; its whole output is kept, and its end is shown.
+# Runs a long test if it is wanted; its whole output is kept, and its end is shown.
 soak() {
     local name=$1 log=$logs/soak-$1.log
     shift
+    case " $wanted " in *" $name "*) ;; *) return 0 ;; esac
     echo "== $name: $*"
     if "$@" >"$log" 2>&1; then
         tail -n 14 "$log"
@@ -25,15 +48,34 @@ soak() {
     fi
 }
 
+# Twelve minutes: ten of them load, at the pace of the clock.
+churn() {
+    local dir=target/bench/soak status=0
+    cargo build --quiet --release --package bench || return 1
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    # It looks at no peer.
+    "$built/bench" "$PHAROS_BIN" target/peers "$dir" soak $quick churn || status=$?
+    rm -rf "$dir"
+    return "$status"
+}
+
 # Optimised, because the point is many lives and much data, and as it is shipped.
-cargo build --release --bin pharos
-export PHAROS_BIN=$PWD/target/release/pharos
-export PHAROS_KILLS=${PHAROS_KILLS:-500}
-export PHAROS_POWER_CUTS=${PHAROS_POWER_CUTS:-100}
-export SIM_SEEDS=${SIM_SEEDS:-20000}
+if [ -z "${PHAROS_BIN:-}" ]; then
+    cargo build --release --bin pharos
+    PHAROS_BIN=$built/pharos
+fi
+PHAROS_BIN=$(realpath "$PHAROS_BIN")
+export PHAROS_BIN
+# What is not named: the long form, or the quick one's.
+if [ -n "$quick" ]; then defaults=(3 1 50); else defaults=(500 100 20000); fi
+export PHAROS_KILLS=${PHAROS_KILLS:-${defaults[0]}}
+export PHAROS_POWER_CUTS=${PHAROS_POWER_CUTS:-${defaults[1]}}
+export SIM_SEEDS=${SIM_SEEDS:-${defaults[2]}}
 
 soak simulator cargo test --release --package testkit -- --nocapture
 soak planted-bugs cargo test --release --package testkit --features planted-bugs -- --nocapture
+soak churn churn
 soak kills cargo test --release --package e2e --test it durability -- --nocapture --test-threads=1
 soak disks cargo test --release --package e2e --test it disk:: -- --nocapture --test-threads=1
 exit "$failed"

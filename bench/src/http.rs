@@ -11,6 +11,22 @@ use anyhow::{Context as _, bail};
 /// peers many seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What was answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// When the server wants to be asked again, if it says so in seconds.
+    pub(crate) retry_after: Option<Duration>,
+    /// The start of an answer that is no success: it says what is wrong.
+    pub(crate) start: String,
+}
+
+impl Answer {
+    pub(crate) fn is_success(&self) -> bool {
+        matches!(self.status, 200 | 204)
+    }
+}
+
 /// A connection and what was read from it beyond the last answer's head.
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -31,20 +47,23 @@ impl Connection {
     /// # Errors
     /// Any status but 200 and 204, with the start of the answer.
     pub(crate) fn exchange(&mut self, request: &[u8]) -> anyhow::Result<()> {
-        let (status, filled) = self.answer(request)?;
-        if status != 200 && status != 204 {
-            bail!("answered {}", String::from_utf8_lossy(&self.buffer[..filled]));
+        let answer = self.answer(request)?;
+        if !answer.is_success() {
+            bail!("answered {}", answer.start);
         }
         Ok(())
     }
 
     /// Sends a whole request and reads its whole answer, whatever it says.
     pub(crate) fn status(&mut self, request: &[u8]) -> anyhow::Result<u16> {
-        self.answer(request).map(|(status, _)| status)
+        self.answer(request).map(|answer| answer.status)
     }
 
-    /// The status, and how many bytes of the buffer the start of the answer fills.
-    fn answer(&mut self, request: &[u8]) -> anyhow::Result<(u16, usize)> {
+    /// Sends a whole request and reads its whole answer, whatever it says.
+    ///
+    /// # Errors
+    /// There is no whole answer.
+    pub(crate) fn answer(&mut self, request: &[u8]) -> anyhow::Result<Answer> {
         self.stream.write_all(request).context("cannot send")?;
         let mut filled = 0;
         let head_bytes = loop {
@@ -56,6 +75,7 @@ impl Connection {
         let head =
             std::str::from_utf8(&self.buffer[..head_bytes]).context("the head is no text")?;
         let status = status_of(head)?;
+        let retry_after = retry_after(head);
         let body_bytes = if status == 204 { 0 } else { content_length(head)? };
         let mut left = (head_bytes + body_bytes).saturating_sub(filled);
         while left > 0 {
@@ -63,7 +83,11 @@ impl Connection {
             let n_read = self.read_more(filled.min(self.buffer.len() / 2))?;
             left = left.checked_sub(n_read).context("the answer is longer than it said")?;
         }
-        Ok((status, filled))
+        let mut answer = Answer { status, retry_after, start: String::new() };
+        if !answer.is_success() {
+            answer.start = String::from_utf8_lossy(&self.buffer[..filled]).into_owned();
+        }
+        Ok(answer)
     }
 
     fn read_more(&mut self, filled: usize) -> anyhow::Result<usize> {
@@ -114,13 +138,39 @@ fn status_of(head: &str) -> anyhow::Result<u16> {
 }
 
 fn content_length(head: &str) -> anyhow::Result<usize> {
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
-    });
+    let length = header(head, "content-length").and_then(|value| value.parse().ok());
     length.context("the answer does not say how long it is")
+}
+
+/// The other form, a date, is none that a server uses that is overloaded.
+fn retry_after(head: &str) -> Option<Duration> {
+    header(head, "retry-after")?.parse().ok().map(Duration::from_secs)
+}
+
+fn header<'h>(head: &'h str, wanted: &str) -> Option<&'h str> {
+    head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case(wanted).then(|| value.trim())
+    })
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, content_length, retry_after, status_of};
+
+    #[test]
+    fn a_head_says_what_the_sender_must_know() {
+        let head = "HTTP/1.1 429 Too Many Requests\r\nretry-after: 5\r\nContent-Length: 12\r\n\r\n";
+        assert_eq!(status_of(head).unwrap(), 429);
+        assert_eq!(retry_after(head), Some(Duration::from_secs(5)));
+        assert_eq!(content_length(head).unwrap(), 12);
+        let date = "HTTP/1.1 503 \r\nRetry-After: Fri, 20 Nov 2026 10:00:00 GMT\r\n\r\n";
+        assert_eq!(retry_after(date), None);
+        assert!(content_length(date).is_err());
+        assert!(status_of("SSH-2.0").is_err());
+    }
 }

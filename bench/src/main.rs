@@ -33,6 +33,8 @@ struct Bench {
     dir: PathBuf,
     env: Env,
     size: store::Size,
+    /// Programs that read samples back and say how fast, if they were built.
+    decode: store::DecodePrograms,
 }
 
 type Part = (&'static str, fn(&Bench, &mut Report) -> anyhow::Result<()>);
@@ -40,7 +42,7 @@ type Part = (&'static str, fn(&Bench, &mut Report) -> anyhow::Result<()>);
 /// Parts that are measured together, and make one page.
 type Suite = (&'static str, &'static [Part]);
 
-const SUITES: [Suite; 2] = [
+const SUITES: [Suite; 3] = [
     (
         "foundation",
         &[
@@ -57,8 +59,10 @@ const SUITES: [Suite; 2] = [
             ("many", store::measure_many),
             ("small", store::measure_small),
             ("disk", store::measure_disk_use),
+            ("decode", store::measure_decode),
         ],
     ),
+    ("soak", &[("churn", store::measure_churn)]),
 ];
 
 fn main() -> ExitCode {
@@ -73,13 +77,39 @@ fn main() -> ExitCode {
     }
 }
 
+/// What stands anywhere among the arguments.
+#[derive(Default)]
+struct Flags {
+    quick: bool,
+    decode: store::DecodePrograms,
+}
+
+impl Flags {
+    /// Takes the flags out of the arguments; gives the rest.
+    fn take(arguments: &[String]) -> anyhow::Result<(Self, Vec<&String>)> {
+        let (mut flags, mut rest) = (Self::default(), Vec::new());
+        for argument in arguments {
+            let (name, value) = argument.split_once('=').unwrap_or((argument, ""));
+            match name {
+                "--quick" => flags.quick = true,
+                "--decode-columns" => flags.decode.columns = Some(std::path::absolute(value)?),
+                "--decode-rows" => flags.decode.rows = Some(std::path::absolute(value)?),
+                _ if name.starts_with("--") => bail!("unknown flag {name:?}"),
+                _ => rest.push(argument),
+            }
+        }
+        Ok((flags, rest))
+    }
+}
+
 /// Measures the parts of a suite that are named, or all; says whether every limit was held.
 fn run(arguments: &[String]) -> anyhow::Result<bool> {
-    let quick = arguments.iter().any(|argument| argument == "--quick");
-    let arguments: Vec<&String> =
-        arguments.iter().filter(|argument| *argument != "--quick").collect();
+    let (Flags { quick, decode }, arguments) = Flags::take(arguments)?;
     let [pharos, peers, dir, suite, wanted @ ..] = &arguments[..] else {
-        bail!("usage: bench PHAROS PEERS_DIR EMPTY_DIR SUITE [--quick] [PART]...");
+        bail!(
+            "usage: bench PHAROS PEERS_DIR EMPTY_DIR SUITE [--quick] \
+             [--decode-columns=PROGRAM] [--decode-rows=PROGRAM] [PART]..."
+        );
     };
     let Some((_, parts)) = SUITES.iter().find(|(name, _)| name == suite) else {
         bail!("unknown suite {suite:?}; there are {}", names(SUITES.map(|(name, _)| name)));
@@ -93,6 +123,7 @@ fn run(arguments: &[String]) -> anyhow::Result<bool> {
         dir: std::path::absolute(dir)?,
         env: Env::system(),
         size: store::Size { quick },
+        decode,
     };
     let mut report = Report::begin();
     for (name, measure) in *parts {
@@ -105,4 +136,26 @@ fn run(arguments: &[String]) -> anyhow::Result<bool> {
 
 fn names(names: impl IntoIterator<Item = &'static str>) -> String {
     names.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::Flags;
+
+    #[test]
+    fn flags_stand_anywhere_and_a_wrong_one_is_named() {
+        let take = |text: &str| {
+            let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
+            let (flags, rest) = Flags::take(&words)?;
+            anyhow::Ok((flags, rest.into_iter().cloned().collect::<Vec<_>>()))
+        };
+        let (flags, rest) = take("a --decode-rows=/x --quick store").unwrap();
+        assert!(flags.quick && flags.decode.columns.is_none());
+        assert_eq!(flags.decode.rows.as_deref(), Some(Path::new("/x")));
+        assert_eq!(rest, ["a", "store"]);
+        let wrong = take("store --quik").err().unwrap();
+        assert!(wrong.to_string().contains("--quik"));
+    }
 }

@@ -2,8 +2,10 @@
 //! the same bytes over the same connections in the same run. Only the servers' processor time
 //! counts; the loader renders its requests before.
 
+mod churn;
 mod compare;
 mod contender;
+mod decode;
 mod disk_use;
 mod fleet;
 mod history;
@@ -13,8 +15,11 @@ mod many;
 mod page;
 mod random;
 mod remote_write;
+mod sender;
 mod small;
 
+pub(crate) use churn::measure as measure_churn;
+pub(crate) use decode::{Programs as DecodePrograms, measure as measure_decode};
 pub(crate) use disk_use::measure as measure_disk_use;
 pub(crate) use ingest::measure as measure_ingest;
 pub(crate) use many::measure as measure_many;
@@ -28,6 +33,9 @@ pub(crate) struct Size {
     /// For development: small enough for three minutes.
     pub(crate) quick: bool,
 }
+
+/// How far around the newest sample charts look.
+const AROUND_MS: i64 = 60_000;
 
 /// What must be there after a load.
 struct Arrived<'a> {
@@ -47,7 +55,8 @@ impl Arrived<'_> {
         let Self { selector, n_series, n_samples, metric: (metric, n_metric_series), last_ms } =
             *self;
         let Some(n_there) = contender.query(&format!("count({selector})"), last_ms)? else {
-            let n_charted = contender.n_charted(metric, last_ms)?;
+            let n_charted =
+                contender.n_charted(metric, last_ms - AROUND_MS, last_ms + AROUND_MS)?;
             return ensure_equal("series of a metric", n_charted as f64, n_metric_series as f64);
         };
         ensure_equal("series", n_there, n_series as f64)?;

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wire::remote_write::{LABELS_MAX, Opener, Reader, SAMPLES_MAX};
+use wire::remote_write::{LABELS_MAX, Opener, Reader, SAMPLES_MAX, read_labels};
 
 const BYTES_MAX: usize = 1 << 20;
 
@@ -34,5 +34,9 @@ fn check(message: &[u8]) {
     assert!(n_samples <= SAMPLES_MAX);
     for (_, _, histograms) in request.histograms() {
         assert!(histograms.count() > 0);
+    }
+    for (_, spelling, exemplars) in request.exemplars() {
+        assert!(exemplars.count() > 0);
+        let _any = read_labels(spelling, &mut Vec::new());
     }
 }

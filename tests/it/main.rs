@@ -17,4 +17,5 @@ mod peers;
 mod ranges;
 mod remote_write;
 mod shared;
+mod transfer;
 mod tsdb_command;

@@ -13,7 +13,7 @@ use crate::shared::{SCOPES, keyed, open};
 const STREAM: &str = "/api/v1/monitoring/live";
 
 /// Who may ask what: every documented route, and the pages that are no API.
-const ACCESS: [(&str, &str, &str); 36] = [
+const ACCESS: [(&str, &str, &str); 37] = [
     ("POST", "/api/v1/admin/tsdb/flush", "admin"),
     ("POST", "/api/v1/admin/tsdb/compact", "admin"),
     ("POST", "/api/v1/admin/tsdb/snapshot", "admin"),
@@ -40,6 +40,7 @@ const ACCESS: [(&str, &str, &str); 36] = [
     ("GET", "/alerts", "read"),
     ("POST", "/alerts", "ingest"),
     ("POST", "/alerts/{id}/acknowledge", "admin"),
+    ("GET", "/api/v1/status/tsdb", "read"),
     ("GET", "/api/v1/monitoring/names", "read"),
     ("GET", "/api/v1/monitoring/range", "read"),
     ("POST", "/api/v1/monitoring/ranges", "read"),

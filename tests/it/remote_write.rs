@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use e2e::{Answer, Client, Peer, Server, Starting, eventually, free_port, peer};
 
-use crate::shared::{keyed, page, stored};
+use crate::shared::{keyed, keys, page, stored};
 
 const PATH: &str = "/api/v1/write";
 
@@ -33,12 +33,12 @@ fn varint(mut value: u64) -> Vec<u8> {
 }
 
 /// A protobuf field with bytes in it.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
     [vec![number << 3 | 2], varint(bytes.len() as u64), bytes.to_vec()].concat()
 }
 
 /// A series with one sample, as a field of a message.
-fn series(labels: &[(&str, &str)], value: f64, t_ms: u64) -> Vec<u8> {
+pub(crate) fn series(labels: &[(&str, &str)], value: f64, t_ms: u64) -> Vec<u8> {
     let label = |(name, value): &(&str, &str)| {
         field(1, &[field(1, name.as_bytes()), field(2, value.as_bytes())].concat())
     };
@@ -49,7 +49,7 @@ fn series(labels: &[(&str, &str)], value: f64, t_ms: u64) -> Vec<u8> {
 }
 
 /// A snappy block that repeats nothing.
-fn block(message: &[u8]) -> Vec<u8> {
+pub(crate) fn block(message: &[u8]) -> Vec<u8> {
     let mut out = varint(message.len() as u64);
     for chunk in message.chunks(1 << 16) {
         // A literal whose length stands in two bytes.
@@ -139,6 +139,39 @@ fn what_is_not_stored_yet_does_no_harm() {
     let labels = field(1, &[field(1, b"__name__"), field(2, b"rw_histogram")].concat());
     let histogram = field(1, &[labels, field(3, b""), field(4, b"")].concat());
     send(&client(), &histogram).expect(204);
+}
+
+/// What is there already goes on, and so does what another source may still send.
+#[test]
+fn series_beyond_a_bound_are_refused_and_counted() {
+    let limits = "[limits]\nseries = 5\nseries_per_metric = 3\nseries_per_source = 4\n";
+    let off = "[collect]\nenabled = false\n";
+    let server = Server::with_config(&format!("{off}{limits}{}", keys(&["ingest", "admin"])));
+    let one = server.client().authorized("Bearer ingest-secret");
+    let other = server.client().authorized("Bearer admin-secret");
+    let message = |metric: &str, hosts: std::ops::Range<usize>| -> Vec<u8> {
+        let series_of = |host: usize| {
+            series(&[("__name__", metric), ("host", &host.to_string())], 1.0, now_ms())
+        };
+        hosts.flat_map(series_of).collect()
+    };
+    let refused = |client: &Client, message: &[u8], words: &str| {
+        let answer = send(client, message).refused(400);
+        let detail = answer["detail"].as_str().unwrap();
+        assert!(detail.starts_with("1 series") && detail.contains(words), "{detail}");
+    };
+    refused(&one, &message("a", 0..4), "series 3: \"a\": a new series, but metric \"a\" has all");
+    send(&one, &message("a", 0..3)).expect(204);
+    refused(&one, &message("b", 0..2), "source \"ingest\" has all of the 4 series");
+    send(&other, &message("b", 1..2)).expect(204);
+    refused(&other, &message("c", 0..1), "the store has all of the 5 series");
+    send(&one, &message("b", 0..2)).expect(204);
+    let page = page(&other);
+    for reason in ["series_limit", "metric_series_limit", "source_series_limit"] {
+        let mut all = page.all("pharos_ingest_rejected_total");
+        let counted = all.find(|one| one.labels["reason"] == reason).map(|one| one.value);
+        assert_eq!(counted, Some(1.0), "{reason}");
+    }
 }
 
 #[test]

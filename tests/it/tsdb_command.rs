@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use e2e::{Server, pharos};
+use e2e::{Server, Starting, pharos};
 use serde_json::json;
 
 /// The block files of a server.
@@ -33,6 +33,30 @@ fn flush_writes_blocks_and_compact_merges_them() {
     assert!(merged > 0 && blocks(&server).len() < n_before, "{merged} merges of {n_before}");
     let kept = server.client().json("/metrics?service=trainer&hours=1");
     assert_eq!(kept.as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn deleted_samples_are_gone_and_a_snapshot_still_has_them() {
+    let server = flushed(2);
+    let client = server.client();
+    let ask = |what: &str| client.post(&format!("/api/v1/admin/tsdb/{what}"), &json!({}));
+    let made = ask("snapshot").expect(200).json();
+    assert_eq!(made["status"], "success");
+    let copy = server.data_dir().join("snapshots").join(made["data"]["name"].as_str().unwrap());
+
+    let refused = ask("delete_series?match[]=loss{service=}").expect(400).json();
+    let place = "at character 14: expected a quoted text, found '}'";
+    assert!(refused["detail"].as_str().unwrap().contains(place), "{refused}");
+    let kept = "/metrics?service=trainer&hours=1";
+    assert_eq!(client.json(kept).as_array().unwrap().len(), 2);
+    // By the name that it was pushed under.
+    ask("delete_series?match[]=loss{service=%22trainer%22}").expect(204);
+    assert_eq!(client.json(kept), json!([]));
+    ask("clean_tombstones").expect(204);
+    assert_eq!(client.json(kept), json!([]));
+
+    let other = Starting::default().data_dir(&copy).arg("--no-collect").start();
+    assert_eq!(other.client().json(kept).as_array().unwrap().len(), 2);
 }
 
 #[test]

@@ -18,6 +18,12 @@ pub fn schemathesis() -> Option<PathBuf> {
     found(path, "tests/install-tools.sh installs it")
 }
 
+/// The program that plays an object store. `None` says why and counts as skipped.
+pub fn moto() -> Option<PathBuf> {
+    let path = crate::root().join("target/tools/moto/bin/moto_server");
+    found(path, "tests/install-tools.sh installs it")
+}
+
 fn found(path: PathBuf, how: &str) -> Option<PathBuf> {
     if path.is_file() {
         return Some(path);

@@ -2,6 +2,7 @@
 
 use crate::report::{Report, Row};
 use crate::store::contender::{Kind, NotAvailable};
+use crate::store::sender::Refusals;
 
 /// A figure, or in a few words why there is none.
 pub(crate) type Figure = Result<f64, &'static str>;
@@ -119,9 +120,20 @@ pub(crate) fn median(mut runs: Vec<Figure>) -> Figure {
     runs.get(runs.len() / 2).copied().unwrap_or(Err("not run"))
 }
 
+/// What to add to a note when requests had to be sent again, in the order of [`Kind::ALL`].
+pub(crate) fn refusals_note(refusals: [Refusals; 3]) -> String {
+    let mut note = String::new();
+    for (kind, refusals) in Kind::ALL.into_iter().zip(refusals) {
+        if refusals.n() > 0 {
+            note += &format!("; {} refused {} requests at first", kind.name(), refusals.n());
+        }
+    }
+    note
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Figure, Kind, Limit, NOT_AVAILABLE, held, median};
+    use super::{Figure, Kind, Limit, NOT_AVAILABLE, Refusals, held, median, refusals_note};
 
     #[test]
     fn a_limit_that_cannot_be_judged_is_not_held_and_not_missed() {
@@ -141,5 +153,14 @@ mod tests {
     fn a_median_is_of_runs_that_all_went_well() {
         assert_eq!(median(vec![Ok(3.0), Ok(1.0), Ok(2.0)]), Ok(2.0));
         assert_eq!(median(vec![Ok(3.0), Err("failed"), Ok(2.0)]), Err("failed"));
+    }
+
+    #[test]
+    fn only_a_server_that_refused_is_named() {
+        let refused = Refusals { n_overloaded: 3, n_failed: 1, n_lost: 2 };
+        let none = Refusals::default();
+        assert_eq!(refusals_note([none; 3]), "");
+        let note = "; VictoriaMetrics refused 6 requests at first";
+        assert_eq!(refusals_note([none, refused, none]), note);
     }
 }

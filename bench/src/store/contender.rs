@@ -21,6 +21,8 @@ const STOP_MAX: Duration = Duration::from_secs(120);
 const QUIET: Duration = Duration::from_secs(3);
 const QUIET_SHARE: f64 = 0.02;
 const SETTLE_MAX: Duration = Duration::from_secs(60);
+/// How often a server that starts is asked whether it has come so far.
+const POLL: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Kind {
@@ -94,7 +96,25 @@ impl<'a> Contender<'a> {
                 answer if clock.monotonic() > deadline => {
                     bail!("{} does not take writes: {answer:?}", self.kind.name());
                 }
-                _ => std::thread::sleep(Duration::from_millis(5)),
+                _ => std::thread::sleep(POLL),
+            }
+        }
+    }
+
+    /// Waits until a server that takes writes answers with everything it has. Ours takes them
+    /// before it has read its log, and says so; the peers do not.
+    pub(crate) fn wait_until_whole(&self) -> anyhow::Result<()> {
+        if self.kind != Kind::Pharos {
+            return Ok(());
+        }
+        let clock = &self.bench.env.clock;
+        let deadline = clock.monotonic() + START_MAX;
+        loop {
+            let ready = http::fetch(self.address, "/-/ready");
+            match ready {
+                Ok(text) if !is_warming(&text) => return Ok(()),
+                ready if clock.monotonic() > deadline => bail!("it is never whole: {ready:?}"),
+                _ => std::thread::sleep(POLL),
             }
         }
     }
@@ -117,6 +137,11 @@ impl<'a> Contender<'a> {
     /// Waits until what was sent is worked off: flushed where there is a way to ask for it, and no
     /// processor used any more.
     pub(crate) fn settle(&self) -> anyhow::Result<()> {
+        self.flush()?;
+        self.wait_until_quiet()
+    }
+
+    fn flush(&self) -> anyhow::Result<()> {
         match self.kind {
             Kind::Pharos => {
                 self.ask("POST /api/v1/admin/tsdb/flush HTTP/1.1")?;
@@ -127,6 +152,11 @@ impl<'a> Contender<'a> {
             }
             Kind::Prometheus => {}
         }
+        Ok(())
+    }
+
+    /// Waits until it uses no processor any more; nothing is flushed that it would not flush itself.
+    pub(crate) fn wait_until_quiet(&self) -> anyhow::Result<()> {
         let clock = &self.bench.env.clock;
         let began = clock.monotonic();
         while clock.monotonic().saturating_sub(began) < SETTLE_MAX {
@@ -177,9 +207,14 @@ impl<'a> Contender<'a> {
         Ok(Some(serde_json::from_str(&body).context("the answer is odd")?))
     }
 
-    /// How many series of a metric there are, asked the way charts ask.
-    pub(crate) fn n_charted(&self, metric: &str, t_ms: i64) -> anyhow::Result<usize> {
-        let (start, end) = (t_ms as f64 / 1000.0 - 60.0, t_ms as f64 / 1000.0 + 60.0);
+    /// How many series of a metric there are between two times, asked the way charts ask.
+    pub(crate) fn n_charted(
+        &self,
+        metric: &str,
+        start_ms: i64,
+        end_ms: i64,
+    ) -> anyhow::Result<usize> {
+        let (start, end) = (start_ms as f64 / 1000.0, end_ms as f64 / 1000.0);
         let path = format!("/api/v1/monitoring/range?metric={metric}&start={start}&end={end}");
         let body = http::fetch(self.address, &path)?;
         let body: Value = serde_json::from_str(&body).context("the answer is odd")?;
@@ -189,6 +224,11 @@ impl<'a> Contender<'a> {
 
     fn answers(&self, path: &str) -> anyhow::Result<bool> {
         Ok(Connection::open(self.address)?.status(&http::get(path))? != 404)
+    }
+
+    /// Where its data lies.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Stops it cleanly; gives the processor time of its whole life.
@@ -280,6 +320,11 @@ fn command(bench: &Bench, kind: Kind, dir: &Path, address: SocketAddr) -> anyhow
     })
 }
 
+/// Reads `/-/ready`: a second line says that not everything is there yet.
+fn is_warming(ready: &str) -> bool {
+    ready.lines().any(|line| line.starts_with("warming:"))
+}
+
 fn bytes_below(dir: &Path) -> anyhow::Result<u64> {
     bytes_of_files(dir, &|_| true)
 }
@@ -310,4 +355,20 @@ fn percent_encoded(text: &str) -> String {
 pub(crate) fn ensure_equal(what: &str, got: f64, sent: f64) -> anyhow::Result<()> {
     ensure!(got == sent, "{what}: {sent} were sent, {got} are there");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_warming, percent_encoded};
+
+    #[test]
+    fn a_second_line_says_that_answers_are_not_whole() {
+        assert!(is_warming("Pharos is Ready.\nwarming: 12 of 80 MB of the old log are read\n"));
+        assert!(!is_warming("Pharos is Ready.\n"));
+    }
+
+    #[test]
+    fn a_selector_fits_into_an_address() {
+        assert_eq!(percent_encoded("a{b=\"c\"}"), "a%7Bb%3D%22c%22%7D");
+    }
 }

@@ -86,6 +86,10 @@ fn cost(bench: &Bench, kind: Kind, history: &History) -> anyhow::Result<Cost> {
     };
     arrived.check(&contender)?;
     let n_exact = n_exact(&contender, history)?;
+    if let (Kind::Pharos, Some(n_exact)) = (kind, n_exact) {
+        // What a peer rounds is its own affair; ours promises every bit.
+        ensure_equal("exact values", n_exact as f64, history.probe.1.len() as f64)?;
+    }
     let bytes = contender.bytes_on_disk()?;
     let per_sample = |bytes: u64| bytes as f64 / history.load.n_samples as f64;
     Ok(Cost {

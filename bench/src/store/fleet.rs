@@ -2,12 +2,15 @@
 //! are integer counters, two never change, two are gauges with two decimals, and one has values
 //! that nothing can predict.
 
+use std::ops::Range;
+
 use crate::store::load::Load;
 use crate::store::random::Random;
 use crate::store::remote_write::{self, N_REQUEST_SAMPLES, Renderer};
 
 pub(crate) const N_TARGET_SERIES: usize = 1000;
-const N_REQUEST_TARGETS: usize = N_REQUEST_SAMPLES / N_TARGET_SERIES;
+/// Whose samples are one request.
+pub(crate) const N_REQUEST_TARGETS: usize = N_REQUEST_SAMPLES / N_TARGET_SERIES;
 /// What every series of a fleet has.
 pub(crate) const SELECTOR: &str = "{job=\"fleet\"}";
 
@@ -27,6 +30,7 @@ struct Target {
 }
 
 /// How a fleet is watched.
+#[derive(Clone, Copy)]
 pub(crate) struct Watch {
     pub(crate) n_connections: usize,
     pub(crate) start_ms: i64,
@@ -35,8 +39,13 @@ pub(crate) struct Watch {
 
 impl Fleet {
     pub(crate) fn new(n_series: usize, watch: &Watch) -> Self {
-        let mut random = Random::new(1);
-        let targets = (0..n_series / N_TARGET_SERIES).map(|nth| Target::new(nth, &mut random));
+        Self::of_targets(0..n_series / N_TARGET_SERIES, watch)
+    }
+
+    /// Only these targets of an endless fleet; equal ones have equal values each time.
+    pub(crate) fn of_targets(numbers: Range<usize>, watch: &Watch) -> Self {
+        let mut random = Random::new(1 + numbers.start as u64);
+        let targets = numbers.map(|nth| Target::new(nth, &mut random));
         Self {
             targets: targets.collect(),
             random,
@@ -130,5 +139,38 @@ fn next_value(series: usize, value: f64, random: &mut Random) -> f64 {
         5 | 6 => value,
         7 | 8 => f64::from(random.below(10_000)) / 100.0,
         _ => random.unit(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fleet, N_REQUEST_TARGETS, Watch};
+
+    const WATCH: Watch = Watch { n_connections: 1, start_ms: 1_700_000_000_000, step_ms: 15_000 };
+
+    fn rendered(fleet: &mut Fleet, n_rounds: usize) -> Vec<Vec<u8>> {
+        fleet.rounds(n_rounds).unwrap().into_requests().collect()
+    }
+
+    #[test]
+    fn each_server_gets_the_same_bytes_however_they_are_grouped() {
+        let at_once = rendered(&mut Fleet::new(4000, &WATCH), 3);
+        let mut fleet = Fleet::new(4000, &WATCH);
+        let mut in_groups = rendered(&mut fleet, 1);
+        in_groups.extend(rendered(&mut fleet, 2));
+        assert_eq!(at_once, in_groups);
+        assert_eq!(fleet.last_ms(), WATCH.start_ms + 2 * WATCH.step_ms);
+    }
+
+    #[test]
+    fn other_targets_are_other_series() {
+        let labels = |first: usize| {
+            let fleet = Fleet::of_targets(first..first + N_REQUEST_TARGETS, &WATCH);
+            fleet.targets.into_iter().flat_map(|target| target.labels).collect::<Vec<_>>()
+        };
+        let (mut all, n) = ([labels(0), labels(2)].concat(), 2 * labels(0).len());
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), n);
     }
 }

@@ -5,12 +5,18 @@ use std::time::Duration;
 
 use stdx::Clock;
 
-use crate::http::Connection;
+use crate::store::sender::{Refusals, Sender};
 
 /// Samples of a series stay in one lane, so that they arrive in order.
 pub(crate) struct Load {
     lanes: Vec<Vec<Vec<u8>>>,
     pub(crate) n_samples: u64,
+}
+
+/// What became of a load that was acknowledged as a whole.
+pub(crate) struct Sent {
+    pub(crate) took: Duration,
+    pub(crate) refusals: Refusals,
 }
 
 impl Load {
@@ -25,23 +31,31 @@ impl Load {
         self.n_samples += n_samples as u64;
     }
 
-    /// Sends everything, each lane as fast as it is answered, and says how long that took.
+    /// Sends everything, each lane as fast as it is acknowledged; what is refused is sent again.
     ///
     /// # Errors
-    /// The first answer that is no success.
-    pub(crate) fn send(&self, address: SocketAddr, clock: &dyn Clock) -> anyhow::Result<Duration> {
+    /// Those of [`Sender::send`].
+    pub(crate) fn send(&self, address: SocketAddr, clock: &dyn Clock) -> anyhow::Result<Sent> {
         let began = clock.monotonic();
+        let mut refusals = Refusals::default();
         std::thread::scope(|scope| {
+            let send = |lane: &[Vec<u8>]| -> anyhow::Result<Refusals> {
+                let mut sender = Sender::open(address, clock)?;
+                sender.send_all(lane)?;
+                Ok(sender.refusals())
+            };
             let lanes = self.lanes.iter();
-            let threads: Vec<_> =
-                lanes.map(|lane| scope.spawn(move || send_lane(lane, address))).collect();
-            threads.into_iter().try_for_each(|thread| thread.join().expect("a lane has no panic"))
+            let threads: Vec<_> = lanes.map(|lane| scope.spawn(move || send(lane))).collect();
+            threads.into_iter().try_for_each(|thread| {
+                refusals += thread.join().expect("a lane has no panic")?;
+                anyhow::Ok(())
+            })
         })?;
-        Ok(clock.monotonic().saturating_sub(began))
+        Ok(Sent { took: clock.monotonic().saturating_sub(began), refusals })
     }
-}
 
-fn send_lane(lane: &[Vec<u8>], address: SocketAddr) -> anyhow::Result<()> {
-    let mut connection = Connection::open(address)?;
-    lane.iter().try_for_each(|request| connection.exchange(request))
+    /// The requests, lane by lane.
+    pub(crate) fn into_requests(self) -> impl Iterator<Item = Vec<u8>> {
+        self.lanes.into_iter().flatten()
+    }
 }

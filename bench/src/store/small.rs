@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::Bench;
 use crate::report::{Report, complain};
 use crate::store::Arrived;
-use crate::store::compare::{Comparison, Limit, Unit, outcome};
+use crate::store::compare::{Comparison, Limit, Unit, median, outcome};
 use crate::store::contender::{Contender, Kind};
 use crate::store::fleet::{self, Fleet, Watch};
 
@@ -15,7 +15,7 @@ const STEP_MS: i64 = 10_000;
 const RESIDENT_MB_MAX: f64 = 50.0;
 
 pub(crate) fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
-    let minutes = if bench.size.quick { 10 } else { 30 };
+    let (minutes, n_runs) = if bench.size.quick { (10, 1) } else { (30, 3) };
     let n_rounds = minutes * 60_000 / STEP_MS;
     let ago = Duration::from_mins(2).as_millis() as i64 + n_rounds * STEP_MS;
     let start_ms = bench.env.clock.now_ms() - ago;
@@ -29,8 +29,8 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> 
         metric: (&metric, N_SERIES / fleet::N_TARGET_SERIES),
         last_ms: fleet.last_ms(),
     };
-    let resident_mb = |kind| {
-        let contender = Contender::start(bench, kind, "small")?;
+    let resident_mb = |kind, run| {
+        let contender = Contender::start(bench, kind, &format!("small-{run}"))?;
         load.send(contender.address, &*bench.env.clock)?;
         contender.settle()?;
         let resident_bytes = contender.resident_bytes_peak()?;
@@ -38,16 +38,21 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> 
         contender.stop()?;
         anyhow::Ok(resident_bytes as f64 / 1e6)
     };
-    let figures = Kind::ALL.map(|kind| {
-        complain(&format!("small: {N_SERIES} series, {}", kind.name()));
-        outcome(report, "10,000 series", kind, resident_mb(kind))
-    });
+    let mut figures = Kind::ALL.map(|_| Vec::new());
+    for run in 0..n_runs {
+        for (kind, figures) in Kind::ALL.into_iter().zip(&mut figures) {
+            complain(&format!("small: run {} of {n_runs}, {}", run + 1, kind.name()));
+            figures.push(outcome(report, "10,000 series", kind, resident_mb(kind, run)));
+        }
+    }
     Comparison {
         what: format!("{N_SERIES} series each 10 s, resident memory (largest)"),
-        figures,
+        figures: figures.map(median),
         unit: Unit { name: "MB", n_decimals: 1 },
         limits: vec![Limit::Flat(RESIDENT_MB_MAX)],
-        note: format!("one run, {minutes} minutes of samples, sent as fast as they are taken"),
+        note: format!(
+            "median of {n_runs}, {minutes} minutes of samples, sent as fast as they are taken"
+        ),
     }
     .add_to(report);
     Ok(())

@@ -1,8 +1,9 @@
 //! The nouns of the field as plain values, shared by every stage of a sample's way:
 //! collect -> store -> query -> rules -> notify -> present.
 //!
-//! This crate depends on `std` alone. It does no I/O, reads no clock and knows no wire format,
-//! so everything above it can be reasoned about as functions over values.
+//! Beside `std` this crate needs regular expressions alone, for matchers. It does no I/O, reads no
+//! clock and knows no wire format, so everything above it can be reasoned about as functions over
+//! values.
 
 mod alert;
 mod byte_size;
@@ -18,6 +19,7 @@ mod sample;
 mod selector;
 mod service;
 pub mod time;
+mod value_test;
 
 pub use alert::{Alert, Severity, UnknownSeverity};
 pub use byte_size::{ByteSizeError, parse_byte_size};
@@ -33,5 +35,6 @@ pub use matcher::{MatchOp, Matcher};
 pub use metadata::{Metadata, MetadataKind};
 pub use pipeline::{Pipeline, PipelineStatus, UnknownPipelineStatus};
 pub use sample::{STALE_MARKER_BITS, Sample, is_stale_marker};
-pub use selector::{SelectorError, parse_selector};
+pub use selector::{SelectorError, parse_matchers, parse_selector};
 pub use service::{Service, ServiceStatus, UnknownServiceStatus};
+pub use value_test::{PLAIN_REGEX_BYTES_MAX, REGEX_BYTES_MAX, RegexError, ValueTest};

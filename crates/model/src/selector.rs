@@ -13,25 +13,27 @@ use crate::{Labels, METRIC_NAME, MatchOp, Matcher};
 const SELECTOR_BYTES_MAX: usize = 64 << 10;
 
 /// The operators and how they are written.
-const OPS: [(MatchOp, &str); 2] = [(MatchOp::Equal, "="), (MatchOp::NotEqual, "!=")];
+const OPS: [(MatchOp, &str); 4] = [
+    (MatchOp::Match, "=~"),
+    (MatchOp::NoMatch, "!~"),
+    (MatchOp::NotEqual, "!="),
+    (MatchOp::Equal, "="),
+];
 
 impl MatchOp {
-    /// The number that stands for it in files, for ever. 2 and 3 belong to `=~` and `!~`.
+    /// The number that stands for it in files, for ever.
     pub fn number(self) -> u8 {
         match self {
             Self::Equal => 0,
             Self::NotEqual => 1,
+            Self::Match => 2,
+            Self::NoMatch => 3,
         }
     }
 
     /// The operator of a number; `None` if there is none in this version.
     pub fn from_number(number: u8) -> Option<Self> {
         OPS.iter().map(|(op, _)| *op).find(|op| op.number() == number)
-    }
-
-    /// The operator that is written so; `None` if there is none in this version.
-    fn from_text(text: &str) -> Option<Self> {
-        OPS.iter().find(|(_, written)| *written == text).map(|(op, _)| *op)
     }
 }
 
@@ -58,12 +60,7 @@ impl std::error::Error for SelectorError {}
 /// # Errors
 /// The first place that is not understood.
 pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, SelectorError> {
-    if text.len() > SELECTOR_BYTES_MAX {
-        let reason = format!("the selector is longer than {SELECTOR_BYTES_MAX} bytes");
-        return Err(SelectorError { position: 1, reason });
-    }
-    let mut parser = Parser { text, at: 0 };
-    let matchers = parser.selector()?;
+    let matchers = parse_matchers(text)?;
     let nothing = Labels::default();
     let asks = |matcher: &Matcher| !matcher.matches(&nothing);
     if !matchers.iter().any(asks) {
@@ -71,6 +68,18 @@ pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, SelectorError> {
         return Err(SelectorError { position: 1, reason: reason.to_owned() });
     }
     Ok(matchers)
+}
+
+/// Reads a selector that may select everything, for those who only read.
+///
+/// # Errors
+/// The first place that is not understood.
+pub fn parse_matchers(text: &str) -> Result<Vec<Matcher>, SelectorError> {
+    if text.len() > SELECTOR_BYTES_MAX {
+        let reason = format!("the selector is longer than {SELECTOR_BYTES_MAX} bytes");
+        return Err(SelectorError { position: 1, reason });
+    }
+    Parser { text, at: 0 }.selector()
 }
 
 struct Parser<'t> {
@@ -90,10 +99,7 @@ impl Parser<'_> {
         } else if matchers.is_empty() {
             return Err(self.expected("a metric name or {"));
         }
-        match self.rest().is_empty() {
-            true => Ok(matchers),
-            false => Err(self.expected("the end")),
-        }
+        if self.rest().is_empty() { Ok(matchers) } else { Err(self.expected("the end")) }
     }
 
     fn matchers(&mut self, matchers: &mut Vec<Matcher>) -> Result<(), SelectorError> {
@@ -120,20 +126,18 @@ impl Parser<'_> {
             true => self.quoted()?,
             false => self.word(false).ok_or_else(|| self.expected("a label name or }"))?,
         };
-        let began = self.at;
-        let ops = ["=~", "!~", "!=", "="];
-        let Some(written) = ops.into_iter().find(|op| self.rest().starts_with(op)) else {
+        let found = OPS.iter().find(|(_, written)| self.rest().starts_with(written));
+        let Some((op, written)) = found else {
             if is_quoted && self.rest().starts_with([',', '}']) {
                 return Ok(Matcher::equal(METRIC_NAME, name));
             }
             return Err(self.expected("one of = != =~ !~"));
         };
-        let Some(op) = MatchOp::from_text(written) else {
-            return Err(self.wrong(began, &format!("{written} is not supported yet")));
-        };
         self.at += written.len();
         self.skip_blanks();
-        Ok(Matcher { name, op, value: self.quoted()? })
+        let value_at = self.at;
+        let value = self.quoted()?;
+        Matcher::new(name, *op, value).map_err(|error| self.wrong(value_at, &error.to_string()))
     }
 
     /// An unquoted name and the blanks behind it.

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use collect::Snapshot;
 use model::{Family, Labels, Sample};
 use stdx::Env;
-use storage::{AliasQuerier, Ingest, Limits, Rejected, Row};
+use storage::{AliasMaintenance, AliasQuerier, Ingest, Limits, Rejected, Row};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use web::{HealthCheck, HealthReport, HealthStatus, Listener, Server, Surface};
@@ -134,7 +134,7 @@ impl App {
         let server = Server::new(web::Parts {
             ingest: ingest.clone(),
             querier: Arc::new(AliasQuerier::new(samples.clone())),
-            maintenance: samples.clone(),
+            maintenance: Arc::new(AliasMaintenance::new(samples.clone())),
             records: records.clone(),
             host: host.clone(),
             own_families: Arc::new(move || own_families.now()),
@@ -241,7 +241,16 @@ fn open_samples(config: &Config, env: &Env) -> anyhow::Result<Arc<tsdb::Db>> {
     settings.series = config.series;
     settings.durability = config.durability.into();
     settings.retention_size_bytes = config.retention_size_bytes;
-    settings.retention_rules.clone_from(&config.retention_rules);
+    // A rule that names a pushed metric plainly means its stored series as well.
+    settings.retention_rules = config
+        .retention_rules
+        .iter()
+        .flat_map(|rule| {
+            let keep = rule.keep;
+            let all = storage::with_stored_names(&rule.matchers).into_iter();
+            all.map(move |matchers| tsdb::RetentionRule { matchers, keep })
+        })
+        .collect();
     let samples = tsdb::Db::open(settings, env)
         .with_context(|| format!("cannot open the samples in {}", config.data_dir.display()))?;
     if samples.meter().clock_doubted.get() > 0 {

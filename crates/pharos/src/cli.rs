@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::{Durability, LogFormat, LogLevel};
+use crate::tsdb_command::Tsdb;
 
 /// Watches hosts and GPUs, services, pipelines and alerts.
 #[derive(Debug, Parser)]
@@ -37,7 +38,7 @@ pub(crate) enum Command {
     /// Check files without starting anything.
     #[command(subcommand)]
     Check(Check),
-    /// Look at the samples on disk; the server may be running.
+    /// Look at the samples on disk, and move them in and out.
     #[command(subcommand)]
     Tsdb(Tsdb),
     /// Print a completion script for a shell, for instance `pharos completion bash`.
@@ -57,21 +58,6 @@ pub(crate) enum Check {
         #[arg(default_value = "pharos.toml")]
         file: PathBuf,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Tsdb {
-    /// Show each block: its time range, series, samples, bytes, and the labels with most values.
-    Stats(DataDirArgs),
-    /// Read every byte of every block and name what is damaged: exit 0 if nothing is, 1 otherwise.
-    Verify(DataDirArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DataDirArgs {
-    /// Where data lies.
-    #[arg(long, value_name = "DIR", default_value = "./data")]
-    pub(crate) data_dir: PathBuf,
 }
 
 /// Flags of `serve`. Each wins over the environment, which wins over the file.

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use cli::{Check, Cli, Command, ServeArgs, Tsdb};
+use cli::{Check, Cli, Command, ServeArgs};
 use config::Config;
 
 /// What the shell is told; see the guide.
@@ -30,10 +30,7 @@ fn main() -> ExitCode {
             Ok(_) => print(&format!("{}: valid\n", file.display())),
             Err(error) => complain(&error.to_string(), INVALID_CONFIG),
         },
-        Command::Tsdb(Tsdb::Stats(args)) => {
-            finished(tsdb_command::stats(&args.data_dir).map(|()| true))
-        }
-        Command::Tsdb(Tsdb::Verify(args)) => finished(tsdb_command::verify(&args.data_dir)),
+        Command::Tsdb(command) => finished(tsdb_command::run(&command)),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "pharos", &mut script);

@@ -1,24 +1,57 @@
-//! `pharos tsdb`: what lies on the disk, for a person who wants to know. Nothing is changed, and the
-//! server that owns the directory may be running.
+//! `pharos tsdb`: what lies on the disk, for a person who wants to know, and the ways of samples in
+//! and out of it without a server.
+//!
+//! `stats`, `verify` and `dump` change nothing, and the server that owns the directory may be
+//! running. `import` and `export` want it stopped, or a snapshot; `snapshot` asks it for one;
+//! `backup` and `restore` carry snapshots to an object store and back.
+
+mod args;
+mod backup;
+mod export;
+mod import;
+mod progress;
+mod restore;
+mod snapshot;
+mod web_client;
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use model::time::format_rfc3339;
 use stdx::Env;
-use tsdb::{BlockSummary, Look, inspect_blocks};
+use tsdb::{BlockSummary, Detail, ImportError, Look, OpenError, inspect_blocks};
+
+use args::DumpArgs;
+pub(crate) use args::Tsdb;
 
 /// Labels that are shown of a block, those with the most values first.
 const LABELS_SHOWN: usize = 5;
+
+/// Runs a command. True when all is well.
+///
+/// # Errors
+/// What kept it from its work.
+pub(crate) fn run(command: &Tsdb) -> anyhow::Result<bool> {
+    match command {
+        Tsdb::Stats(args) => stats(&args.data_dir).map(|()| true),
+        Tsdb::Verify(args) => verify(&args.data_dir),
+        Tsdb::Import(args) => import::run(args).map(|()| true),
+        Tsdb::Export(args) => export::run(args),
+        Tsdb::Dump(args) => dump(args).map(|()| true),
+        Tsdb::Snapshot(args) => snapshot::run(args).map(|()| true),
+        Tsdb::Restore(args) => restore::run(args).map(|()| true),
+        Tsdb::Backup(args) => backup::run(args).map(|()| true),
+    }
+}
 
 /// Shows each block with its numbers and the labels that make the most series.
 ///
 /// # Errors
 /// The directory cannot be read, or standard output not written.
-pub(crate) fn stats(dir: &Path) -> anyhow::Result<()> {
+fn stats(dir: &Path) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     let (mut n_blocks, mut n_samples, mut n_bytes) = (0_u64, 0_u64, 0_u64);
     let mut tiers: BTreeMap<i64, (u64, u64, u64)> = BTreeMap::new();
@@ -79,7 +112,7 @@ fn write_stats(out: &mut impl io::Write, block: &BlockSummary) -> io::Result<()>
 ///
 /// # Errors
 /// The directory cannot be read, or standard output not written.
-pub(crate) fn verify(dir: &Path) -> anyhow::Result<bool> {
+fn verify(dir: &Path) -> anyhow::Result<bool> {
     let (mut n_blocks, mut n_damaged) = (0_u64, 0_u64);
     let progress = io::stderr().is_terminal();
     let mut lines = Vec::new();
@@ -106,4 +139,40 @@ pub(crate) fn verify(dir: &Path) -> anyhow::Result<bool> {
 fn inspect(dir: &Path, look: Look, report: &mut dyn FnMut(&BlockSummary)) -> anyhow::Result<()> {
     inspect_blocks(dir, &Env::system(), look, report)
         .with_context(|| format!("{} is no data directory (see --data-dir)", dir.display()))
+}
+
+/// Shows what files are made of.
+///
+/// # Errors
+/// They cannot be read, or standard output not written.
+fn dump(args: &DumpArgs) -> anyhow::Result<()> {
+    let detail = if args.all { Detail::Everything } else { Detail::Parts };
+    let mut out = BufWriter::new(io::stdout().lock());
+    tsdb::dump(&args.path, &Env::system(), detail, &mut out)?;
+    Ok(out.flush()?)
+}
+
+/// The error of a directory that cannot be read, with what to do about it.
+fn opened(error: OpenError, dir: &Path) -> anyhow::Error {
+    let shown = dir.display();
+    match error {
+        OpenError::Locked { .. } => anyhow!(
+            "{shown} is held by a running server: take a snapshot (pharos tsdb snapshot) and use \
+             that, or stop it"
+        ),
+        OpenError::Disk { ref cause, .. } if cause.kind() == io::ErrorKind::NotFound => {
+            anyhow!("{shown} is no data directory: {error}")
+        }
+        error => error.into(),
+    }
+}
+
+/// The same of a directory that cannot be written.
+fn held(error: ImportError, dir: &Path) -> anyhow::Error {
+    match error {
+        ImportError::Open(OpenError::Locked { .. }) => {
+            anyhow!("{} is held by a running server: stop it, then import", dir.display())
+        }
+        error => error.into(),
+    }
 }

@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
-use model::{Labels, METRIC_NAME, MatchOp, Matcher};
+use model::{Labels, METRIC_NAME, MatchOp, Matcher, Metadata};
 
-use crate::{Querier, RollupSeries, RollupSet, Select, SelectError, Series, SeriesSet};
+use crate::{
+    Cardinality, Querier, RollupSeries, RollupSet, Select, SelectError, Series, SeriesExemplars,
+    SeriesSet,
+};
 
 /// The name under which all pushed metrics are stored.
 pub const PUSHED_METRIC: &str = "service_metric";
@@ -26,12 +29,13 @@ impl AliasQuerier {
 impl Querier for AliasQuerier {
     fn select(&self, select: &Select) -> Result<SeriesSet, SelectError> {
         let stored = self.0.select(select)?;
-        let Some((plain_name, aliased)) = aliased(select) else {
+        let Some((plain_name, matchers)) = aliased(&select.matchers) else {
             return Ok(stored);
         };
+        let aliased = Select { matchers, ..*select };
         let renamed = self.0.select(&aliased)?.map(move |series| {
-            let Series { labels, samples } = series?;
-            Ok(Series { labels: renamed(labels, &plain_name), samples })
+            let series = series?;
+            Ok(Series { labels: renamed(series.labels, &plain_name), ..series })
         });
         let mut all: Vec<_> = stored.chain(renamed).collect::<Result<_, _>>()?;
         all.sort_by(|a, b| a.labels.cmp(&b.labels));
@@ -40,9 +44,10 @@ impl Querier for AliasQuerier {
 
     fn rollups(&self, select: &Select, width_ms: i64) -> Result<Option<RollupSet>, SelectError> {
         let Some(stored) = self.0.rollups(select, width_ms)? else { return Ok(None) };
-        let Some((plain_name, aliased)) = aliased(select) else {
+        let Some((plain_name, matchers)) = aliased(&select.matchers) else {
             return Ok(Some(stored));
         };
+        let aliased = Select { matchers, ..*select };
         let Some(aliased) = self.0.rollups(&aliased, width_ms)? else { return Ok(None) };
         let renamed = aliased.map(move |series| {
             let RollupSeries { labels, rollups } = series?;
@@ -63,6 +68,35 @@ impl Querier for AliasQuerier {
         }
         Ok(values)
     }
+
+    fn exemplars(
+        &self,
+        matchers: &[Matcher],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<SeriesExemplars>, SelectError> {
+        // Pushed metrics have none.
+        self.0.exemplars(matchers, start_ms, end_ms)
+    }
+
+    fn metadata(&self, metric: Option<&str>) -> Result<Vec<(String, Metadata)>, SelectError> {
+        self.0.metadata(metric)
+    }
+
+    fn cardinality(&self, n_listed_max: usize) -> Option<Cardinality> {
+        self.0.cardinality(n_listed_max)
+    }
+
+    fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
+        let mut names = self.0.label_names(matchers)?;
+        if let Some((_, matchers)) = aliased(matchers) {
+            let of_aliased = self.0.label_names(&matchers)?.into_iter();
+            names.extend(of_aliased.filter(|name| name != PLAIN_NAME_LABEL));
+            names.sort_unstable();
+            names.dedup();
+        }
+        Ok(names)
+    }
 }
 
 /// The labels of a stored series under its plain name.
@@ -70,21 +104,20 @@ fn renamed(labels: Labels, plain_name: &str) -> Labels {
     labels.with(METRIC_NAME, plain_name).with(PLAIN_NAME_LABEL, "")
 }
 
-/// The plain name asked for and the selection of the stored series behind it; `None` when the
-/// selection names no single metric, or the stored name itself.
-fn aliased(select: &Select) -> Option<(String, Select)> {
-    let by_name = |m: &&Matcher| m.name == METRIC_NAME && m.op == MatchOp::Equal;
-    let plain_name = select.matchers.iter().find(by_name)?.value.clone();
+/// The plain name that the matchers ask for and those of the stored series behind it; `None` when
+/// they name no single metric, or the stored name itself.
+pub(crate) fn aliased(matchers: &[Matcher]) -> Option<(String, Vec<Matcher>)> {
+    let by_name = |m: &&Matcher| m.name == METRIC_NAME && m.op() == MatchOp::Equal;
+    let plain_name = matchers.iter().find(by_name)?.value().to_owned();
     if plain_name == PUSHED_METRIC {
         return None;
     }
-    let others = select.matchers.iter().filter(|m| m.name != METRIC_NAME).cloned();
+    let others = matchers.iter().filter(|m| m.name != METRIC_NAME).cloned();
     let stored = [
         Matcher::equal(METRIC_NAME, PUSHED_METRIC),
         Matcher::equal(PLAIN_NAME_LABEL, plain_name.as_str()),
     ];
-    let matchers = stored.into_iter().chain(others).collect();
-    Some((plain_name, Select { matchers, ..*select }))
+    Some((plain_name, stored.into_iter().chain(others).collect()))
 }
 
 #[cfg(test)]

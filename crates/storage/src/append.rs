@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use model::{Labels, Sample};
+use model::{Labels, Metadata, Sample};
 use tokio::sync::oneshot;
 
 use crate::{Batch, BatchAppended, LimitError, Rejected};
@@ -120,7 +120,7 @@ pub trait Appender: Send + Sync {
     /// Appends all rows or none. They are visible to queries when the call returns.
     ///
     /// Two samples of one series at one time: a value beats a stale marker; otherwise the later
-    /// call wins.
+    /// call wins. That holds whichever of the two is a number or a native histogram.
     ///
     /// # Errors
     /// When nothing can be taken now, or one row breaks a bound of the engine.
@@ -129,8 +129,8 @@ pub trait Appender: Send + Sync {
     /// Appends the series of a batch, all but those that break a bound. They are visible to
     /// queries when the call returns.
     ///
-    /// An engine with bounds of its own must do this itself: here a row that breaks one would refuse
-    /// the whole batch.
+    /// An engine with bounds of its own, or with a place for histograms, must do this itself: here a
+    /// row that breaks a bound would refuse the whole batch, and numbers alone are taken.
     ///
     /// # Errors
     /// When nothing can be taken now; then nothing of the batch is stored.
@@ -153,5 +153,14 @@ pub trait Appender: Send + Sync {
         let n_samples = rows.len() as u64;
         let commit = self.append(rows)?;
         Ok(BatchAppended { commit, n_samples, rejected })
+    }
+
+    /// Notes what metrics are; what was said of one before is replaced. An engine without a place
+    /// for it forgets it.
+    ///
+    /// # Errors
+    /// When nothing can be taken now.
+    fn append_metadata(&self, _metrics: &[(&str, Metadata)]) -> Result<Commit, AppendError> {
+        Ok(Commit::done())
     }
 }

@@ -4,7 +4,7 @@
 //! bytes by which its sender names it, and an engine that has seen the spelling asks for nothing
 //! else: labels are read, checked and copied for new spellings alone.
 
-use model::Sample;
+use model::{Exemplar, HistogramSample, Sample};
 
 use crate::{Commit, LimitError};
 
@@ -34,6 +34,28 @@ pub trait Batch {
     /// The samples of this series, in the order in which they were sent.
     fn samples(&self, series: usize) -> &[Sample];
 
+    /// Whether some series has native histograms: where none has, nobody asks each of them.
+    fn has_histograms(&self) -> bool {
+        false
+    }
+
+    /// The native histograms of this series, in the order in which they were sent, all valid. They
+    /// are taken after all samples of the batch.
+    fn histograms(&self, _series: usize) -> &[HistogramSample] {
+        &[]
+    }
+
+    /// Whether some series has exemplars.
+    fn has_exemplars(&self) -> bool {
+        false
+    }
+
+    /// The exemplars of this series, in the order in which they were sent, all valid. Those of a
+    /// series that the engine does not know are left out.
+    fn exemplars(&self, _series: usize) -> &[Exemplar] {
+        &[]
+    }
+
     /// Puts the labels of this series into `labels`, which is empty: sorted by name, each name
     /// once, nothing empty, the metric name among them.
     ///
@@ -60,7 +82,7 @@ pub struct Rejected {
 pub struct BatchAppended {
     /// When what was taken is durable.
     pub commit: Commit,
-    /// How many samples were taken.
+    /// How many samples were taken, histograms among them.
     pub n_samples: u64,
     /// Series that were left out, rising by index.
     pub rejected: Vec<Rejected>,

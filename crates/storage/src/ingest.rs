@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::Sample;
+use model::{Exemplar, HistogramSample, Metadata, Sample};
 use stdx::Clock;
 use stdx::meter::Counter;
 
@@ -136,12 +136,25 @@ impl Ingest {
         self.append_checked(&Checked { batch, limits: &self.limits })
     }
 
+    /// Notes what metrics are.
+    ///
+    /// # Errors
+    /// The engine's own; then nothing is noted.
+    pub fn append_metadata(&self, metrics: &[(&str, Metadata)]) -> Result<Commit, AppendError> {
+        if metrics.is_empty() {
+            return Ok(Commit::done());
+        }
+        self.appender.append_metadata(metrics)
+    }
+
     fn append_checked(&self, batch: &dyn Batch) -> Result<BatchAppended, AppendError> {
         match self.appender.append_batch(batch) {
             Ok(appended) => {
                 self.meter.appended.add(appended.n_samples);
                 for Rejected { index, cause } in &appended.rejected {
-                    self.count_rejected(cause, batch.samples(*index).len() as u64);
+                    let n_histograms = batch.histograms(*index).len();
+                    let n_samples = batch.samples(*index).len() + n_histograms;
+                    self.count_rejected(cause, n_samples as u64);
                 }
                 Ok(appended)
             }
@@ -204,6 +217,22 @@ impl<B: Batch + ?Sized> Batch for Checked<'_, B> {
 
     fn samples(&self, series: usize) -> &[Sample] {
         self.batch.samples(series)
+    }
+
+    fn has_histograms(&self) -> bool {
+        self.batch.has_histograms()
+    }
+
+    fn histograms(&self, series: usize) -> &[HistogramSample] {
+        self.batch.histograms(series)
+    }
+
+    fn has_exemplars(&self) -> bool {
+        self.batch.has_exemplars()
+    }
+
+    fn exemplars(&self, series: usize) -> &[Exemplar] {
+        self.batch.exemplars(series)
     }
 
     fn labels<'b>(

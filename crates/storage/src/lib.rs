@@ -7,8 +7,10 @@
 //! Small durable records (services, pipelines, alerts) go through [`Records`].
 
 mod alias;
+mod alias_maintenance;
 mod append;
 mod batch;
+mod cardinality;
 mod ingest;
 mod limits;
 mod maintenance;
@@ -17,17 +19,23 @@ mod query;
 mod records;
 pub mod rollup;
 mod rows;
+mod series_batch;
 
 pub use alias::{AliasQuerier, PUSHED_METRIC};
+pub use alias_maintenance::{AliasMaintenance, with_stored_names};
 pub use append::{AppendError, Appender, Commit, CommitError, CommitSender, Row};
 pub use batch::{Batch, BatchAppended, Rejected, Speller};
+pub use cardinality::Cardinality;
 pub use ingest::{Ingest, IngestError, IngestMeter};
 pub use limits::{LimitError, Limits, PUSH_AHEAD_MAX_MS, SeriesLimits, Times};
 pub use maintenance::{Maintenance, MaintenanceError};
-pub use query::{Querier, RollupSet, Select, SelectError, Series, SeriesSet};
+pub use query::{
+    Kinds, Querier, RollupSet, Select, SelectError, Series, SeriesExemplars, SeriesSet,
+};
 pub use records::{
     AlertFilter, AlertReport, PipelineFilter, PipelineReport, RecordOutcome, RecordWrite, Records,
     RecordsCommit, RecordsError, ServiceFilter, ServiceReport,
 };
 pub use rollup::{ROLLUP_WIDTHS_MS, Rollup, RollupSeries};
 pub use rows::RowsBatch;
+pub use series_batch::SeriesBatch;

@@ -3,7 +3,7 @@
 
 use std::ops::RangeInclusive;
 
-use model::METRIC_NAME;
+use model::{Labels, METRIC_NAME};
 
 use crate::Row;
 
@@ -126,12 +126,24 @@ pub enum LimitError {
         /// What is wrong with them.
         reason: String,
     },
-    /// A native histogram.
-    #[error("native histograms are not stored")]
-    NativeHistogram,
-    /// An exemplar.
-    #[error("exemplars are not stored")]
-    Exemplar,
+    /// A native histogram that is none, or is too large.
+    #[error("{reason}")]
+    NativeHistogram {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An exemplar that is none, or is too long.
+    #[error("{reason}")]
+    Exemplar {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Metadata of a metric that are none, or are too long.
+    #[error("{reason}")]
+    Metadata {
+        /// What is wrong with them.
+        reason: String,
+    },
     /// A time too far ahead.
     #[error("timestamp is {ahead_ms} ms ahead of this server's clock, at most one day is taken")]
     TooFarAhead {
@@ -180,8 +192,9 @@ impl LimitError {
             Self::LabelValueLength { .. } => "label_value_length",
             Self::Nul { .. } => "nul",
             Self::BadLabels { .. } => "bad_labels",
-            Self::NativeHistogram => "native_histogram",
-            Self::Exemplar => "exemplar",
+            Self::NativeHistogram { .. } => "native_histogram",
+            Self::Exemplar { .. } => "exemplar",
+            Self::Metadata { .. } => "metadata",
             Self::TooFarAhead { .. } => "too_far_ahead",
             Self::TooOld { .. } => "too_old",
             Self::SeriesTotal { .. } => "series_limit",
@@ -191,7 +204,7 @@ impl LimitError {
     }
 
     /// Every word that [`LimitError::reason`] can give.
-    pub const REASONS: [&'static str; 13] = [
+    pub const REASONS: [&'static str; 14] = [
         "no_metric_name",
         "label_count",
         "label_name_length",
@@ -200,6 +213,7 @@ impl LimitError {
         "bad_labels",
         "native_histogram",
         "exemplar",
+        "metadata",
         "too_far_ahead",
         "too_old",
         "series_limit",
@@ -214,8 +228,7 @@ impl Limits {
     /// # Errors
     /// The first bound it breaks.
     pub fn check(&self, row: &Row, now_ms: i64) -> Result<(), LimitError> {
-        let pairs = row.labels.iter().map(|label| (label.name.as_str(), label.value.as_str()));
-        self.check_each(pairs)?;
+        self.check_labels(&row.labels)?;
         self.times(now_ms).check(row.sample.t_ms)
     }
 
@@ -223,6 +236,14 @@ impl Limits {
     pub fn times(&self, now_ms: i64) -> Times {
         let earliest_ms = self.age_ms_max.map_or(i64::MIN, |max_ms| now_ms.saturating_sub(max_ms));
         Times { now_ms, earliest_ms, latest_ms: now_ms.saturating_add(PUSH_AHEAD_MAX_MS) }
+    }
+
+    /// Checks what names a series.
+    ///
+    /// # Errors
+    /// The first bound it breaks.
+    pub fn check_labels(&self, labels: &Labels) -> Result<(), LimitError> {
+        self.check_each(labels.iter().map(|label| (label.name.as_str(), label.value.as_str())))
     }
 
     /// Checks the labels of one series: names and values.

@@ -2,25 +2,70 @@
 //! as the oracle of every engine; it keeps nothing on disk and promises nothing about a restart.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use model::{Labels, Matcher, Sample, is_stale_marker};
+use model::{
+    Exemplar, Histogram, HistogramSample, Labels, Matcher, Metadata, Sample, is_stale_marker,
+};
 use parking_lot::Mutex;
 
-use crate::{AppendError, Appender, Commit, Querier, Row, Select, SelectError, Series, SeriesSet};
+use crate::{
+    AppendError, Appender, Batch, BatchAppended, Commit, Kinds, Querier, Rejected, Row, Select,
+    SelectError, Series, SeriesExemplars, SeriesSet,
+};
 
 /// A store in memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    series: Mutex<BTreeMap<Labels, BTreeMap<i64, Sample>>>,
+    series: Mutex<BTreeMap<Labels, BTreeMap<i64, Point>>>,
+    exemplars: Mutex<BTreeMap<Labels, Vec<Exemplar>>>,
+    metadata: Mutex<BTreeMap<String, Metadata>>,
+}
+
+/// What a series has at one time.
+#[derive(Debug, Clone)]
+enum Point {
+    Float(Sample),
+    Histogram(HistogramSample),
+}
+
+impl Point {
+    fn is_stale_marker(&self) -> bool {
+        match self {
+            Self::Float(sample) => is_stale_marker(sample.value),
+            Self::Histogram(sample) => sample.histogram.is_stale_marker(),
+        }
+    }
+}
+
+/// Of two at one time a value beats a stale marker, otherwise the later wins.
+fn add(points: &mut BTreeMap<i64, Point>, t_ms: i64, point: Point) {
+    let value_is_there = points.get(&t_ms).is_some_and(|old| !old.is_stale_marker());
+    if !(point.is_stale_marker() && value_is_there) {
+        points.insert(t_ms, point);
+    }
 }
 
 impl MemoryStore {
     /// Drops every sample before this moment, and series that have none left.
     pub fn drop_before(&self, t_ms: i64) {
-        self.series.lock().retain(|_, samples| {
-            *samples = samples.split_off(&t_ms);
-            !samples.is_empty()
+        self.series.lock().retain(|_, points| {
+            *points = points.split_off(&t_ms);
+            !points.is_empty()
         });
+    }
+
+    /// Appends native histograms of one series. Of a stale marker nothing is kept but its times.
+    pub fn append_histograms(&self, labels: &Labels, samples: &[HistogramSample]) {
+        let mut series = self.series.lock();
+        for sample in samples {
+            let mut sample = sample.clone();
+            if sample.histogram.is_stale_marker() {
+                sample.histogram = Arc::new(Histogram::stale_marker());
+            }
+            let points = series.entry(labels.clone()).or_default();
+            add(points, sample.t_ms, Point::Histogram(sample));
+        }
     }
 }
 
@@ -28,26 +73,72 @@ impl Appender for MemoryStore {
     fn append(&self, rows: Vec<Row>) -> Result<Commit, AppendError> {
         let mut series = self.series.lock();
         for Row { labels, sample } in rows {
-            let samples = series.entry(labels).or_default();
-            let value_is_there =
-                samples.get(&sample.t_ms).is_some_and(|old| !is_stale_marker(old.value));
-            if !(is_stale_marker(sample.value) && value_is_there) {
-                samples.insert(sample.t_ms, sample);
-            }
+            add(series.entry(labels).or_default(), sample.t_ms, Point::Float(sample));
         }
         Ok(Commit::done())
     }
+
+    fn append_batch(&self, batch: &dyn Batch) -> Result<BatchAppended, AppendError> {
+        let (mut good, mut rejected) = (Vec::new(), Vec::new());
+        for index in 0..batch.n_series() {
+            let mut pairs = Vec::new();
+            match batch.labels(index, &mut pairs) {
+                Ok(()) => {
+                    let labels = Labels::new(pairs);
+                    good.push((index, labels.expect("a batch hands out good labels only")));
+                }
+                Err(cause) => rejected.push(Rejected { index, cause }),
+            }
+        }
+        let mut n_samples = 0;
+        for (index, labels) in &good {
+            let samples = batch.samples(*index).iter();
+            n_samples += samples.len();
+            let row = |sample: &Sample| Row { labels: labels.clone(), sample: *sample };
+            self.append(samples.map(row).collect())?;
+        }
+        for (index, labels) in &good {
+            n_samples += batch.histograms(*index).len();
+            self.append_histograms(labels, batch.histograms(*index));
+        }
+        for (index, labels) in good {
+            let exemplars = batch.exemplars(index);
+            if !exemplars.is_empty() && self.series.lock().contains_key(&labels) {
+                self.exemplars.lock().entry(labels).or_default().extend_from_slice(exemplars);
+            }
+        }
+        Ok(BatchAppended { commit: Commit::done(), n_samples: n_samples as u64, rejected })
+    }
+
+    fn append_metadata(&self, metrics: &[(&str, Metadata)]) -> Result<Commit, AppendError> {
+        let owned = metrics.iter().map(|(metric, said)| ((*metric).to_owned(), said.clone()));
+        self.metadata.lock().extend(owned);
+        Ok(Commit::done())
+    }
+}
+
+fn all_hold(matchers: &[Matcher], labels: &Labels) -> bool {
+    matchers.iter().all(|matcher| matcher.matches(labels))
 }
 
 impl Querier for MemoryStore {
     fn select(&self, select: &Select) -> Result<SeriesSet, SelectError> {
         let mut found = Vec::new();
         if select.start_ms <= select.end_ms {
-            for (labels, samples) in self.series.lock().iter() {
-                let in_range = samples.range(select.start_ms..=select.end_ms);
-                let samples: Vec<Sample> = in_range.map(|(_, sample)| *sample).collect();
-                if !samples.is_empty() && select.matchers.iter().all(|m| m.matches(labels)) {
-                    found.push(Ok(Series { labels: labels.clone(), samples }));
+            for (labels, points) in self.series.lock().iter() {
+                let mut series = Series::of_floats(labels.clone(), Vec::new());
+                for (_, point) in points.range(select.start_ms..=select.end_ms) {
+                    match point {
+                        Point::Float(sample) => series.samples.push(*sample),
+                        Point::Histogram(sample) if select.kinds == Kinds::Both => {
+                            series.histograms.push(sample.clone());
+                        }
+                        Point::Histogram(_) => {}
+                    }
+                }
+                let is_empty = series.samples.is_empty() && series.histograms.is_empty();
+                if !is_empty && all_hold(&select.matchers, labels) {
+                    found.push(Ok(series));
                 }
             }
         }
@@ -56,8 +147,38 @@ impl Querier for MemoryStore {
 
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
         let series = self.series.lock();
-        let matching = series.keys().filter(|labels| matchers.iter().all(|m| m.matches(labels)));
+        let matching = series.keys().filter(|labels| all_hold(matchers, labels));
         let values: BTreeSet<&str> = matching.filter_map(|labels| labels.get(name)).collect();
         Ok(values.into_iter().map(str::to_owned).collect())
+    }
+
+    fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
+        let series = self.series.lock();
+        let matching = series.keys().filter(|labels| all_hold(matchers, labels));
+        let names: BTreeSet<&str> = matching.flatten().map(|label| label.name.as_str()).collect();
+        Ok(names.into_iter().map(str::to_owned).collect())
+    }
+
+    fn exemplars(
+        &self,
+        matchers: &[Matcher],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<SeriesExemplars>, SelectError> {
+        let all = self.exemplars.lock();
+        let matching = all.iter().filter(|(labels, _)| all_hold(matchers, labels));
+        let in_range = matching.map(|(labels, exemplars)| {
+            let mut exemplars = exemplars.clone();
+            exemplars.retain(|exemplar| (start_ms..=end_ms).contains(&exemplar.t_ms));
+            exemplars.sort_by_key(|exemplar| exemplar.t_ms);
+            SeriesExemplars { labels: labels.clone(), exemplars }
+        });
+        Ok(in_range.filter(|series| !series.exemplars.is_empty()).collect())
+    }
+
+    fn metadata(&self, metric: Option<&str>) -> Result<Vec<(String, Metadata)>, SelectError> {
+        let all = self.metadata.lock();
+        let wanted = all.iter().filter(|(name, _)| metric.is_none_or(|metric| metric == **name));
+        Ok(wanted.map(|(name, said)| (name.clone(), said.clone())).collect())
     }
 }

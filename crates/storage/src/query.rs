@@ -1,8 +1,19 @@
 //! Asking for samples: matchers and a time range in, series out, one at a time.
 
-use model::{Labels, Matcher, Sample};
+use model::{Exemplar, HistogramSample, Labels, Matcher, Metadata, Sample};
 
-use crate::RollupSeries;
+use crate::{Cardinality, RollupSeries};
+
+/// Which kinds of samples to read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Kinds {
+    /// Numbers alone, for who knows no other. What histograms there are is not looked at, so a
+    /// number may be seen that a histogram of the same time has replaced.
+    #[default]
+    Floats,
+    /// Numbers and native histograms.
+    Both,
+}
 
 /// What to read.
 #[derive(Debug, Clone)]
@@ -13,6 +24,20 @@ pub struct Select {
     pub start_ms: i64,
     /// Last moment, inclusive, Unix milliseconds.
     pub end_ms: i64,
+    /// Which kinds of samples.
+    pub kinds: Kinds,
+}
+
+impl Select {
+    /// Asks for the numbers within these times, both inclusive, Unix milliseconds.
+    pub fn floats(matchers: Vec<Matcher>, start_ms: i64, end_ms: i64) -> Self {
+        Self { matchers, start_ms, end_ms, kinds: Kinds::Floats }
+    }
+
+    /// The same for numbers and native histograms.
+    pub fn both(matchers: Vec<Matcher>, start_ms: i64, end_ms: i64) -> Self {
+        Self { kinds: Kinds::Both, ..Self::floats(matchers, start_ms, end_ms) }
+    }
 }
 
 /// One series within the selected range.
@@ -20,8 +45,27 @@ pub struct Select {
 pub struct Series {
     /// Its labels.
     pub labels: Labels,
-    /// Its samples in time order, each time once; never empty.
+    /// Its numbers in time order.
     pub samples: Vec<Sample>,
+    /// Its native histograms in time order. Each time stands once in one of the two rows, of which
+    /// at least one is not empty.
+    pub histograms: Vec<HistogramSample>,
+}
+
+impl Series {
+    /// A series of numbers.
+    pub fn of_floats(labels: Labels, samples: Vec<Sample>) -> Self {
+        Self { labels, samples, histograms: Vec::new() }
+    }
+}
+
+/// The exemplars of one series.
+#[derive(Debug, Clone)]
+pub struct SeriesExemplars {
+    /// The labels of the series.
+    pub labels: Labels,
+    /// In time order; never empty.
+    pub exemplars: Vec<Exemplar>,
 }
 
 /// Why a selection cannot be read.
@@ -52,8 +96,8 @@ pub trait Querier: Send + Sync {
 
     /// The rollups of this width, of the series that match and have a sample in the range, whose
     /// bounds lie on the grid: `start_ms` is the first moment of a span, `end_ms` the last one.
-    /// They are those of the samples that [`Self::select`] would give, wherever these still exist,
-    /// and those that remain of the samples that do not. `None` if the engine keeps no such tier,
+    /// They are those of the numbers among the samples of [`Kinds::Both`] that [`Self::select`]
+    /// would give, wherever these still exist, and those that remain of the samples that do not. `None` if the engine keeps no such tier,
     /// or the bounds do not lie on its grid. Which queries they answer says
     /// [`crate::rollup::over_time::choose`].
     ///
@@ -70,4 +114,39 @@ pub trait Querier: Send + Sync {
     /// # Errors
     /// The engine's own.
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError>;
+
+    /// The names of the labels of all series that match (all series if there are no matchers),
+    /// sorted, each once.
+    ///
+    /// # Errors
+    /// The engine's own.
+    fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<String>, SelectError>;
+
+    /// The exemplars within these times (Unix milliseconds, both inclusive) of all series that match,
+    /// in the order of their labels. Only the newest are kept, so there may be none.
+    ///
+    /// # Errors
+    /// The engine's own.
+    fn exemplars(
+        &self,
+        _matchers: &[Matcher],
+        _start_ms: i64,
+        _end_ms: i64,
+    ) -> Result<Vec<SeriesExemplars>, SelectError> {
+        Ok(Vec::new())
+    }
+
+    /// What senders have said of a metric, or of each, in the order of their names.
+    ///
+    /// # Errors
+    /// The engine's own.
+    fn metadata(&self, _metric: Option<&str>) -> Result<Vec<(String, Metadata)>, SelectError> {
+        Ok(Vec::new())
+    }
+
+    /// Where the series in memory come from, at most so many of each kind listed; `None` if the
+    /// engine does not count.
+    fn cardinality(&self, _n_listed_max: usize) -> Option<Cardinality> {
+        None
+    }
 }

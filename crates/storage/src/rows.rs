@@ -1,7 +1,7 @@
 //! Rows as a batch, for engines that take series by their spelling.
 
 use crate::{Batch, LimitError, Row, Speller};
-use model::Sample;
+use model::{Labels, Sample};
 
 /// Follows each name and each value in a spelling: no byte of a text in UTF-8.
 const END: u8 = 0xff;
@@ -23,15 +23,20 @@ impl<'a> RowsBatch<'a> {
         let mut spellings = Vec::new();
         let mut ends = Vec::with_capacity(rows.len());
         for row in rows {
-            for label in &row.labels {
-                for text in [&label.name, &label.value] {
-                    spellings.extend_from_slice(text.as_bytes());
-                    spellings.push(END);
-                }
-            }
+            spell(&row.labels, &mut spellings);
             ends.push(spellings.len());
         }
         Self { source, rows, spellings, ends }
+    }
+}
+
+/// Appends how labels are spelled.
+pub(crate) fn spell(labels: &Labels, spelling: &mut Vec<u8>) {
+    for label in labels {
+        for text in [&label.name, &label.value] {
+            spelling.extend_from_slice(text.as_bytes());
+            spelling.push(END);
+        }
     }
 }
 

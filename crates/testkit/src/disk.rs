@@ -5,6 +5,8 @@
 //! [`SimDisk::crash`] the seed decides which of the rest survives: any prefix of the unsynced
 //! bytes, with zeroed blocks and a garbled end, and any of the unsynced names.
 
+mod folders;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Range;
@@ -280,25 +282,6 @@ impl State {
         result
     }
 
-    fn rename_dir(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        if self.dirs.contains_key(to) {
-            return Err(io::Error::from(io::ErrorKind::AlreadyExists));
-        }
-        self.move_dir(from, to);
-        self.renamed_dirs.push((from.to_owned(), to.to_owned()));
-        Ok(())
-    }
-
-    /// Gives a folder and everything below it another path.
-    fn move_dir(&mut self, from: &Path, to: &Path) {
-        let below: Vec<PathBuf> =
-            self.dirs.keys().filter(|dir| dir.starts_with(from)).cloned().collect();
-        for old in below {
-            let dir = self.dirs.remove(&old).expect("it is one of the keys");
-            self.dirs.insert(moved(&old, from, to), dir.moved(from, to));
-        }
-    }
-
     fn restart(&mut self) {
         self.boot += 1;
         self.locks.clear();
@@ -324,15 +307,6 @@ impl State {
         let named = self.dirs.values().flat_map(|dir| dir.durable.values());
         let named: BTreeSet<FileId> = named.copied().collect();
         self.files.retain(|id, _| named.contains(id));
-    }
-}
-
-/// The path that a file or folder at or below `from` has once that is called `to`.
-fn moved(path: &Path, from: &Path, to: &Path) -> PathBuf {
-    match path.strip_prefix(from) {
-        Ok(rest) if rest.as_os_str().is_empty() => to.to_owned(),
-        Ok(rest) => to.join(rest),
-        Err(_) => path.to_owned(),
     }
 }
 
@@ -369,25 +343,6 @@ impl Dir {
     fn change(&mut self, change: NameChange) {
         change.apply(&mut self.seen);
         self.unsynced.push(change);
-    }
-
-    /// The same below another path.
-    fn moved(self, from: &Path, to: &Path) -> Self {
-        let names = |names: BTreeMap<PathBuf, FileId>| {
-            names.into_iter().map(|(path, id)| (moved(&path, from, to), id)).collect()
-        };
-        let change = |change| match change {
-            NameChange::Add(path, id) => NameChange::Add(moved(&path, from, to), id),
-            NameChange::Remove(path) => NameChange::Remove(moved(&path, from, to)),
-            NameChange::Rename(old, new, id) => {
-                NameChange::Rename(moved(&old, from, to), moved(&new, from, to), id)
-            }
-        };
-        Self {
-            seen: names(self.seen),
-            durable: names(self.durable),
-            unsynced: self.unsynced.into_iter().map(change).collect(),
-        }
     }
 
     fn crash(&mut self, rng: &mut Rng) {

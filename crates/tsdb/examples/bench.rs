@@ -88,7 +88,7 @@ fn append(db: &Db, env: &Env) -> Result<(), Box<dyn std::error::Error>> {
 
 fn query(db: &Db, env: &Env) -> Result<(), Box<dyn std::error::Error>> {
     let began = env.clock.monotonic();
-    let all = Select { matchers: Vec::new(), start_ms: i64::MIN, end_ms: i64::MAX };
+    let all = Select::floats(Vec::new(), i64::MIN, i64::MAX);
     let mut n_samples = 0;
     for series in db.select(&all)? {
         n_samples += series?.samples.len();

@@ -9,7 +9,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use model::{METRIC_NAME, Sample};
+use model::{HistogramSample, METRIC_NAME, Metadata, Sample};
 use storage::{
     AppendError, Appender, Batch, BatchAppended, Commit, LimitError, Rejected, Row, RowsBatch,
     SeriesLimits,
@@ -17,6 +17,7 @@ use storage::{
 
 use crate::db::{Core, Db, Health};
 use crate::head::{Fingerprint, Identities, NO_SLOT, Sources};
+use crate::wal::histogram_record::{BeforeHistogram, encode_histogram, histogram_bytes};
 use crate::wal::{
     Before, FRAME_PAYLOAD_BYTES_MAX, FrameKind, Pending, SeriesRef, definition_bytes,
     encode_definition, encode_sample,
@@ -24,6 +25,8 @@ use crate::wal::{
 
 /// Samples in one frame at most: 38 bytes each at worst, so far below what a frame takes.
 const FRAME_SAMPLES_MAX: usize = 16_384;
+/// Histograms in one frame take at most about so many bytes.
+const FRAME_HISTOGRAM_BYTES: usize = 1 << 20;
 /// A frame of definitions is ended when it has this size.
 const FRAME_DEFINITION_BYTES: usize = 256 << 10;
 /// The source of rows that name none.
@@ -44,7 +47,15 @@ struct Resolved {
 #[derive(Default)]
 struct Encoded {
     payloads: Vec<Vec<u8>>,
+    histogram_payloads: Vec<Vec<u8>>,
+    /// Both kinds.
     n_samples: u64,
+}
+
+impl Encoded {
+    fn is_empty(&self) -> bool {
+        self.payloads.is_empty() && self.histogram_payloads.is_empty()
+    }
 }
 
 impl Appender for Db {
@@ -55,6 +66,10 @@ impl Appender for Db {
 
     fn append_batch(&self, batch: &dyn Batch) -> Result<BatchAppended, AppendError> {
         self.core.append(batch, false)
+    }
+
+    fn append_metadata(&self, metrics: &[(&str, Metadata)]) -> Result<Commit, AppendError> {
+        self.core.append_metadata(metrics)
     }
 }
 
@@ -68,23 +83,29 @@ impl Core {
         if or_nothing && let Some(Rejected { index, cause }) = resolved.rejected.first().cloned() {
             return Err(AppendError::Refused { index, cause });
         }
-        let encoded = encode(batch, &resolved.slots, (floor_ms, self.live_epoch()));
+        let mut encoded = encode(batch, &resolved.slots, (floor_ms, self.live_epoch()));
+        if batch.has_histograms() {
+            let since = (floor_ms, self.live_epoch());
+            encode_histograms(batch, &resolved.slots, since, &mut encoded);
+        }
         #[cfg(feature = "planted-bugs")]
         self.freeze_now_if_planted();
-        let n_given: usize = (0..batch.n_series()).map(|i| batch.samples(i).len()).sum();
-        let n_refused: usize = resolved.rejected.iter().map(|r| batch.samples(r.index).len()).sum();
-        let n_samples = (n_given - n_refused) as u64;
+        let n_samples = n_taken(batch, &resolved.rejected);
         self.meter.appended_samples.add(n_samples);
         self.meter.expired_samples.add(n_samples - encoded.n_samples);
-        let commit = match encoded.payloads.is_empty() {
+        let mut commit = match encoded.is_empty() {
             true => Commit::done(),
             false => self.append_encoded(batch, &resolved.slots, &encoded, floor_ms),
         };
+        if batch.has_exemplars() {
+            // The log has them behind the samples, so who waits for them waits for all.
+            commit = self.append_exemplars(batch, floor_ms).unwrap_or(commit);
+        }
         Ok(BatchAppended { commit, n_samples, rejected: resolved.rejected })
     }
 
     /// Whether samples are taken now.
-    fn admit(&self) -> Result<(), AppendError> {
+    pub(crate) fn admit(&self) -> Result<(), AppendError> {
         let unavailable = |reason: String| {
             self.meter.unavailable_appends.inc();
             Err(AppendError::Unavailable { reason })
@@ -119,9 +140,13 @@ impl Core {
         resolved.slots.reserve(batch.n_series());
         let spellings = self.head.spellings().read();
         let (speller, mut guess) = (batch.speller(), 0);
+        let has_histograms = batch.has_histograms();
         for index in 0..batch.n_series() {
             let mut slot = NO_SLOT;
-            if batch.samples(index).iter().any(|sample| sample.t_ms >= floor_ms) {
+            let is_kept = batch.samples(index).iter().any(|sample| sample.t_ms >= floor_ms)
+                || has_histograms
+                    && batch.histograms(index).iter().any(|sample| sample.t_ms >= floor_ms);
+            if is_kept {
                 let spelling = spellings.fingerprint(speller, batch.spelling(index));
                 match spellings.find(spelling, guess) {
                     Some(found) => slot = found,
@@ -202,22 +227,28 @@ impl Core {
         let now = self.env.clock.monotonic();
         let (sender, commit) = Commit::pending();
         let mut pending = self.pending.lock();
-        let took = self.head.append(kept(batch, slots, floor_ms));
+        let mut took = self.head.append(kept(batch, slots, floor_ms));
+        if !encoded.histogram_payloads.is_empty() {
+            took += self.head.append_histograms(kept_histograms(batch, slots, floor_ms));
+        }
         self.define(&mut pending, &took.entered);
         for payload in &encoded.payloads {
             pending.push(FrameKind::Samples, payload, now);
+        }
+        for payload in &encoded.histogram_payloads {
+            pending.push(FrameKind::Histograms, payload, now);
         }
         pending.add_waiter(sender);
         self.meter.pending_bytes.set(pending.undurable_bytes() as i64);
         drop(pending);
         self.wake.notify_all();
         self.meter.out_of_order_samples.add(took.n_late);
-        self.meter.head_bytes.add(took.grown_bytes as i64);
+        self.meter.head_bytes.add(took.grown_bytes);
         commit
     }
 
     /// Logs what series are that entered the live epoch.
-    fn define(&self, pending: &mut Pending, slots: &[u32]) {
+    pub(crate) fn define(&self, pending: &mut Pending, slots: &[u32]) {
         if slots.is_empty() {
             return;
         }
@@ -253,8 +284,7 @@ impl Core {
 }
 
 fn put_definition(payload: &mut Vec<u8>, identities: &Identities, reference: SeriesRef, slot: u32) {
-    let pairs: Vec<(&str, &str)> = identities.pairs(slot).collect();
-    encode_definition(payload, reference, pairs.into_iter());
+    encode_definition(payload, reference, identities.pairs(slot));
 }
 
 /// Refuses a new series where there are too many already.
@@ -328,4 +358,52 @@ fn encode(batch: &dyn Batch, slots: &[u32], (floor_ms, epoch): (i64, u32)) -> En
         encoded.payloads.push(payload);
     }
     encoded
+}
+
+/// The same for native histograms.
+fn kept_histograms<'b>(
+    batch: &'b dyn Batch,
+    slots: &'b [u32],
+    floor_ms: i64,
+) -> impl Iterator<Item = (u32, &'b HistogramSample)> {
+    let with_slot = slots.iter().copied().enumerate().filter(|(_, slot)| *slot != NO_SLOT);
+    with_slot.flat_map(move |(index, slot)| {
+        let samples = batch.histograms(index).iter().filter(move |s| s.t_ms >= floor_ms);
+        samples.map(move |sample| (slot, sample))
+    })
+}
+
+/// The native histograms of a batch that are kept, as payloads of frames.
+fn encode_histograms(
+    batch: &dyn Batch,
+    slots: &[u32],
+    (floor_ms, epoch): (i64, u32),
+    encoded: &mut Encoded,
+) {
+    let (mut payload, mut before) = (Vec::new(), BeforeHistogram::default());
+    for (slot, sample) in kept_histograms(batch, slots, floor_ms) {
+        if payload.len() + histogram_bytes(&sample.histogram) > FRAME_HISTOGRAM_BYTES
+            && !payload.is_empty()
+        {
+            encoded.histogram_payloads.push(std::mem::take(&mut payload));
+            before = BeforeHistogram::default();
+        }
+        encode_histogram(&mut payload, &mut before, SeriesRef::new(epoch, slot), sample);
+        encoded.n_samples += 1;
+    }
+    if !payload.is_empty() {
+        encoded.histogram_payloads.push(payload);
+    }
+}
+
+/// How many samples of both kinds the series have that were not rejected.
+fn n_taken(batch: &dyn Batch, rejected: &[Rejected]) -> u64 {
+    let has_histograms = batch.has_histograms();
+    let n_of = |series: usize| {
+        let n_histograms = if has_histograms { batch.histograms(series).len() } else { 0 };
+        batch.samples(series).len() + n_histograms
+    };
+    let n_given: usize = (0..batch.n_series()).map(n_of).sum();
+    let n_refused: usize = rejected.iter().map(|rejected| n_of(rejected.index)).sum();
+    (n_given - n_refused) as u64
 }

@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::CompactError;
 use crate::block::{Block, BlockMeta, BlockWriter, block_path, merge_visible};
 use crate::db::{Core, Upkeep};
 use crate::manifest;
 use crate::windows::Window;
+use crate::{CompactError, tombstones};
 
 /// So many blocks of a window that still grows are merged.
 const BLOCKS_MAX: usize = 4;
@@ -47,7 +47,12 @@ impl Core {
         upkeep: &mut Upkeep,
         group: Vec<Arc<Block>>,
     ) -> Result<(), CompactError> {
-        let replaced = self.merge(&group).and_then(|merged| self.replace(&group, merged));
+        let settled = self.settle_tombstones().map_err(|cause| {
+            let path = tombstones::path(&self.dir);
+            CompactError::Manifest { path, cause }
+        });
+        let merged = settled.and_then(|()| self.merge(&group));
+        let replaced = merged.and_then(|merged| self.replace(&group, merged));
         if let Err(error) = replaced {
             self.meter.compaction_failures.inc();
             return Err(error);

@@ -40,6 +40,8 @@ pub struct Config {
     pub flush_head_bytes: usize,
     /// The head is flushed into blocks at latest after this time.
     pub flush_after: Duration,
+    /// So many exemplars are kept, the newest that came.
+    pub exemplars_max: usize,
     /// Who takes the steps that are due.
     pub driver: Driver,
     /// A defect to run with, so that a test can prove that it would be found.
@@ -126,6 +128,7 @@ impl Config {
             head_bytes_max: 512 << 20,
             flush_head_bytes: 64 << 20,
             flush_after: Duration::from_secs(30 * 60),
+            exemplars_max: 100_000,
             driver: Driver::Thread,
             #[cfg(feature = "planted-bugs")]
             planted_bug: None,

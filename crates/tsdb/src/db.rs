@@ -1,23 +1,28 @@
 //! Db: the store as its users see it, and what its parts share.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use model::{Labels, Matcher};
+use model::{Labels, Matcher, Metadata};
 use parking_lot::{Condvar, Mutex, RwLock};
 use stdx::Env;
-use storage::{CommitError, Querier, RollupSet, Select, SelectError, SeriesSet};
+use storage::{
+    Cardinality, CommitError, Querier, RollupSet, Select, SelectError, SeriesExemplars, SeriesSet,
+};
 
 use crate::block::{Block, Lost, PageCache};
 use crate::clock::{ClockGuard, Moment};
 use crate::config::{Config, Driver};
 use crate::dir::{DataDir, LockGuard};
 use crate::flush::Frozen;
-use crate::head::Head;
+use crate::head::{FloorOf, Head};
 use crate::hidden::Hiding;
 use crate::manifest::{self, Manifest};
+use crate::notes::{self, Notes};
 use crate::recovery::{Recovered, recover};
 use crate::replay::Replay;
 use crate::tiers::{RecoveredTiers, Tiers};
@@ -78,6 +83,8 @@ pub(crate) struct Core {
     pub(crate) has_expired: AtomicBool,
     /// What is deleted or outdated by a rule, and still on disk.
     pub(crate) hiding: Hiding,
+    /// What came beside samples. Taken after `pending`.
+    pub(crate) notes: Mutex<Notes>,
     /// Whether retention may believe the wall clock.
     pub(crate) clock: ClockGuard,
     /// One flush or pass of retention at a time.
@@ -100,11 +107,49 @@ pub(crate) struct Core {
     lock: Mutex<Option<LockGuard>>,
 }
 
-/// What decides which samples on disk are kept and seen.
-struct Keep {
+/// What a data directory says when it is opened, and which of its samples are kept and seen.
+pub(crate) struct Found {
+    recovered: Recovered,
     hiding: Hiding,
     clock: ClockGuard,
+    /// What time it is, as far as retention believes the clock, Unix milliseconds.
+    believed_ms: i64,
+    /// Samples before this are gone, Unix milliseconds.
+    floor_ms: i64,
     tiers: Tiers,
+    /// Those of the file.
+    notes: Notes,
+}
+
+impl Found {
+    /// Reads what must be known before anything else; it changes nothing.
+    pub(crate) fn look(
+        config: &Config,
+        env: &Env,
+        dir: &DataDir,
+        meter: &Meter,
+    ) -> Result<Self, OpenError> {
+        let mut recovered = recover(dir, env, meter)?;
+        let now = Moment::now(env);
+        let clock = ClockGuard::new(config, recovered.newest_ms(), now);
+        let believed_ms = clock.believed_ms(now);
+        meter.clock_doubted.set(i64::from(clock.is_doubted()));
+        let tombstones = tombstones::read(dir, env.disk.as_ref(), &meter.recovery)?;
+        meter.tombstones.set(tombstones.len() as i64);
+        // So that none hides what is written from now on, whatever the files have lost.
+        let deleted = tombstones.iter().map(|tombstone| tombstone.epoch).max().unwrap_or(0);
+        recovered.begin_after(deleted);
+        let hiding = Hiding::new(tombstones);
+        hiding.raise_floors(&config.retention_rules, believed_ms);
+        let notes = notes::read(dir, env.disk.as_ref(), config.exemplars_max, &meter.recovery)?;
+        let floor_ms = config.floor_ms(believed_ms);
+        let tiers = RecoveredTiers {
+            blocks: std::mem::take(&mut recovered.tier_blocks),
+            raw_from_ms: recovered.raw_from_ms,
+        };
+        let tiers = Tiers::new(tiers, config, floor_ms);
+        Ok(Self { recovered, hiding, clock, believed_ms, floor_ms, tiers, notes })
+    }
 }
 
 /// What the one who keeps the files in order remembers.
@@ -114,6 +159,9 @@ pub(crate) struct Upkeep {
     pub(crate) old_log: Option<OldLog>,
     /// An epoch that is not in blocks: what was recovered, or one whose flush failed.
     pub(crate) frozen: Option<Frozen>,
+    /// For each block how many rules of retention keep nothing as old as it, when it was last found
+    /// to have no series that they speak of.
+    pub(crate) ruled: HashMap<PathBuf, usize>,
     /// Blocks that no manifest names any more, and that somebody may still read.
     pub(crate) replaced: Vec<Arc<Block>>,
 }
@@ -125,6 +173,8 @@ pub(crate) struct OldLog {
     epoch: u32,
     /// Its last place.
     last_lsn: u64,
+    /// What the file had of what it continues.
+    notes: Notes,
 }
 
 impl Db {
@@ -140,33 +190,12 @@ impl Db {
         let meter = Arc::new(Meter::default());
         let (dir, lock) = DataDir::open(&config.dir, env.disk.as_ref())?;
         snapshot::remove_unfinished(&dir, env.disk.as_ref());
-        let mut recovered = recover(&dir, env, &meter)?;
-        let clock = ClockGuard::new(&config, recovered.newest_ms(), Moment::now(env));
-        let floor_ms = config.floor_ms(clock.believed_ms(Moment::now(env)));
-        meter.clock_doubted.set(i64::from(clock.is_doubted()));
-        let tombstones = tombstones::read(&dir, env.disk.as_ref(), &meter.recovery)?;
-        // So that none hides what is written from now on, whatever the files have lost.
-        let deleted = tombstones.iter().map(|tombstone| tombstone.epoch).max().unwrap_or(0);
-        recovered.begin_after(deleted);
-        let tiers = RecoveredTiers {
-            blocks: std::mem::take(&mut recovered.tier_blocks),
-            raw_from_ms: recovered.raw_from_ms,
-        };
-        let tiers = Tiers::new(tiers, &config, floor_ms);
-        let health = write_first_manifest(&recovered, &tiers, &dir, env, &meter);
+        let found = Found::look(&config, env, &dir, &meter)?;
+        let health = write_first_manifest(&found.recovered, &found.tiers, &dir, env, &meter);
         let driver = config.driver;
-        meter.tombstones.set(tombstones.len() as i64);
-        let hiding = Hiding::new(tombstones);
-        let believed_ms = clock.believed_ms(Moment::now(env));
-        hiding.raise_floors(&config.retention_rules, believed_ms);
-        let core = Core::new(config, env, dir, meter, recovered, Keep { hiding, clock, tiers });
+        let core = Core::new(config, env, dir, meter, found);
         *core.health.write() = health;
-        core.floor_ms.store(floor_ms, Ordering::Release);
         *core.lock.lock() = Some(lock);
-        core.raise_tier_floors(&core.upkeep.lock(), believed_ms);
-        core.look_for_expired(floor_ms);
-        core.measure_head();
-        core.measure_blocks();
         let core = Arc::new(core);
         let threads = match driver {
             Driver::Thread => threads::start(&core)?,
@@ -225,7 +254,8 @@ impl Db {
     }
 
     /// Merges the blocks of one window where there are enough of them at this moment (Unix
-    /// milliseconds), or else rolls up a day that is over, and says whether there was one. [`Driver::Thread`] calls this after each flush.
+    /// milliseconds), or else rolls up a day that is over, and says whether there was one.
+    /// [`Driver::Thread`] calls this after each flush.
     ///
     /// # Errors
     /// Nothing is lost; the next call tries again.
@@ -297,13 +327,12 @@ fn write_first_manifest(
 }
 
 impl Core {
-    fn new(
+    pub(crate) fn new(
         config: Config,
         env: &Env,
         dir: DataDir,
         meter: Arc<Meter>,
-        recovered: Recovered,
-        Keep { hiding, clock, tiers }: Keep,
+        Found { recovered, hiding, clock, believed_ms, floor_ms, tiers, notes }: Found,
     ) -> Self {
         let last_lsn = recovered.last_lsn;
         let start = WriterStart {
@@ -319,10 +348,13 @@ impl Core {
         let head = Head::new(recovered.epoch + 1, env.randomness.as_ref());
         let (epoch, segments) = (recovered.epoch, recovered.segments);
         meter.recovery.segments_left.set(segments.len() as i64);
-        let old_log = (!segments.is_empty()).then_some(OldLog { segments, epoch, last_lsn });
+        let (old_log, notes) = match segments.is_empty() {
+            true => (None, notes),
+            false => (Some(OldLog { segments, epoch, last_lsn, notes }), Notes::default()),
+        };
         #[cfg(feature = "planted-bugs")]
         recovered.pages.plant(config.planted_bug);
-        Self {
+        let core = Self {
             config,
             env: env.clone(),
             dir,
@@ -335,9 +367,10 @@ impl Core {
             writer: Mutex::new(Writer::new(start, env, Arc::clone(&meter))),
             health: RwLock::new(Health::Writable),
             has_unsynced: AtomicBool::new(false),
-            floor_ms: AtomicI64::new(i64::MIN),
+            floor_ms: AtomicI64::new(floor_ms),
             has_expired: AtomicBool::new(false),
             hiding,
+            notes: Mutex::new(notes),
             clock,
             upkeep: Mutex::new(Upkeep { old_log, ..Upkeep::default() }),
             blocks: RwLock::new(recovered.blocks),
@@ -350,12 +383,19 @@ impl Core {
             stop_signal: Condvar::new(),
             lock: Mutex::new(None),
             meter,
-        }
+        };
+        core.raise_tier_floors(&core.upkeep.lock(), believed_ms);
+        core.look_for_expired(floor_ms);
+        core.measure_head();
+        core.measure_blocks();
+        core
     }
 
     /// See [`Db::warm`].
     pub(crate) fn warm(&self, upkeep: &mut Upkeep) -> Result<(), OpenError> {
-        let Some(OldLog { segments, epoch, last_lsn }) = &upkeep.old_log else { return Ok(()) };
+        let Some(OldLog { segments, epoch, last_lsn, notes }) = &upkeep.old_log else {
+            return Ok(());
+        };
         let began = self.env.clock.monotonic();
         let head = Arc::new(Head::new(1, self.env.randomness.as_ref()));
         let blocks = self.blocks.write();
@@ -363,7 +403,15 @@ impl Core {
         drop(blocks);
         let (dir, env, meter) = (&self.dir, &self.env, &self.meter);
         let floor_ms = self.tiers.kept_ms();
-        Replay { dir, env, meter, floor_ms, head: Arc::clone(&head) }.run(segments)?;
+        let exemplars_max = self.config.exemplars_max;
+        let notes = Mutex::new(notes.clone());
+        Replay { dir, env, meter, floor_ms, head: Arc::clone(&head), notes: &notes, exemplars_max }
+            .run(segments)?;
+        let mut notes = notes.into_inner();
+        let mut newer = self.notes.lock();
+        notes.extend(&newer, exemplars_max);
+        *newer = notes;
+        drop(newer);
         upkeep.frozen = Some(Frozen::of(&head, *epoch, *last_lsn));
         upkeep.old_log = None;
         self.look_for_expired(self.floor_ms.load(Ordering::Acquire));
@@ -421,19 +469,19 @@ impl Core {
         since_last >= self.config.flush_after || head_bytes >= self.config.flush_head_bytes as i64
     }
 
-    fn label_values(&self, name: &str, matchers: &[Matcher]) -> Vec<String> {
+    pub(crate) fn label_values(&self, name: &str, matchers: &[Matcher]) -> Vec<String> {
         let floor_ms = self.floor_ms.load(Ordering::Acquire);
         let blocks = self.blocks.read();
         let hidden = self.hiding.in_head();
         let floor_of = |labels: &Labels| hidden.gaps(labels).floor_ms.max(floor_ms);
-        let floor_of: &dyn Fn(&Labels) -> i64 = &floor_of;
+        let floor_of: FloorOf<'_> = &floor_of;
         let floor_of = self.has_expired.load(Ordering::Acquire).then_some(floor_of);
         let mut values = self.head.label_values(name, matchers, floor_of);
         if let Some(recovered) = &*self.recovered.read() {
             values.extend(recovered.label_values(name, matchers, floor_of));
         }
         let mut lost = Lost::default();
-        let select = Select { matchers: matchers.to_vec(), start_ms: floor_ms, end_ms: i64::MAX };
+        let select = Select::floats(matchers.to_vec(), floor_ms, i64::MAX);
         for block in blocks.iter() {
             values.extend(self.hiding.seen_values(block, name, &select, &mut lost));
         }
@@ -441,6 +489,37 @@ impl Core {
         values.sort_unstable();
         values.dedup();
         values
+    }
+
+    pub(crate) fn label_names(&self, matchers: &[Matcher]) -> Vec<String> {
+        let floor_ms = self.floor_ms.load(Ordering::Acquire);
+        let blocks = self.blocks.read();
+        let hidden = self.hiding.in_head();
+        let floor_of = |labels: &Labels| hidden.gaps(labels).floor_ms.max(floor_ms);
+        let floor_of: FloorOf<'_> = &floor_of;
+        let floor_of = self.has_expired.load(Ordering::Acquire).then_some(floor_of);
+        let mut names = self.head.label_names(matchers, floor_of);
+        if let Some(recovered) = &*self.recovered.read() {
+            names.extend(recovered.label_names(matchers, floor_of));
+        }
+        let mut lost = Lost::default();
+        let select = Select::floats(matchers.to_vec(), floor_ms, i64::MAX);
+        for block in blocks.iter() {
+            names.extend(self.hiding.seen_names(block, &select, &mut lost));
+        }
+        drop(blocks);
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    pub(crate) fn exemplars(
+        &self,
+        matchers: &[Matcher],
+        (start_ms, end_ms): (i64, i64),
+    ) -> Vec<SeriesExemplars> {
+        let start_ms = start_ms.max(self.floor_ms.load(Ordering::Acquire));
+        self.notes.lock().exemplars.within(matchers, (start_ms, end_ms))
     }
 
     /// Counts the blocks.
@@ -470,5 +549,26 @@ impl Querier for Db {
 
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
         Ok(self.core.label_values(name, matchers))
+    }
+
+    fn exemplars(
+        &self,
+        matchers: &[Matcher],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<SeriesExemplars>, SelectError> {
+        Ok(self.core.exemplars(matchers, (start_ms, end_ms)))
+    }
+
+    fn metadata(&self, metric: Option<&str>) -> Result<Vec<(String, Metadata)>, SelectError> {
+        Ok(self.core.notes.lock().metadata(metric))
+    }
+
+    fn cardinality(&self, n_listed_max: usize) -> Option<Cardinality> {
+        Some(self.core.head.identities().read().cardinality(n_listed_max))
+    }
+
+    fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
+        Ok(self.core.label_names(matchers))
     }
 }

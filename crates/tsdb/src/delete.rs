@@ -5,6 +5,7 @@
 //! to later epochs and is seen. The tombstone is durable before it is in force. Every rewrite of a
 //! block leaves out what it hides; when no block holds such a sample any more, the tombstone goes.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -126,15 +127,33 @@ impl Core {
     /// Durable first, then in force.
     fn set_tombstones(&self, tombstones: Vec<Arc<Tombstone>>) -> Result<(), DeleteError> {
         if tombstones[..] != self.hiding.tombstones()[..] {
-            let written = tombstones::write(&tombstones, &self.dir, self.env.disk.as_ref());
-            written.map_err(|cause| {
+            self.write_tombstones(&tombstones).map_err(|cause| {
                 let path = tombstones::path(&self.dir);
                 DeleteError::Tombstones { path, cause }
             })?;
             self.meter.tombstones.set(tombstones.len() as i64);
+            // No query sees the deletion in one block and not in another.
+            let readers = self.blocks.write();
             self.hiding.set_tombstones(tombstones);
+            drop(readers);
         }
         Ok(())
+    }
+
+    fn write_tombstones(&self, tombstones: &[Arc<Tombstone>]) -> io::Result<()> {
+        let written = tombstones::write(tombstones, &self.dir, self.env.disk.as_ref());
+        self.hiding.is_file_unsure.store(written.is_err(), Ordering::Release);
+        written
+    }
+
+    /// Makes sure that the next start finds the deletions that are in force and no others. A block
+    /// that was written without one that failed, and yet comes back, would not be reached by it:
+    /// it would delete a part.
+    pub(crate) fn settle_tombstones(&self) -> io::Result<()> {
+        match self.hiding.is_file_unsure.load(Ordering::Acquire) {
+            true => self.write_tombstones(&self.hiding.tombstones()),
+            false => Ok(()),
+        }
     }
 
     fn is_needed(&self, tombstone: &Tombstone) -> bool {
@@ -145,20 +164,17 @@ impl Core {
     /// Whether a block holds a sample that the tombstone hides, or cannot be read where one may be.
     fn touches(&self, tombstone: &Tombstone, block: &Arc<Block>) -> bool {
         let floor_ms = self.floor_ms.load(Ordering::Acquire);
-        let select = Select {
-            matchers: tombstone.matchers.clone(),
-            start_ms: tombstone.start_ms.max(floor_ms),
-            end_ms: tombstone.end_ms,
-        };
+        let select = Select::floats(
+            tombstone.matchers.clone(),
+            tombstone.start_ms.max(floor_ms),
+            tombstone.end_ms,
+        );
         tombstone.reaches(&block.info()) && block.has_sample(&select) != Search::Absent
     }
 
     /// Takes series out of memory that have no samples there: their labels are listed by the
     /// blocks that have some, if any has.
     fn forget_empty_series(&self, matchers: &[Matcher]) {
-        let gate = self.gate.write();
-        self.head.forget_idle(matchers, i64::MAX);
-        drop(gate);
-        self.measure_head();
+        self.forget_idle(matchers, i64::MAX);
     }
 }

@@ -69,6 +69,14 @@ pub enum FlushError {
         /// Which one, and what the disk said.
         reason: String,
     },
+    /// What came beside samples could not be saved.
+    #[error("cannot write {}: {cause}", path.display())]
+    Notes {
+        /// The file.
+        path: PathBuf,
+        /// What the disk said.
+        cause: io::Error,
+    },
     /// The list of live files could not be replaced.
     #[error("cannot write {}: {cause}", path.display())]
     Manifest {
@@ -91,7 +99,7 @@ pub enum CompactError {
     /// Something in the old blocks cannot be read.
     #[error("a part of the blocks cannot be read")]
     Unreadable,
-    /// The list of live files could not be replaced.
+    /// The list of live files, or that of the deletions, could not be replaced.
     #[error("cannot write {}: {cause}", path.display())]
     Manifest {
         /// The file.

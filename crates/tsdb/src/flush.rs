@@ -14,17 +14,22 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use model::{HistogramSample, Matcher};
+
 use crate::FlushError;
-use crate::block::{Block, BlockMeta, BlockWriter, Columns, block_path};
+use crate::block::{Block, BlockError, BlockMeta, BlockWriter, ChunkColumns, block_path};
 use crate::db::{Core, Upkeep};
 use crate::head::{FrozenEpoch, Head};
 use crate::manifest::{self, Manifest};
+use crate::notes;
 use crate::wal::{Reach, SegmentId};
 use crate::windows::Window;
 
 /// A series that had no sample for so long leaves the head once it is in a block.
 const IDLE_MS: i64 = 3_600_000;
 
+/// So many series are let go while appends wait: some tens of milliseconds.
+const FORGOTTEN_AT_ONCE: usize = 16_384;
 /// So many blocks are written side by side; a backfill may need hundreds, which takes more passes.
 const WINDOWS_AT_ONCE: usize = 16;
 
@@ -35,6 +40,70 @@ pub(crate) struct Frozen {
     last_lsn: u64,
     head: Arc<Head>,
     series: FrozenEpoch,
+}
+
+/// One pass over the series of an epoch, which writes the blocks of some windows side by side.
+struct Pass<'a> {
+    core: &'a Core,
+    now_ms: i64,
+    /// Windows that earlier passes have written.
+    done: &'a BTreeSet<Window>,
+    writers: Vec<(Window, BlockWriter)>,
+    /// Whether there are windows for another pass.
+    more: bool,
+}
+
+impl Pass<'_> {
+    /// Adds samples of a series, each to the block of its window.
+    fn add(
+        &mut self,
+        frozen: &Frozen,
+        slot: u32,
+        (mut floats, mut histograms): (ChunkColumns<'_>, &[HistogramSample]),
+    ) -> Result<(), BlockError> {
+        let first_of = |floats: &ChunkColumns<'_>, histograms: &[HistogramSample]| {
+            let of_histograms = histograms.first().map(|sample| sample.t_ms);
+            floats.times.first().copied().into_iter().chain(of_histograms).min()
+        };
+        while let Some(t_ms) = first_of(&floats, histograms) {
+            let window = Window::of(t_ms, self.now_ms);
+            let n_floats = floats.times.partition_point(|t_ms| *t_ms <= window.end_ms);
+            let n_histograms = histograms.partition_point(|s| s.t_ms <= window.end_ms);
+            if let Some(writer) = self.writer(window, frozen.epoch)? {
+                let identities = frozen.head.identities().read();
+                writer
+                    .begin_series_tagged(identities.tags(slot), &|tag| identities.tag_text(tag))?;
+                drop(identities);
+                writer.push_mixed(floats.slice(0..n_floats), &histograms[..n_histograms])?;
+                writer.end_series()?;
+            }
+            floats = floats.slice(n_floats..floats.times.len());
+            histograms = &histograms[n_histograms..];
+        }
+        Ok(())
+    }
+
+    /// The writer of a window; `None` if it is not written in this pass.
+    fn writer(
+        &mut self,
+        window: Window,
+        epoch: u32,
+    ) -> Result<Option<&mut BlockWriter>, BlockError> {
+        let known = self.writers.iter().position(|(known, _)| *known == window);
+        let at = match known {
+            Some(at) => at,
+            None if self.done.contains(&window) => return Ok(None),
+            None if self.writers.len() == WINDOWS_AT_ONCE => {
+                self.more = true;
+                return Ok(None);
+            }
+            None => {
+                self.writers.push((window, self.core.create_block(epoch)?));
+                self.writers.len() - 1
+            }
+        };
+        Ok(Some(&mut self.writers[at].1))
+    }
 }
 
 impl Frozen {
@@ -127,66 +196,50 @@ impl Core {
     }
 
     fn write_blocks(&self, frozen: &Frozen, now_ms: i64) -> Result<Vec<Arc<Block>>, FlushError> {
-        let floor_ms = self.tiers.kept_ms();
-        let mut windows: BTreeSet<Window> = BTreeSet::new();
-        let mut last = None;
-        for (_, samples) in frozen.series.series() {
-            for sample in samples.iter().filter(|sample| sample.t_ms >= floor_ms) {
-                if !last.is_some_and(|window: Window| window.contains(sample.t_ms)) {
-                    let window = Window::of(sample.t_ms, now_ms);
-                    windows.insert(window);
-                    last = Some(window);
-                }
+        let (mut done, mut blocks) = (BTreeSet::new(), Vec::new());
+        loop {
+            let floor_ms = self.tiers.kept_ms();
+            let mut pass =
+                Pass { core: self, now_ms, done: &done, writers: Vec::new(), more: false };
+            frozen.series.visit(|slot, columns, histograms| {
+                let first = columns.times.partition_point(|t_ms| *t_ms < floor_ms);
+                let floats = columns.borrow().slice(first..columns.len());
+                let first = histograms.partition_point(|sample| sample.t_ms < floor_ms);
+                pass.add(frozen, slot, (floats, &histograms[first..]))
+            })?;
+            let Pass { writers, more, .. } = pass;
+            for (window, writer) in writers {
+                blocks.push(self.finish_block(writer)?);
+                done.insert(window);
+            }
+            if !more {
+                return Ok(blocks);
             }
         }
-        let windows: Vec<Window> = windows.into_iter().collect();
-        let mut blocks = Vec::new();
-        for part in windows.chunks(WINDOWS_AT_ONCE) {
-            blocks.extend(self.write_windows(frozen, part, floor_ms)?);
-        }
-        Ok(blocks)
     }
 
-    /// Writes the blocks of these windows, rising in time, in one pass over the series.
-    fn write_windows(
-        &self,
-        frozen: &Frozen,
-        windows: &[Window],
-        floor_ms: i64,
-    ) -> Result<Vec<Arc<Block>>, FlushError> {
-        let folder = self.dir.blocks();
-        let create = |_: &Window| {
-            let meta = BlockMeta {
-                id: self.env.randomness.next_u64(),
-                level: 0,
-                epoch_from: u64::from(frozen.epoch),
-                epoch_to: u64::from(frozen.epoch),
-                parents: Vec::new(),
-            };
-            BlockWriter::create(Arc::clone(&self.env.disk), &folder, meta)
+    fn create_block(&self, epoch: u32) -> Result<BlockWriter, BlockError> {
+        let meta = BlockMeta {
+            id: self.env.randomness.next_u64(),
+            level: 0,
+            epoch_from: u64::from(epoch),
+            epoch_to: u64::from(epoch),
+            parents: Vec::new(),
         };
-        let mut writers: Vec<BlockWriter> = windows.iter().map(create).collect::<Result<_, _>>()?;
-        for (slot, samples) in frozen.series.series() {
-            let labels = frozen.head.identities().read().labels(slot);
-            for (window, writer) in windows.iter().zip(&mut writers) {
-                let start =
-                    samples.partition_point(|s| s.t_ms < floor_ms || s.t_ms <= window.start_ms);
-                let end = samples.partition_point(|s| s.t_ms <= window.end_ms);
-                if start < end {
-                    writer.add_series(&labels, &[Columns::of(&samples[start..end]).borrow()])?;
-                }
-            }
-        }
-        let finish = |writer: BlockWriter| {
-            let info = writer.finish()?.expect("a window is made of the samples in it");
-            let path = block_path(&folder, &info);
-            Ok(Arc::new(Block::open(Arc::clone(&self.env.disk), &path, Arc::clone(&self.pages))?))
-        };
-        writers.into_iter().map(finish).collect()
+        BlockWriter::create(Arc::clone(&self.env.disk), &self.dir.blocks(), meta)
+    }
+
+    fn finish_block(&self, writer: BlockWriter) -> Result<Arc<Block>, FlushError> {
+        let info = writer.finish()?.expect("a window is made of the samples in it");
+        let path = block_path(&self.dir.blocks(), &info);
+        Ok(Arc::new(Block::open(Arc::clone(&self.env.disk), &path, Arc::clone(&self.pages))?))
     }
 
     fn publish(&self, frozen: &Frozen, written: Vec<Arc<Block>>) -> Result<(), FlushError> {
         let dead = self.writer.lock().segments_up_to(frozen.last_lsn);
+        // What came beside samples is in these segments too.
+        self.save_notes()
+            .map_err(|cause| FlushError::Notes { path: notes::path(&self.dir), cause })?;
         let mut blocks = self.blocks.read().clone();
         blocks.extend(written);
         self.write_manifest(&blocks, frozen.epoch, &dead)
@@ -202,6 +255,17 @@ impl Core {
         self.meter.flushes.inc();
         self.measure_blocks();
         Ok(())
+    }
+
+    /// Writes what came beside samples into its file, if something did.
+    fn save_notes(&self) -> std::io::Result<()> {
+        // Appends wait for the lock, so it is not held while the disk works.
+        let Some(payloads) = self.notes.lock().changed() else { return Ok(()) };
+        let written = notes::write(&payloads, &self.dir, self.env.disk.as_ref());
+        if written.is_err() {
+            self.notes.lock().was_not_saved();
+        }
+        written
     }
 
     /// Replaces the list of live files: these blocks, and all segments but the dead ones.
@@ -238,9 +302,17 @@ impl Core {
 
     /// Lets series go whose samples are all in blocks and that have been silent for long.
     fn forget_idle_series(&self, now_ms: i64) {
-        let gate = self.gate.write();
-        self.head.forget_idle(&[], now_ms.saturating_sub(IDLE_MS));
-        drop(gate);
+        self.forget_idle(&[], now_ms.saturating_sub(IDLE_MS));
+    }
+
+    /// Lets series go that match, have no sample in memory and none newer than a moment anywhere.
+    /// In parts, because appends wait meanwhile.
+    pub(crate) fn forget_idle(&self, matchers: &[Matcher], before_ms: i64) {
+        for part in self.head.idle(matchers, before_ms).chunks(FORGOTTEN_AT_ONCE) {
+            let gate = self.gate.write();
+            self.head.forget_idle(part, before_ms);
+            drop(gate);
+        }
         self.measure_head();
     }
 }

@@ -1,6 +1,6 @@
 //! The head: the newest samples, compressed in memory, and the series they belong to.
 //!
-//! A series has a slot, which leads to everything about it: its labels (`identities`), the bytes
+//! A series has a slot, which leads to everything about it: its labels (`identity`), the bytes
 //! by which senders name it (`spellings`), its line and its samples (`shard`). Samples stand in
 //! epochs (`epoch`), in chains (`chain`) of small pages (`pages`).
 //!
@@ -9,23 +9,26 @@
 
 mod chain;
 mod epoch;
-mod identities;
+mod histograms;
+mod identity;
 mod pages;
 mod shard;
 mod sources;
 mod spellings;
 
 use std::collections::BTreeSet;
+use std::ops::AddAssign;
 use std::sync::Arc;
 
-use model::{Labels, Matcher, Sample};
+use model::{HistogramSample, Labels, Matcher, Sample};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use stdx::Randomness;
 
-pub(crate) use epoch::{Epoch, merge};
-pub(crate) use identities::Identities;
+use crate::block::Columns;
+pub(crate) use epoch::{Epoch, Wanted, merge};
+pub(crate) use identity::Identities;
 pub(crate) use shard::Captured;
-use shard::{LINE_BYTES, LINES_PER_PART, Shard};
+use shard::{Appended, LINE_BYTES, LINES_PER_PART, Shard};
 pub(crate) use sources::Sources;
 pub(crate) use spellings::{Fingerprint, NO_SLOT, Spellings};
 
@@ -42,6 +45,9 @@ pub(crate) struct Head {
     shards: Vec<Mutex<Shard>>,
 }
 
+/// How old the newest sample of a series may be, Unix milliseconds.
+pub(crate) type FloorOf<'f> = &'f dyn Fn(&Labels) -> i64;
+
 /// What an append of many samples did.
 #[derive(Debug, Default)]
 pub(crate) struct Took {
@@ -50,7 +56,15 @@ pub(crate) struct Took {
     /// Slots whose first sample in the live epoch was among them, in the order of the append.
     pub(crate) entered: Vec<u32>,
     /// Memory taken for samples.
-    pub(crate) grown_bytes: usize,
+    pub(crate) grown_bytes: i64,
+}
+
+impl AddAssign for Took {
+    fn add_assign(&mut self, more: Self) {
+        self.n_late += more.n_late;
+        self.entered.extend(more.entered);
+        self.grown_bytes += more.grown_bytes;
+    }
 }
 
 /// Memory that the head takes, bytes.
@@ -70,7 +84,7 @@ impl Head {
             part.copy_from_slice(&randomness.next_u64().to_le_bytes());
         }
         Self {
-            identities: RwLock::default(),
+            identities: RwLock::new(Identities::new(randomness.next_u64())),
             spellings: RwLock::new(Spellings::new(key)),
             sources: Mutex::default(),
             shards: (0..N_SHARDS).map(|_| Mutex::new(Shard::new(epoch))).collect(),
@@ -94,6 +108,22 @@ impl Head {
 
     /// Takes samples, in this order, each with its slot.
     pub(crate) fn append<'s>(&self, samples: impl Iterator<Item = (u32, &'s Sample)>) -> Took {
+        self.append_each(samples, Shard::append)
+    }
+
+    /// The same for native histograms.
+    pub(crate) fn append_histograms<'s>(
+        &self,
+        samples: impl Iterator<Item = (u32, &'s HistogramSample)>,
+    ) -> Took {
+        self.append_each(samples, Shard::append_histogram)
+    }
+
+    fn append_each<S>(
+        &self,
+        samples: impl Iterator<Item = (u32, S)>,
+        append: impl Fn(&mut Shard, usize, u32, S) -> Appended,
+    ) -> Took {
         let mut took = Took::default();
         let mut held: Option<(usize, MutexGuard<'_, Shard>)> = None;
         for (slot, sample) in samples {
@@ -106,7 +136,7 @@ impl Head {
                     &mut other.insert((nth, self.shards[nth].lock())).1
                 }
             };
-            let appended = shard.append(at, slot, sample);
+            let appended = append(shard, at, slot, sample);
             took.grown_bytes += appended.grown_bytes;
             took.n_late += u64::from(appended.is_late);
             if appended.is_first {
@@ -114,6 +144,12 @@ impl Head {
             }
         }
         took
+    }
+
+    /// Whether a series has a sample in the live epoch, so that its definition is in the log.
+    pub(crate) fn is_live(&self, slot: u32) -> bool {
+        let (nth, at) = place(slot);
+        self.shards[nth].lock().is_live(at)
     }
 
     /// Ends the live epoch. Nobody may append meanwhile.
@@ -150,30 +186,38 @@ impl Head {
         }
     }
 
-    /// Lets series go that match, have no sample here and none newer than a moment anywhere. Nobody
-    /// may append meanwhile.
-    pub(crate) fn forget_idle(&self, matchers: &[Matcher], before_ms: i64) {
+    /// The slots, rising, of series that match, have no sample here and none newer than a moment
+    /// anywhere. They may have one again when this returns.
+    pub(crate) fn idle(&self, matchers: &[Matcher], before_ms: i64) -> Vec<u32> {
         let mut idle = Vec::new();
         for (nth, shard) in self.shards.iter().enumerate() {
             let places = shard.lock().idle(before_ms).into_iter();
             idle.extend(places.map(|at| slot_of(nth, at)));
         }
         idle.sort_unstable();
-        if idle.is_empty() {
-            return;
-        }
-        let mut identities = self.identities.write();
-        if !matchers.is_empty() {
-            let matching = identities.matching(matchers);
+        if !matchers.is_empty() && !idle.is_empty() {
+            let matching = self.identities.read().matching(matchers);
             idle.retain(|slot| matching.binary_search(slot).is_ok());
         }
-        for slot in &idle {
+        idle
+    }
+
+    /// Lets those of the series go, rising by slot, that are still idle. Nobody may append
+    /// meanwhile.
+    pub(crate) fn forget_idle(&self, slots: &[u32], before_ms: i64) {
+        let is_idle = |slot: &u32| {
             let (nth, at) = place(*slot);
-            self.shards[nth].lock().reset(at);
-        }
-        identities.remove(&idle);
-        self.sources.lock().remove(&idle);
-        self.spellings.write().remove(&idle);
+            let mut shard = self.shards[nth].lock();
+            let is_idle = shard.is_idle(at, before_ms);
+            if is_idle {
+                shard.reset(at);
+            }
+            is_idle
+        };
+        let dead: Vec<u32> = slots.iter().copied().filter(is_idle).collect();
+        self.identities.write().remove(&dead);
+        self.sources.lock().remove(&dead);
+        self.spellings.write().remove(&dead);
     }
 
     /// Lets series go that never had a sample.
@@ -188,19 +232,15 @@ impl Head {
         self.spellings.write().remove(&unused);
     }
 
-    /// Takes hold of the samples in a range, both ends inclusive, of the series that match, in the
-    /// order of their labels.
-    pub(crate) fn capture(
-        &self,
-        matchers: &[Matcher],
-        range: (i64, i64),
-    ) -> Vec<(Labels, Captured)> {
+    /// Takes hold of the samples that are wanted of the series that match, in the order of their
+    /// labels.
+    pub(crate) fn capture(&self, matchers: &[Matcher], wanted: Wanted) -> Vec<(Labels, Captured)> {
         let identities = self.identities.read();
         let mut slots = identities.matching(matchers);
         identities.sort_by_labels(&mut slots);
         let captured = slots.into_iter().map(|slot| {
             let (nth, at) = place(slot);
-            (slot, self.shards[nth].lock().capture(at, slot, range))
+            (slot, self.shards[nth].lock().capture(at, slot, wanted))
         });
         let some = captured.filter(|(_, captured)| !captured.is_empty());
         some.map(|(slot, captured)| (identities.labels(slot), captured)).collect()
@@ -212,21 +252,46 @@ impl Head {
         &self,
         name: &str,
         matchers: &[Matcher],
-        floor_of: Option<&dyn Fn(&Labels) -> i64>,
+        floor_of: Option<FloorOf<'_>>,
     ) -> Vec<String> {
         let identities = self.identities.read();
         let Some(floor_of) = floor_of else {
             return identities.label_values(name, matchers);
         };
-        let is_kept = |slot: &u32| {
-            let (nth, at) = place(*slot);
-            let newest_ms = self.shards[nth].lock().newest_ms(at);
-            newest_ms >= Some(floor_of(&identities.labels(*slot)))
-        };
-        let kept = identities.matching(matchers).into_iter().filter(is_kept);
+        let kept = self.kept(&identities, matchers, floor_of);
         let value_of = |slot: u32| identities.pairs(slot).find(|(n, _)| *n == name).map(|(_, v)| v);
         let values: BTreeSet<&str> = kept.filter_map(value_of).collect();
         values.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The names of labels, sorted, each once; `floor_of` as for their values.
+    pub(crate) fn label_names(
+        &self,
+        matchers: &[Matcher],
+        floor_of: Option<FloorOf<'_>>,
+    ) -> Vec<String> {
+        let identities = self.identities.read();
+        let Some(floor_of) = floor_of else {
+            return identities.label_names(matchers);
+        };
+        let kept = self.kept(&identities, matchers, floor_of);
+        let names: BTreeSet<&str> =
+            kept.flat_map(|slot| identities.pairs(slot).map(|(name, _)| name)).collect();
+        names.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The slots of series that match and are not outdated.
+    fn kept<'i>(
+        &'i self,
+        identities: &'i Identities,
+        matchers: &[Matcher],
+        floor_of: FloorOf<'i>,
+    ) -> impl Iterator<Item = u32> + 'i {
+        identities.matching(matchers).into_iter().filter(move |slot| {
+            let (nth, at) = place(*slot);
+            let newest_ms = self.shards[nth].lock().newest_ms(at);
+            newest_ms >= Some(floor_of(&identities.labels(*slot)))
+        })
     }
 
     /// Whether all samples of some series, wherever they are, are older than a moment.
@@ -239,12 +304,15 @@ impl Head {
         self.identities.read().n_series()
     }
 
-    /// Memory taken.
+    /// Memory in use. What series that are gone have left behind is not counted: it is used again
+    /// before more is taken.
     pub(crate) fn bytes(&self) -> HeadBytes {
-        let labels = self.identities.read();
-        let lines = labels.n_series() * LINE_BYTES;
+        let identities = self.identities.read();
+        let (n_series, n_slots) = (identities.n_series(), identities.slots_end() as usize);
+        let labels = identities.bytes() as u64 * n_series as u64 / n_slots.max(1) as u64;
+        let lines = n_series * LINE_BYTES;
         HeadBytes {
-            series: labels.bytes() + self.spellings.read().bytes() + lines,
+            series: labels as usize + self.spellings.read().bytes() + lines,
             samples: self.shards.iter().map(|shard| shard.lock().sample_bytes()).sum(),
         }
     }
@@ -264,12 +332,27 @@ impl FrozenEpoch {
         self.series.is_empty()
     }
 
-    /// Its series, in the order of their labels: the slot and the samples in rising time.
-    pub(crate) fn series(&self) -> impl Iterator<Item = (u32, Vec<Sample>)> {
-        self.series.iter().map(|(slot, first)| {
+    /// Shows each of its series, in the order of their labels: the slot, the numbers and the
+    /// histograms, each in rising time, no time in both.
+    ///
+    /// # Errors
+    /// The first one of `visit`.
+    pub(crate) fn visit<E>(
+        &self,
+        mut visit: impl FnMut(u32, &Columns, &[HistogramSample]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (mut bytes, mut columns) = (Vec::new(), Columns::default());
+        let mut histograms = Vec::new();
+        for (slot, first) in &self.series {
             let (nth, _) = place(*slot);
-            (*slot, self.epochs[nth].samples(*slot, *first, (i64::MIN, i64::MAX)))
-        })
+            bytes.clear();
+            columns.clear();
+            histograms.clear();
+            let rows = (&mut columns, &mut histograms);
+            self.epochs[nth].columns((*slot, *first), &mut bytes, rows);
+            visit(*slot, &columns, &histograms)?;
+        }
+        Ok(())
     }
 }
 

@@ -5,8 +5,9 @@
 //! what is hidden does not come into the block that it writes.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use model::{Labels, Matcher, Sample};
+use model::{HistogramSample, Labels, Matcher, Sample};
 use parking_lot::RwLock;
 use storage::Select;
 
@@ -19,6 +20,8 @@ use crate::tombstones::Tombstone;
 #[derive(Default)]
 pub(crate) struct Hiding {
     tombstones: RwLock<Arc<[Arc<Tombstone>]>>,
+    /// Set when the file was not replaced and may be all the same, at the next start.
+    pub(crate) is_file_unsure: AtomicBool,
     floors: RwLock<Arc<[RuleFloor]>>,
 }
 
@@ -101,6 +104,21 @@ impl Hiding {
         block.visible_values(name, select, &hidden, lost).into_iter().collect()
     }
 
+    /// The names of labels in a block, over all series that match and of which something at or after
+    /// a moment is seen.
+    pub(crate) fn seen_names(
+        &self,
+        block: &Arc<Block>,
+        select: &Select,
+        lost: &mut Lost,
+    ) -> Vec<String> {
+        let hidden = self.in_block(&block.info());
+        if hidden.is_nothing() {
+            return block.label_names(&select.matchers, select.start_ms, lost);
+        }
+        block.visible_names(select, &hidden, lost).into_iter().collect()
+    }
+
     /// What is hidden of what is not in blocks yet.
     pub(crate) fn in_head(&self) -> Hidden {
         Hidden { tombstones: Vec::new(), floors: self.floors() }
@@ -173,6 +191,11 @@ impl Gaps {
         }
     }
 
+    /// The same for native histograms.
+    pub(crate) fn cut_histograms(&self, samples: &mut Vec<HistogramSample>) {
+        samples.retain(|sample| !self.hide(sample.t_ms));
+    }
+
     /// The same for columns.
     pub(crate) fn cut_columns(&self, columns: &mut Columns) {
         let (Some(first), Some(last)) = (columns.times.first(), columns.times.last()) else {
@@ -182,8 +205,10 @@ impl Gaps {
             return;
         }
         let mut kept = Columns::default();
-        for sample in columns.samples().filter(|sample| !self.hide(sample.t_ms)) {
-            kept.push(&sample);
+        for (at, t_ms) in columns.times.iter().enumerate() {
+            if !self.hide(*t_ms) {
+                kept.push(&columns.borrow().sample(at));
+            }
         }
         *columns = kept;
     }

@@ -6,9 +6,17 @@
 //! blocks and head in one view. At the next start the rest of the log is read back into the head. What a commit has resolved survives a killed
 //! process, a power cut, a full disk and a failed sync.
 //!
+//! A deletion and a rule of retention hide samples in blocks until those are rewritten without
+//! them; a snapshot is a data directory that shares the blocks.
+//!
+//! Without a server, an [`Importer`] writes samples straight into blocks, an [`Archive`] reads a
+//! directory and changes nothing, and [`dump`] shows what files are made of.
+//!
 //! Every byte on disk is drawn in `docs/formats/`.
 
 mod append;
+mod append_notes;
+mod archive;
 mod block;
 mod clock;
 mod codec;
@@ -17,14 +25,19 @@ mod config;
 mod db;
 mod delete;
 mod dir;
+mod dump;
 mod error;
+mod exemplars;
 mod flush;
 mod head;
 mod hidden;
+mod import;
 mod inspect;
 mod maintenance;
 mod manifest;
 mod meter;
+mod mixed;
+mod notes;
 mod oversize;
 mod recovery;
 mod replay;
@@ -37,11 +50,14 @@ mod view;
 mod wal;
 mod windows;
 
+pub use archive::{Archive, ArchiveFile};
 #[cfg(feature = "planted-bugs")]
 #[doc(hidden)]
 pub use config::PlantedBug;
 pub use config::{Config, Driver, Durability, RetentionRule};
 pub use db::{Db, Health};
+pub use dump::{Detail, DumpError, dump};
 pub use error::{CompactError, DeleteError, FlushError, OpenError, RetentionError, SnapshotError};
+pub use import::{ImportError, Imported, Importer};
 pub use inspect::{BlockSummary, Look, inspect_blocks};
 pub use meter::{Meter, RecoveryMeter};

@@ -12,6 +12,12 @@ pub struct Meter {
     pub expired_samples: Counter,
     /// Samples taken that were not newer than all before them in their series.
     pub out_of_order_samples: Counter,
+    /// Exemplars taken that were not there yet.
+    pub appended_exemplars: Counter,
+    /// Exemplars left out, because their series is not known or they are older than retention.
+    pub rejected_exemplars: Counter,
+    /// Descriptions of metrics left out, because there are too many.
+    pub rejected_metadata: Counter,
     /// Appends refused because a bound was reached.
     pub overloaded_appends: Counter,
     /// Appends refused because the disk took nothing.
@@ -136,6 +142,9 @@ impl Default for Meter {
             appended_samples: Counter::default(),
             expired_samples: Counter::default(),
             out_of_order_samples: Counter::default(),
+            appended_exemplars: Counter::default(),
+            rejected_exemplars: Counter::default(),
+            rejected_metadata: Counter::default(),
             overloaded_appends: Counter::default(),
             unavailable_appends: Counter::default(),
             wal_bytes: Counter::default(),

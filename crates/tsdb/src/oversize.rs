@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
+use model::Labels;
+
 use crate::CompactError;
 use crate::block::Block;
 use crate::db::{Core, Upkeep};
+use crate::hidden::RuleFloor;
 use crate::wal::segment_path;
 
 impl Core {
@@ -44,7 +47,20 @@ impl Core {
     /// if there is one. Each block comes to it once per rule at most.
     pub(crate) fn apply_rules(&self, upkeep: &mut Upkeep) -> Result<(), CompactError> {
         let blocks = self.blocks.read().clone();
-        let due = blocks.iter().find(|block| self.has_outdated_series(block)).cloned();
+        let checked = &mut upkeep.ruled;
+        checked.retain(|path, _| blocks.iter().any(|block| block.path() == path));
+        let is_due = |block: &&Arc<Block>| {
+            let n_rules = self.rules_past(block).count();
+            if checked.get(block.path()) == Some(&n_rules) {
+                return false;
+            }
+            let is_due = self.has_outdated_series(block);
+            if !is_due {
+                checked.insert(block.path().to_owned(), n_rules);
+            }
+            is_due
+        };
+        let due = blocks.iter().find(is_due).cloned();
         drop(blocks);
         let Some(block) = due else { return Ok(()) };
         self.rewrite(upkeep, vec![block])?;
@@ -52,14 +68,18 @@ impl Core {
         Ok(())
     }
 
+    /// The rules that keep nothing as old as a block.
+    fn rules_past(&self, block: &Block) -> impl Iterator<Item = RuleFloor> {
+        let max_ms = block.info().max_ms;
+        let floors = self.hiding.floors().to_vec();
+        floors.into_iter().filter(move |rule| rule.floor_ms > max_ms)
+    }
+
     /// Whether a block has a series of which a rule keeps nothing that is in the block.
     fn has_outdated_series(&self, block: &Arc<Block>) -> bool {
         let max_ms = block.info().max_ms;
         let hidden = self.hiding.in_block(&block.info());
-        let floors = self.hiding.floors();
-        let mut outdated = floors.iter().filter(|rule| rule.floor_ms > max_ms);
-        outdated.any(|rule| {
-            block.has_series(&rule.matchers, |labels| hidden.gaps(labels).floor_ms > max_ms)
-        })
+        let is_outdated = |labels: &Labels| hidden.gaps(labels).floor_ms > max_ms;
+        self.rules_past(block).any(|rule| block.has_series(&rule.matchers, is_outdated))
     }
 }

@@ -16,6 +16,8 @@ use crate::dir::DataDir;
 use crate::manifest::{self, MANIFEST_VERSION_MAX, Manifest, ManifestError};
 use crate::meter::RecoveryMeter;
 use crate::tiers::{tier, without_overlaps};
+use crate::wal::exemplar_record::decode_exemplars;
+use crate::wal::histogram_record::Histograms;
 use crate::wal::{
     Definitions, Frame, FrameKind, SEGMENT_VERSION, Samples, SegmentError, SegmentId,
     SegmentReader, SeriesRef, segment_path,
@@ -270,7 +272,18 @@ impl Reach {
                     self.newest_ms = self.newest_ms.max(Some(sample.t_ms));
                 }
             }
-            Some(FrameKind::Histograms | FrameKind::Exemplars | FrameKind::Metadata) | None => {}
+            Some(FrameKind::Histograms) => {
+                for (reference, sample) in Histograms::new(frame.payload).map_while(Result::ok) {
+                    self.epoch = self.epoch.max(reference.epoch());
+                    self.newest_ms = self.newest_ms.max(Some(sample.t_ms));
+                }
+            }
+            Some(FrameKind::Exemplars) => {
+                for (reference, _) in decode_exemplars(frame.payload).unwrap_or_default() {
+                    self.epoch = self.epoch.max(reference.epoch());
+                }
+            }
+            Some(FrameKind::Metadata) | None => {}
         }
     }
 }

@@ -7,14 +7,17 @@
 
 use std::sync::Arc;
 
-use model::Sample;
+use model::{HistogramSample, Sample};
+use parking_lot::Mutex;
 use stdx::Env;
 
 use crate::dir::DataDir;
-use crate::head::Head;
+use crate::head::{Head, Took};
 use crate::meter::RecoveryMeter;
+use crate::notes::Notes;
 use crate::recovery::{open_segment, unreadable};
-use crate::wal::{Damage, Definitions, FrameKind, RefMap, Samples, SegmentId};
+use crate::wal::histogram_record::Histograms;
+use crate::wal::{Damage, Definitions, FrameKind, RefMap, Samples, SegmentId, SeriesRef};
 use crate::{Meter, OpenError};
 
 /// A log to be read.
@@ -26,6 +29,9 @@ pub(crate) struct Replay<'a> {
     pub(crate) floor_ms: i64,
     /// Where the rest goes.
     pub(crate) head: Arc<Head>,
+    /// Where goes what came beside samples, and how many exemplars may stay there.
+    pub(crate) notes: &'a Mutex<Notes>,
+    pub(crate) exemplars_max: usize,
 }
 
 /// What the first pass learns of a segment.
@@ -34,6 +40,13 @@ struct Scanned {
     first_lsn: Option<u64>,
     last_lsn: u64,
     durable_lsn: u64,
+}
+
+/// Samples of a frame that are left out.
+#[derive(Default)]
+struct Left {
+    n_expired: u64,
+    n_orphans: u64,
 }
 
 /// The slot of each reference in the log.
@@ -126,8 +139,12 @@ impl Replay<'_> {
             match FrameKind::from_number(frame.kind).filter(|_| frame.flags == 0) {
                 Some(FrameKind::Series) => self.replay_definitions(slots, frame.payload),
                 Some(FrameKind::Samples) => self.replay_samples(slots, frame.payload),
-                Some(FrameKind::Histograms | FrameKind::Exemplars | FrameKind::Metadata) | None => {
+                Some(FrameKind::Histograms) => self.replay_histograms(slots, frame.payload),
+                Some(FrameKind::Exemplars) => self.replay_exemplars(slots, frame.payload),
+                Some(FrameKind::Metadata) => {
+                    self.notes.lock().take_metadata(frame.payload, self.counts());
                 }
+                None => {}
             }
         }
         Ok(())
@@ -147,26 +164,61 @@ impl Replay<'_> {
     }
 
     fn replay_samples(&self, slots: &Slots, payload: &[u8]) {
-        let counts = self.counts();
-        let (mut n_expired, mut n_orphans) = (0, 0);
         let mut samples: Vec<(u32, Sample)> = Vec::new();
+        let mut left = Left::default();
         for record in Samples::new(payload) {
             let Ok((reference, sample)) = record else {
-                counts.corrupt_frames.inc();
+                self.counts().corrupt_frames.inc();
                 break;
             };
-            if sample.t_ms < self.floor_ms {
-                n_expired += 1;
-            } else if let Some(slot) = slots.get(&reference) {
-                samples.push((*slot, sample));
-            } else {
-                n_orphans += 1;
+            if let Some(slot) = self.slot(slots, reference, sample.t_ms, &mut left) {
+                samples.push((slot, sample));
             }
         }
         let took = self.head.append(samples.iter().map(|(slot, sample)| (*slot, sample)));
-        counts.samples.add(samples.len() as u64);
-        counts.expired_samples.add(n_expired);
-        counts.orphan_samples.add(n_orphans);
+        self.count(samples.len(), &left, &took);
+    }
+
+    fn replay_histograms(&self, slots: &Slots, payload: &[u8]) {
+        let mut samples: Vec<(u32, HistogramSample)> = Vec::new();
+        let mut left = Left::default();
+        for record in Histograms::new(payload) {
+            let Ok((reference, sample)) = record else {
+                self.counts().corrupt_frames.inc();
+                break;
+            };
+            if let Some(slot) = self.slot(slots, reference, sample.t_ms, &mut left) {
+                samples.push((slot, sample));
+            }
+        }
+        let all = samples.iter().map(|(slot, sample)| (*slot, sample));
+        let took = self.head.append_histograms(all);
+        self.count(samples.len(), &left, &took);
+    }
+
+    fn replay_exemplars(&self, slots: &Slots, payload: &[u8]) {
+        let identities = self.head.identities().read();
+        let labels_of = |reference| slots.get(&reference).map(|slot| identities.labels(*slot));
+        let mut notes = self.notes.lock();
+        notes.take_exemplars(payload, self.exemplars_max, labels_of, self.counts());
+    }
+
+    /// Where a sample goes; one that goes nowhere is counted.
+    fn slot(&self, slots: &Slots, of: SeriesRef, t_ms: i64, left: &mut Left) -> Option<u32> {
+        if t_ms < self.floor_ms {
+            left.n_expired += 1;
+            return None;
+        }
+        let slot = slots.get(&of).copied();
+        left.n_orphans += u64::from(slot.is_none());
+        slot
+    }
+
+    fn count(&self, n_samples: usize, left: &Left, took: &Took) {
+        let counts = self.counts();
+        counts.samples.add(n_samples as u64);
+        counts.expired_samples.add(left.n_expired);
+        counts.orphan_samples.add(left.n_orphans);
         self.meter.out_of_order_samples.add(took.n_late);
     }
 }

@@ -1,5 +1,6 @@
 //! Retention: what is older than its time leaves queries at once and the disk by block. What is
-//! still in memory goes when it would be flushed.
+//! still in memory goes when it would be flushed. Size, rules per series and a doubtful clock: see
+//! [`crate::oversize`], [`crate::hidden`] and [`crate::clock`].
 
 use std::sync::atomic::Ordering;
 

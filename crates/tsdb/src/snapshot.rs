@@ -14,6 +14,7 @@ use stdx::Disk;
 use crate::db::{Core, Db};
 use crate::dir::{DataDir, create_durably};
 use crate::manifest::{self, Manifest};
+use crate::notes;
 use crate::{SnapshotError, tombstones};
 
 /// What an unfinished snapshot's name ends with; a finished one's has no dot.
@@ -95,6 +96,8 @@ impl Core {
         }
         disk.sync_dir(&dir.blocks())?;
         tombstones::write(&self.hiding.tombstones(), &dir, disk)?;
+        let payloads = self.notes.lock().encode();
+        notes::write(&payloads, &dir, disk)?;
         let manifest = Manifest {
             generation: self.live_epoch(),
             next_segment: 1,

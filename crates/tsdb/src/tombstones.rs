@@ -76,8 +76,8 @@ impl Tombstone {
         bytes.extend_from_slice(&self.end_ms.to_le_bytes());
         bytes.extend_from_slice(&(self.matchers.len() as u32).to_le_bytes());
         for matcher in &self.matchers {
-            bytes.push(matcher.op.number());
-            for text in [&matcher.name, &matcher.value] {
+            bytes.push(matcher.op().number());
+            for text in [matcher.name.as_str(), matcher.value()] {
                 bytes.extend_from_slice(&(text.len() as u32).to_le_bytes());
                 bytes.extend_from_slice(text.as_bytes());
             }
@@ -96,7 +96,7 @@ impl Tombstone {
             let [op] = take(&mut bytes)?;
             let op = MatchOp::from_number(op)?;
             let (name, value) = (take_text(&mut bytes)?, take_text(&mut bytes)?);
-            matchers.push(Matcher { name, op, value });
+            matchers.push(Matcher::new(name, op, value).ok()?);
         }
         // Without a matcher it would hide everything.
         let is_whole = bytes.is_empty() && !matchers.is_empty();

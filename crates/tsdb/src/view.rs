@@ -13,8 +13,9 @@ use storage::{Select, SelectError, Series};
 use crate::Meter;
 use crate::block::{Block, BlockSeries};
 use crate::db::Core;
-use crate::head::{Head, merge};
+use crate::head::{Head, Wanted};
 use crate::hidden::Hidden;
+use crate::mixed::Mixed;
 
 /// See the head of this file. Yields the series in the order of their labels.
 pub(crate) struct View {
@@ -80,7 +81,9 @@ impl Iterator for FromBlock {
         if let Some(series) = &mut series
             && !self.hidden.is_nothing()
         {
-            self.hidden.gaps(&series.labels).cut(&mut series.samples);
+            let gaps = self.hidden.gaps(&series.labels);
+            gaps.cut(&mut series.samples);
+            gaps.cut_histograms(&mut series.histograms);
         }
         if series.is_none()
             && let Some(meter) = self.meter.take()
@@ -94,12 +97,15 @@ impl Iterator for FromBlock {
 
 /// What a head has, as it is now.
 fn from_head(head: &Head, select: &Select, core: &Core) -> Source {
-    let captured = head.capture(&select.matchers, (select.start_ms, select.end_ms)).into_iter();
+    let wanted = Wanted { range: (select.start_ms, select.end_ms), kinds: select.kinds };
+    let captured = head.capture(&select.matchers, wanted).into_iter();
     let hidden = core.hiding.in_head();
     Box::new(captured.map(move |(labels, captured)| {
-        let mut samples = captured.samples();
-        hidden.gaps(&labels).cut(&mut samples);
-        Series { labels, samples }
+        let Mixed { mut samples, mut histograms } = captured.samples();
+        let gaps = hidden.gaps(&labels);
+        gaps.cut(&mut samples);
+        gaps.cut_histograms(&mut histograms);
+        Series { labels, samples, histograms }
     }))
 }
 
@@ -110,16 +116,15 @@ impl Iterator for View {
         loop {
             let heads = self.sources.iter_mut().filter_map(Peekable::peek);
             let labels = heads.map(|series| &series.labels).min()?.clone();
-            let mut samples = Vec::new();
+            let mut mixed = Mixed::default();
             for source in &mut self.sources {
                 let Some(later) = source.next_if(|next| next.labels == labels) else { continue };
-                samples = match samples.is_empty() {
-                    true => later.samples,
-                    false => merge(samples.into_iter(), &later.samples),
-                };
+                let Series { samples, histograms, .. } = later;
+                mixed = mixed.merge(Mixed { samples, histograms });
             }
-            if !samples.is_empty() {
-                return Some(Ok(Series { labels, samples }));
+            if !mixed.is_empty() {
+                let Mixed { samples, histograms } = mixed;
+                return Some(Ok(Series { labels, samples, histograms }));
             }
         }
     }

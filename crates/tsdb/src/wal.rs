@@ -15,6 +15,7 @@ mod record;
 mod segment;
 mod series_ref;
 mod varint;
+mod whole;
 mod writer;
 
 pub(crate) use frame::FRAME_PAYLOAD_BYTES_MAX;
@@ -28,6 +29,7 @@ pub(crate) use segment::{
 };
 pub(crate) use series_ref::{RefMap, SeriesRef};
 pub(crate) use varint::{put_varint_at, take_varint, unzigzag, zigzag};
+pub(crate) use whole::{encode_whole, open_whole};
 pub(crate) use writer::{Reach, Writer, WriterStart};
 
 #[cfg(test)]

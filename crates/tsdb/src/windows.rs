@@ -46,7 +46,8 @@ impl Window {
     }
 
     /// Whether a moment lies in it.
-    pub(crate) fn contains(&self, t_ms: i64) -> bool {
+    #[cfg(test)]
+    fn contains(&self, t_ms: i64) -> bool {
         t_ms > self.start_ms && t_ms <= self.end_ms
     }
 }

@@ -41,7 +41,7 @@ fn row(job: &str, t_ms: i64, value: f64) -> Row {
 type Content = BTreeMap<(String, i64), u64>;
 
 fn content(db: &Db) -> Content {
-    let all = Select { matchers: Vec::new(), start_ms: i64::MIN, end_ms: i64::MAX };
+    let all = Select::floats(Vec::new(), i64::MIN, i64::MAX);
     let mut content = Content::new();
     for series in db.select(&all).unwrap() {
         let series = series.unwrap();
@@ -122,11 +122,7 @@ fn after_a_flush_memory_holds_series_and_no_samples() {
 fn a_query_joins_blocks_and_head() {
     let world = sim_env(1);
     let db = flushed(&world);
-    let a = Select {
-        matchers: vec![Matcher::equal("job", "a")],
-        start_ms: SIM_START_MS + 3,
-        end_ms: SIM_START_MS + 9,
-    };
+    let a = Select::floats(vec![Matcher::equal("job", "a")], SIM_START_MS + 3, SIM_START_MS + 9);
     let found: Vec<_> = db.select(&a).unwrap().map(Result::unwrap).collect();
     assert_eq!(found.len(), 1);
     let values: Vec<f64> = found[0].samples.iter().map(|sample| sample.value).collect();
@@ -194,7 +190,7 @@ fn blocks_of_a_window_are_merged_and_the_old_files_go_when_nobody_reads_them() {
         db.flush(SIM_START_MS).unwrap();
     }
     let before = content(&db);
-    let all = Select { matchers: Vec::new(), start_ms: i64::MIN, end_ms: i64::MAX };
+    let all = Select::floats(Vec::new(), i64::MIN, i64::MAX);
     let reader = db.select(&all).unwrap();
     assert!(db.compact(SIM_START_MS).unwrap());
     assert_eq!(content(&db), before);

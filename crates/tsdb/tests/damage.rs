@@ -37,7 +37,7 @@ fn row(series: usize, t_ms: i64, value: f64) -> Row {
 }
 
 fn content(db: &Db) -> Content {
-    let all = Select { matchers: Vec::new(), start_ms: i64::MIN, end_ms: i64::MAX };
+    let all = Select::floats(Vec::new(), i64::MIN, i64::MAX);
     let mut content = Content::new();
     for series in db.select(&all).unwrap() {
         let series = series.unwrap();
@@ -209,7 +209,7 @@ fn frames_of_an_unknown_kind_are_skipped_and_counted() {
         let salt = 1_u64.to_le_bytes();
         crc32(&[&salt[..], content].concat()).to_le_bytes()
     };
-    for (lsn, kind) in [(100_u64, 3_u16), (101, 777)] {
+    for (lsn, kind) in [(100_u64, 5_u16), (101, 777)] {
         let mut header = b"\xf5PW\xff".to_vec();
         header.extend_from_slice(&5_u32.to_le_bytes());
         header.extend_from_slice(&kind.to_le_bytes());

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use model::{Labels, Matcher, Sample};
 use stdx::Disk as _;
 use storage::{Appender, Querier, Row, Select};
-use testkit::{Rng, SIM_START_MS, SimWorld, sim_env};
+use testkit::{Faults, Rng, SIM_START_MS, SimWorld, sim_env};
 use tsdb::{Config, Db, DeleteError, Driver, Health, Look, OpenError, inspect_blocks};
 
 /// Opens a store whose answers are whole.
@@ -49,7 +49,7 @@ fn job(name: &str) -> [Matcher; 1] {
 type Content = BTreeMap<(String, i64), u64>;
 
 fn content(db: &Db) -> Content {
-    let all = Select { matchers: Vec::new(), start_ms: i64::MIN, end_ms: i64::MAX };
+    let all = Select::floats(Vec::new(), i64::MIN, i64::MAX);
     let mut content = Content::new();
     for series in db.select(&all).unwrap() {
         let series = series.unwrap();
@@ -219,7 +219,7 @@ fn a_deletion_of_nothing_leaves_nothing_behind() {
 fn a_query_that_has_begun_goes_on() {
     let world = sim_env(1);
     let db = filled(&world);
-    let all = Select { matchers: Vec::new(), start_ms: i64::MIN, end_ms: i64::MAX };
+    let all = Select::floats(Vec::new(), i64::MIN, i64::MAX);
     let reader = db.select(&all).unwrap();
     db.delete_series(&job("a"), i64::MIN, i64::MAX).unwrap();
     db.clean_tombstones().unwrap();
@@ -240,6 +240,54 @@ fn a_full_disk_deletes_nothing() {
     // The flush that failed and the one after it are both made up for.
     db.delete_series(&job("a"), i64::MIN, i64::MAX).unwrap();
     assert_eq!(times(&db, "a"), []);
+}
+
+#[test]
+fn a_deletion_whose_sync_fails_is_not_made() {
+    let world = sim_env(1);
+    let db = filled(&world);
+    db.flush(SIM_START_MS).unwrap();
+    let before = content(&db);
+    world.disk.fail_next_syncs(1);
+    let failed = db.delete_series(&job("a"), i64::MIN, i64::MAX);
+    assert!(matches!(failed, Err(DeleteError::Tombstones { .. })), "{failed:?}");
+    assert_eq!(content(&db), before);
+    drop(db);
+    world.disk.crash();
+    let db = open(&world);
+    assert_eq!(content(&db), before);
+    db.delete_series(&job("a"), i64::MIN, i64::MAX).unwrap();
+    assert_eq!(jobs(&db), ["b"]);
+}
+
+#[test]
+fn a_deletion_that_failed_and_comes_back_deletes_all_or_nothing() {
+    const HOUR_MS: i64 = 3_600_000;
+    let mut n_failed = 0;
+    for seed in 0..100 {
+        let world = sim_env(seed);
+        let db = open(&world);
+        // Two windows; only the first is merged.
+        append(
+            &db,
+            vec![row("a", SIM_START_MS + 1, 1.0), row("a", SIM_START_MS + 3 * HOUR_MS, 1.0)],
+        );
+        db.flush(SIM_START_MS).unwrap();
+        world.disk.set_faults(Faults { names: 300, ..Faults::default() });
+        let is_done = db.delete_series(&job("a"), i64::MIN, i64::MAX).is_ok();
+        n_failed += u32::from(!is_done);
+        world.disk.set_faults(Faults::default());
+        for i in 2..6 {
+            append(&db, vec![row("b", SIM_START_MS + i, 1.0)]);
+            db.flush(SIM_START_MS).unwrap();
+        }
+        assert!(db.compact(SIM_START_MS).unwrap());
+        assert_eq!(times(&db, "a").len(), if is_done { 0 } else { 2 });
+        drop(db);
+        world.disk.restart();
+        assert_ne!(times(&open(&world), "a").len(), 1, "seed {seed}");
+    }
+    assert!(n_failed > 30, "{n_failed}");
 }
 
 /// What comes back after a crash at one step of an operation.

@@ -46,7 +46,7 @@ fn append(db: &Db, job: &str, t_ms: i64) {
 /// The hours after the start at which a job has samples.
 fn hours(db: &Db, job: &str) -> Vec<i64> {
     let matchers = vec![Matcher::equal("job", job)];
-    let select = Select { matchers, start_ms: i64::MIN, end_ms: i64::MAX };
+    let select = Select::floats(matchers, i64::MIN, i64::MAX);
     let samples = db.select(&select).unwrap().flat_map(|series| series.unwrap().samples);
     samples.map(|sample| (sample.t_ms - SIM_START_MS) / HOUR_MS).collect()
 }
@@ -183,6 +183,34 @@ fn the_first_rule_that_speaks_of_a_series_decides_how_long_it_is_kept() {
     db.enforce_retention(world.clock.now_ms()).unwrap();
     assert_eq!(jobs(&db), ["b", "c"], "what no rule keeps is not listed");
     assert_eq!(db.label_values("job", &[Matcher::not_equal("job", "b")]).unwrap(), ["c"]);
+}
+
+#[test]
+fn what_a_rule_has_hidden_does_not_come_back_with_a_clock_that_is_set_back() {
+    let world = sim_env(1);
+    let db = open(&world, ruled);
+    append(&db, "a", SIM_START_MS + HOUR_MS);
+    append(&db, "a", SIM_START_MS + 8 * HOUR_MS);
+    world.clock.advance(HOUR * 9);
+    db.enforce_retention(world.clock.now_ms()).unwrap();
+    assert_eq!(hours(&db, "a"), [8]);
+    world.clock.set_now_ms(SIM_START_MS);
+    db.enforce_retention(world.clock.now_ms()).unwrap();
+    assert_eq!(hours(&db, "a"), [8]);
+}
+
+#[test]
+fn a_deletion_goes_with_the_blocks_it_concerns() {
+    let world = sim_env(1);
+    let db = open(&world, |config| config.retention = Some(HOUR * 20));
+    three_jobs(&db, &world);
+    let b = [Matcher::equal("job", "b")];
+    db.delete_series(&b, i64::MIN, SIM_START_MS + 2 * HOUR_MS).unwrap();
+    assert_eq!(db.meter().tombstones.get(), 1);
+    world.clock.advance(HOUR * 23);
+    db.enforce_retention(world.clock.now_ms()).unwrap();
+    assert_eq!(db.meter().tombstones.get(), 0);
+    assert_eq!(hours(&db, "b"), (3..9).collect::<Vec<_>>());
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn append(db: &Db, job: &str, t_ms: i64) {
 type Content = BTreeMap<(String, i64), u64>;
 
 fn content(db: &Db) -> Content {
-    let all = Select { matchers: Vec::new(), start_ms: i64::MIN, end_ms: i64::MAX };
+    let all = Select::floats(Vec::new(), i64::MIN, i64::MAX);
     let mut content = Content::new();
     for series in db.select(&all).unwrap() {
         let series = series.unwrap();
@@ -214,7 +214,7 @@ fn on_a_real_disk_a_snapshot_shares_the_blocks() {
     db.close().unwrap();
     drop(db);
     drop(open(&dir, &env));
-    assert_eq!(env.disk.list_dirs(&dir.join("snapshots")).unwrap(), [path.clone()]);
+    assert_eq!(env.disk.list_dirs(&dir.join("snapshots")).unwrap(), std::slice::from_ref(&path));
     let copy = open(&path, &env);
     assert_eq!(content(&copy), before);
     copy.close().unwrap();

@@ -36,8 +36,7 @@ fn row(job: &str, t_ms: i64, value: f64) -> Row {
 }
 
 fn values(db: &Db, job: &str) -> Vec<f64> {
-    let select =
-        Select { matchers: vec![Matcher::equal("job", job)], start_ms: i64::MIN, end_ms: i64::MAX };
+    let select = Select::floats(vec![Matcher::equal("job", job)], i64::MIN, i64::MAX);
     let series = db.select(&select).unwrap();
     let samples = series.flat_map(|series| series.unwrap().samples);
     samples.map(|sample| sample.value).collect()

@@ -136,7 +136,7 @@ fn tier_files(world: &SimWorld) -> Vec<PathBuf> {
 type ByJob = BTreeMap<String, Vec<Rollup>>;
 
 fn everything() -> Select {
-    Select { matchers: Vec::new(), start_ms: i64::MIN, end_ms: i64::MAX }
+    Select::floats(Vec::new(), i64::MIN, i64::MAX)
 }
 
 fn rollups(db: &Db, width_ms: i64) -> ByJob {

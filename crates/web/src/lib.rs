@@ -21,6 +21,7 @@ mod push;
 mod routes;
 mod server;
 mod state;
+mod status;
 
 pub use auth::{Key, Scope};
 pub use health::{HealthCheck, HealthReport, HealthStatus};

@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 
 use crate::push::{alerts, metrics, pipelines, services};
 use crate::state::Shared;
-use crate::{admin, exposition, health, host_json, ingest, monitoring, pages};
+use crate::{admin, exposition, health, host_json, ingest, monitoring, pages, status};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -49,6 +49,7 @@ pub(crate) fn all() -> (Router<Shared>, String) {
         .routes(routes!(admin::snapshot::snapshot))
         .routes(routes!(admin::delete::delete_series))
         .routes(routes!(admin::delete::clean_tombstones))
+        .routes(routes!(status::tsdb))
         .routes(routes!(health::health))
         .routes(routes!(health::healthz))
         .routes(routes!(health::healthy))

@@ -6,6 +6,8 @@ use std::time::Duration;
 use model::Family;
 use stdx::{Clock, SystemClock};
 use wire::exposition::{Escaping, Format, LeftOut, Syntax, write};
+use wire::json_lines::read_line;
+use wire::openmetrics::{Dialect, Line, Page};
 use wire::push::parse_metric_batch;
 
 /// The fastest of several runs: the one that was disturbed least.
@@ -77,4 +79,45 @@ fn a_core_reads_a_million_metrics_a_second() {
         println!("{what}: {took:?}, {per_second:.0} metrics/s, {mb_per_second:.0} MB/s");
         assert!(per_second > 1e6, "{what}: {per_second}");
     }
+}
+
+#[test]
+#[ignore = "measures, in release only"]
+fn a_core_reads_three_million_lines_a_second() {
+    let families = families();
+    for (syntax, dialect) in
+        [(Syntax::Text, Dialect::Prometheus), (Syntax::OpenMetrics, Dialect::OpenMetrics)]
+    {
+        let mut text = Vec::new();
+        let format = Format { syntax, escaping: Escaping::Underscores };
+        assert_eq!(write(&families, format, &mut text), LeftOut::default());
+        let took = fastest(|| {
+            let mut page = Page::new(text.as_slice(), dialect);
+            let mut n_samples = 0;
+            while let Some(line) = page.next().unwrap() {
+                n_samples += usize::from(matches!(line, Line::Sample(_)));
+            }
+            assert_eq!(n_samples, 800);
+        });
+        let per_second = 800.0 / took.as_secs_f64();
+        let mb_per_second = text.len() as f64 / took.as_secs_f64() / 1e6;
+        println!("{dialect:?}: {took:?}, {per_second:.0} samples/s, {mb_per_second:.0} MB/s");
+        assert!(per_second > 3e6, "{dialect:?}: {per_second}");
+    }
+}
+
+#[test]
+#[ignore = "measures, in release only"]
+fn a_core_reads_ten_million_samples_of_json_lines_a_second() {
+    let values: Vec<String> = (0..10_000).map(|i| format!("{}.{:02}", i % 977, i % 100)).collect();
+    let times: Vec<String> =
+        (0..10_000).map(|i| format!("{}", 1_700_000_000_000_i64 + 15_000 * i)).collect();
+    let (values, times) = (values.join(","), times.join(","));
+    let line = format!(
+        r#"{{"metric":{{"__name__":"up","job":"x"}},"values":[{values}],"timestamps":[{times}]}}"#
+    );
+    let took = fastest(|| assert_eq!(read_line(line.as_bytes()).unwrap().samples.len(), 10_000));
+    let per_second = 10_000.0 / took.as_secs_f64();
+    println!("{took:?}, {per_second:.0} samples/s");
+    assert!(per_second > 1e7, "{per_second}");
 }

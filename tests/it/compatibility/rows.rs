@@ -226,7 +226,8 @@ fn r4_probes() {
 }
 
 /// What we serve of Prometheus' own API, under Prometheus' names.
-const PROMETHEUS_API: [&str; 4] = [
+const PROMETHEUS_API: [&str; 5] = [
+    "/api/v1/status/tsdb",
     "/api/v1/write",
     "/api/v1/admin/tsdb/snapshot",
     "/api/v1/admin/tsdb/delete_series",

@@ -25,7 +25,7 @@ fn reads_names_matchers_blanks_and_a_last_comma() {
 
 #[test]
 fn reads_the_escapes_of_go() {
-    let value = |text: &str| parsed(&format!("{{a={text}}}")).remove(0).value;
+    let value = |text: &str| parsed(&format!("{{a={text}}}")).remove(0).value().to_owned();
     assert_eq!(value(r#""\a\b\f\n\r\t\v\\\"""#), "\u{7}\u{8}\u{c}\n\r\t\u{b}\\\"");
     assert_eq!(value(r"'\''"), "'");
     assert_eq!(value(r#""\x41\101é\U0001F600\xc3\xa9""#), "AAé😀é");
@@ -58,6 +58,7 @@ fn an_error_names_its_place() {
     check("up{__name__=\"x\"}", 4, "the metric name is given before the brace already");
     check("up{a=\"ü\"}x", 10, "expected the end, found 'x'");
     check("up[5m]", 3, "expected the end, found '['");
+    check("up{a=~\"(\"}", 7, &Matcher::regex("a", "(").unwrap_err().to_string());
     check("1up", 1, "expected a metric name or {, found '1'");
 }
 
@@ -67,8 +68,28 @@ fn a_text_that_is_too_long_is_refused() {
 }
 
 #[test]
+fn any_text_is_a_selector_or_a_mistake_within_it() {
+    let signs = ["a", "{", "}", "=", "!", "~", ",", "\"", "'", "`", "\\", "x", "u", "7", " ", "é"];
+    // A linear congruential generator, Numerical Recipes' constants.
+    let mut state = 1_u32;
+    let mut next = |end: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as usize % end
+    };
+    for _ in 0..20_000 {
+        let n_signs = next(14);
+        let text: String = (0..n_signs).map(|_| signs[next(signs.len())]).collect();
+        if let Err(error) = parse_selector(&text) {
+            assert!((1..=text.chars().count() + 1).contains(&error.position), "{text}");
+        }
+    }
+}
+
+#[test]
 fn numbers_of_operators_stay() {
-    assert_eq!((MatchOp::Equal.number(), MatchOp::NotEqual.number()), (0, 1));
+    let ops = [MatchOp::Equal, MatchOp::NotEqual, MatchOp::Match, MatchOp::NoMatch];
+    assert_eq!(ops.map(MatchOp::number), [0, 1, 2, 3]);
+    assert!(ops.iter().all(|op| MatchOp::from_number(op.number()) == Some(*op)));
     for number in 0..=255 {
         let op = MatchOp::from_number(number);
         assert!(op.is_none_or(|op| op.number() == number));

@@ -130,6 +130,49 @@ fn retention_zero_keeps_everything() {
 }
 
 #[test]
+fn retention_by_size_comes_from_every_layer() {
+    let size = |flag: Option<u64>, variables: &[(&str, &str)], text: &str| {
+        let flags = ServeArgs { retention_size: flag, ..ServeArgs::default() };
+        config(&flags, variables, text).unwrap().retention_size_bytes
+    };
+    let file = "retention_size = \"3KiB\"";
+    assert_eq!(size(Some(1), &[("PHAROS_RETENTION_SIZE", "2KB")], file), Some(1));
+    assert_eq!(size(None, &[("PHAROS_RETENTION_SIZE", "2KB")], file), Some(2000));
+    assert_eq!(size(None, &[], file), Some(3072));
+    assert_eq!(size(None, &[], "retention_size = 5"), Some(5));
+    assert_eq!(size(Some(0), &[], file), None);
+    assert_eq!(size(None, &[], ""), None);
+}
+
+#[test]
+fn retention_rules_stand_in_their_order_and_only_shorten() {
+    let rule = |selector: &str, keep: &str| {
+        format!("[[retention_rules]]\nmatch = '{selector}'\nkeep = \"{keep}\"\n")
+    };
+    let text = rule("up{job=\"a\"}", "1d") + &rule("{__name__!=\"\"}", "2d");
+    let rules = of_file(&text).unwrap().retention_rules;
+    let kept: Vec<_> =
+        rules.iter().map(|r| (r.matchers.len(), r.keep.as_secs() / 86_400)).collect();
+    assert_eq!(kept, [(2, 1), (1, 2)]);
+    assert!(of_file(&(String::from("retention = 0\n") + &rule("up", "9y"))).is_ok());
+    check_error(
+        &rule("up", "8d"),
+        &expect![
+            "retention rule 1 keeps its series for 8d, longer than the retention of 7d: raise the retention, and shorten it for all others by a last rule such as match = '{__name__!=\"\"}'"
+        ],
+    );
+    check_error(
+        &rule("up{job=a}", "1d"),
+        &expect![[r#"
+            pharos.toml: TOML parse error at line 2, column 9
+              |
+            2 | match = 'up{job=a}'
+              |         ^^^^^^^^^^^
+            at character 8: expected a quoted text, found 'a'"#]],
+    );
+}
+
+#[test]
 fn others_may_connect_only_with_a_key_or_when_told_so() {
     check_error(
         "listen = [\"0.0.0.0:8000\"]",

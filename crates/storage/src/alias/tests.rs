@@ -24,7 +24,7 @@ fn pushed() -> AliasQuerier {
 }
 
 fn names(querier: &AliasQuerier, matchers: Vec<Matcher>) -> Vec<String> {
-    let select = Select { matchers, start_ms: 0, end_ms: 9 };
+    let select = Select::floats(matchers, 0, 9);
     querier.select(&select).unwrap().map(|s| s.unwrap().labels.to_string()).collect()
 }
 
@@ -48,6 +48,14 @@ fn names_list_the_aliases() {
     assert_eq!(names, ["cpu", "disk", "service_metric"]);
 }
 
+#[test]
+fn an_aliased_series_has_the_labels_it_shows() {
+    let names = |metric| pushed().label_names(&[Matcher::equal(METRIC_NAME, metric)]).unwrap();
+    assert_eq!(names("cpu"), [METRIC_NAME, "host", "service"]);
+    assert_eq!(names("service_metric"), [METRIC_NAME, "metric_type", "service"]);
+    assert_eq!(names("none"), Vec::<String>::new());
+}
+
 /// The reference store with a tier.
 struct Tiered(MemoryStore);
 
@@ -62,6 +70,10 @@ impl Querier for Tiered {
             Ok(RollupSeries { labels: series.labels, rollups: roll(&series.samples, width_ms) })
         });
         Ok(Some(Box::new(rolled)))
+    }
+
+    fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
+        self.0.label_names(matchers)
     }
 
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
@@ -79,8 +91,7 @@ fn rollups_have_plain_names_too() {
         row(Labels::of_metric("cpu", [("host", "a")]).unwrap()),
     ];
     store.append(rows.into()).unwrap().wait().unwrap();
-    let select =
-        Select { matchers: vec![Matcher::equal(METRIC_NAME, "cpu")], start_ms: 1, end_ms: 10 };
+    let select = Select::floats(vec![Matcher::equal(METRIC_NAME, "cpu")], 1, 10);
     assert!(
         AliasQuerier::new(Arc::new(MemoryStore::default())).rollups(&select, 10).unwrap().is_none()
     );

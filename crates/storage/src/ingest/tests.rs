@@ -63,12 +63,12 @@ fn good_rows_are_kept_and_bad_ones_named_and_counted() {
     let expected = expected.map(|(index, cause)| Rejected { index, cause });
     assert_eq!(rejected, expected);
     let every = Matcher::not_equal("__name__", "");
-    let select = Select { matchers: vec![every], start_ms: i64::MIN, end_ms: i64::MAX };
+    let select = Select::floats(vec![every], i64::MIN, i64::MAX);
     let stored = store.select(&select).unwrap();
     let stored: Vec<String> = stored.map(|series| series.unwrap().labels.to_string()).collect();
     assert_eq!(stored, ["a{}", "b{}"]);
     let counted: Vec<u64> = ingest.meter().rejected.iter().map(|count| count.get()).collect();
-    assert_eq!(counted, [2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0], "in the order of REASONS");
+    assert_eq!(counted, [2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0], "in the order of REASONS");
     assert_eq!(ingest.meter().appended.get(), 2);
 }
 

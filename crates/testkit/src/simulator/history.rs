@@ -59,7 +59,7 @@ impl History {
 
     /// Says what of this must not be, if anything.
     pub(super) fn judge(&self, found: &[Series]) -> Result<(), String> {
-        for Series { labels, samples } in found {
+        for Series { labels, samples, .. } in found {
             let times = self.series.get(labels);
             for sample in samples {
                 if times.is_none_or(|times| !times.contains_key(&sample.t_ms)) {
@@ -87,7 +87,7 @@ impl History {
     /// What was found is durable and all there is.
     pub(super) fn settle(&mut self, found: &[Series]) {
         self.series.clear();
-        for Series { labels, samples } in found {
+        for Series { labels, samples, .. } in found {
             let times = self.series.entry(labels.clone()).or_default();
             for sample in samples {
                 let written = Written { sample: *sample, batch: None };

@@ -4,6 +4,7 @@
 use model::{Labels, Matcher, STALE_MARKER_BITS, Sample};
 use storage::{Row, Select};
 
+use super::disguise::choose_kind;
 use crate::Rng;
 
 /// Makes rows and questions.
@@ -33,7 +34,9 @@ impl Traffic {
         // A large batch now and then fills chunks.
         let n_rows = if self.rng.per_mille(100) { 300 } else { 20 };
         let n_rows = self.rng.index(n_rows) + 1;
-        (0..n_rows).map(|i| self.row(now_ms + i as i64)).collect()
+        let mut rows: Vec<Row> = (0..n_rows).map(|i| self.row(now_ms + i as i64)).collect();
+        choose_kind(&mut rows, &mut self.rng);
+        rows
     }
 
     fn row(&mut self, now_ms: i64) -> Row {
@@ -107,7 +110,7 @@ impl Traffic {
                 (start_ms, start_ms + self.rng.between(0, 1_000_000))
             }
         };
-        Select { matchers: self.matchers(), start_ms, end_ms }
+        Select::both(self.matchers(), start_ms, end_ms)
     }
 
     /// Conditions of all kinds, perhaps none.

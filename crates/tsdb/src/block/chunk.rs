@@ -4,11 +4,14 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
+use model::HistogramSample;
+
 use super::bytes::{Cursor, put_varint};
 use super::columns::{ChunkColumns, Columns};
+use super::histogram_chunk::decode_histograms;
 use super::page::{PAGE_CONTENT_BYTES, page_of};
 use super::reader::{Block, Bytes};
-use super::series_table::{ChunkRef, ChunkTimes, KIND_FLOATS};
+use super::series_table::{ChunkRef, ChunkTimes, KIND_FLOATS, KIND_HISTOGRAMS};
 use super::{CHUNK_SAMPLES_MAX, ReadError};
 use crate::codec::{starts, times, values};
 
@@ -36,6 +39,8 @@ pub(super) fn encode_starts(columns: ChunkColumns<'_>, out: &mut Vec<u8>) {
 /// A chunk that is handed on as it is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SealedChunk<'c> {
+    /// What it holds, see [`KIND_FLOATS`].
+    pub(super) kind: u8,
     /// Unix milliseconds.
     pub(super) times: &'c [i64],
     /// Its values, then its start times.
@@ -111,6 +116,35 @@ impl ChunkReader {
         Ok(())
     }
 
+    /// Appends the native histograms of a chunk within these times, both inclusive. Nothing is
+    /// appended if any of it cannot be read.
+    pub(super) fn read_histograms(
+        &mut self,
+        block: &Block,
+        chunk: &ChunkRef,
+        (start_ms, end_ms): (i64, i64),
+        out: &mut Vec<HistogramSample>,
+    ) -> Result<(), ReadError> {
+        let decoded = self.sealed(block, chunk, |sealed| {
+            let (values, starts) = sealed.bytes.split_at(sealed.values_bytes);
+            decode_histograms(values, starts, sealed.times)
+        })?;
+        let malformed = || block.malformed(chunk.offset);
+        let all = decoded.filter(|_| chunk.kind == KIND_HISTOGRAMS).ok_or_else(malformed)?;
+        out.extend(all.into_iter().filter(|s| (start_ms..=end_ms).contains(&s.t_ms)));
+        Ok(())
+    }
+
+    /// Whether a sample of a chunk of any kind is at a time that passes.
+    pub(super) fn has_time(
+        &mut self,
+        block: &Block,
+        chunk: &ChunkRef,
+        passes: impl Fn(i64) -> bool,
+    ) -> Result<bool, ReadError> {
+        self.sealed(block, chunk, |sealed| sealed.times.iter().any(|t_ms| passes(*t_ms)))
+    }
+
     /// The samples that were read last.
     pub(super) fn columns(&self) -> ChunkColumns<'_> {
         let (values, starts) = (&self.values[..], &self.starts[..]);
@@ -118,7 +152,7 @@ impl ChunkReader {
         ChunkColumns { times, values, starts }.slice(self.wanted.clone())
     }
 
-    /// Hands a chunk of floats on as it is, with its times.
+    /// Hands a chunk on as it is, with its times.
     pub(super) fn sealed<T>(
         &mut self,
         block: &Block,
@@ -131,7 +165,7 @@ impl ChunkReader {
         let times = slice(&self.column.1, &chunk.times);
         let times = times.ok_or_else(|| block.malformed(chunk.offset))?;
         let values_bytes = chunk.values_bytes as usize;
-        Ok(take(SealedChunk { times, bytes: &bytes, values_bytes }))
+        Ok(take(SealedChunk { kind: chunk.kind, times, bytes: &bytes, values_bytes }))
     }
 
     /// The bytes of a chunk.

@@ -88,6 +88,16 @@ impl Columns {
         });
     }
 
+    /// The same, for rows that grow sample by sample.
+    pub(crate) fn push_one(&mut self, sample: &Sample) {
+        if sample.start_ms != 0 || !self.starts.is_empty() {
+            self.starts.resize(self.times.len(), 0);
+            self.starts.push(sample.start_ms);
+        }
+        self.times.push(sample.t_ms);
+        self.values.push(sample.value.to_bits());
+    }
+
     /// Appends samples, later than the last.
     pub(crate) fn extend(&mut self, more: ChunkColumns<'_>) {
         if !more.starts.is_empty() {
@@ -111,11 +121,5 @@ impl Columns {
     /// Forgets all, keeping the memory.
     pub(crate) fn clear(&mut self) {
         self.drop_first(self.len());
-    }
-
-    /// The samples one by one.
-    pub(crate) fn samples(&self) -> impl ExactSizeIterator<Item = Sample> + '_ {
-        let columns = self.borrow();
-        (0..self.len()).map(move |at| columns.sample(at))
     }
 }

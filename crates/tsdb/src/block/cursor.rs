@@ -1,19 +1,18 @@
 //! Cursor: the series of a block that match, in the order of their labels, chunks still sealed.
 //!
-//! Matchers become conditions on tag numbers. Postings narrow the series down where they can be
-//! read; every condition is then checked on the tags of each series, so damaged postings cost time
-//! and nothing else.
+//! Postings narrow the series down where they can be read; every condition is then checked on the
+//! tags of each series, so damaged postings cost time and nothing else.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
 
-use model::{Labels, MatchOp, Matcher};
+use model::{Labels, Matcher};
 
+use super::condition::{Candidates, Condition, candidates, conditions};
 use super::dictionary::Tag;
 use super::reader::Block;
 use super::series_table::{ChunkRef, SeriesEntry};
-use super::{GROUP, ReadError, postings};
+use super::{GROUP, ReadError};
 
 /// Values that a reader of labels remembers.
 const VALUES_KEPT_MAX: usize = 4096;
@@ -44,72 +43,12 @@ impl std::ops::AddAssign for Lost {
     }
 }
 
-/// What a matcher asks of the tags of a series.
-#[derive(Debug, Clone)]
-pub(super) enum Condition {
-    Has(Tag),
-    HasNot(Tag),
-    HasAny(Range<Tag>),
-    HasNone(Range<Tag>),
-    Never,
-}
-
-impl Condition {
-    fn of(matcher: &Matcher, block: &Block) -> Result<Option<Self>, ReadError> {
-        let tags = block.names().tags_of(&matcher.name);
-        let condition = match (matcher.op, matcher.value.is_empty()) {
-            (MatchOp::Equal, true) => Some(Self::HasNone(tags)),
-            (MatchOp::NotEqual, true) => Some(Self::HasAny(tags)),
-            (MatchOp::Equal, false) => {
-                let tag = block.find_tag(&matcher.name, &matcher.value)?;
-                Some(tag.map_or(Self::Never, Self::Has))
-            }
-            (MatchOp::NotEqual, false) => {
-                block.find_tag(&matcher.name, &matcher.value)?.map(Self::HasNot)
-            }
-        };
-        Ok(condition)
-    }
-
-    fn is_met(&self, tags: &[Tag]) -> bool {
-        match self {
-            Self::Has(tag) => tags.binary_search(tag).is_ok(),
-            Self::HasNot(tag) => tags.binary_search(tag).is_err(),
-            Self::HasAny(range) => tag_in(tags, range).is_some(),
-            Self::HasNone(range) => tag_in(tags, range).is_none(),
-            Self::Never => false,
-        }
-    }
-}
-
-/// The tag of a series that is in this range: a series has at most one per name.
-pub(super) fn tag_in(tags: &[Tag], range: &Range<Tag>) -> Option<Tag> {
-    let at = tags.partition_point(|tag| *tag < range.start);
-    tags.get(at).copied().filter(|tag| range.contains(tag))
-}
-
 /// A series whose chunks are still sealed.
 #[derive(Debug)]
 pub(super) struct SealedSeries {
     pub(super) tags: Vec<Tag>,
     /// Those that overlap the range; never empty.
     pub(super) chunks: Vec<ChunkRef>,
-}
-
-enum Candidates {
-    All(Range<u32>),
-    Listed(std::vec::IntoIter<u32>),
-}
-
-impl Iterator for Candidates {
-    type Item = u32;
-
-    fn next(&mut self) -> Option<u32> {
-        match self {
-            Self::All(range) => range.next(),
-            Self::Listed(list) => list.next(),
-        }
-    }
 }
 
 /// See the head of this file.
@@ -130,7 +69,7 @@ impl SeriesCursor {
         let candidates = if block.overlaps(range.0, range.1) && range.0 <= range.1 {
             candidates(&block, &conditions)
         } else {
-            Candidates::All(0..0)
+            Candidates::none()
         };
         Self { block, candidates, conditions, range, group: None, lost }
     }
@@ -190,43 +129,6 @@ impl SeriesCursor {
         if self.group.as_ref().is_none_or(|(held, _)| *held != number) {
             self.group = Some((number, self.block.series_group(number).ok()));
         }
-    }
-}
-
-fn conditions(block: &Block, matchers: &[Matcher], lost: &mut Lost) -> Vec<Condition> {
-    let mut conditions = Vec::with_capacity(matchers.len());
-    for matcher in matchers {
-        match Condition::of(matcher, block) {
-            Ok(condition) => conditions.extend(condition),
-            Err(_) => {
-                lost.n_matchers += 1;
-                block.count_skipped(1);
-                // The labels of series with this value are unreadable too, so with `!=` the
-                // others can be found, with `=` nothing.
-                if matcher.op == MatchOp::Equal {
-                    conditions.push(Condition::Never);
-                }
-            }
-        }
-    }
-    conditions
-}
-
-/// The series that are in all postings that can be read.
-fn candidates(block: &Block, conditions: &[Condition]) -> Candidates {
-    if conditions.iter().any(|condition| matches!(condition, Condition::Never)) {
-        return Candidates::All(0..0);
-    }
-    let listed = conditions.iter().filter_map(|condition| match condition {
-        Condition::Has(tag) => block.postings(*tag).ok(),
-        _ => None,
-    });
-    let mut lists: Vec<Vec<u32>> = listed.collect();
-    lists.sort_unstable_by_key(Vec::len);
-    let both = lists.into_iter().reduce(|short, long| postings::intersect(&short, &long));
-    match both {
-        Some(list) => Candidates::Listed(list.into_iter()),
-        None => Candidates::All(0..block.series_count()),
     }
 }
 

@@ -3,8 +3,6 @@
 //! A chunk of kind [`KIND_HISTOGRAMS`](super::series_table::KIND_HISTOGRAMS) has times and start
 //! times as any other; a run of histograms stands in the place of its values.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the writer does not take histograms yet"))]
-
 use std::sync::Arc;
 
 use model::HistogramSample;

@@ -4,9 +4,10 @@
 //! tags, and no label is spelled out. A chunk that is long enough, and alone in its time, is copied
 //! as it is; others are read and written anew.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use model::is_stale_marker;
+use model::HistogramSample;
 
 use super::chunk::ChunkReader;
 use super::columns::Columns;
@@ -14,26 +15,29 @@ use super::cursor::{LabelReader, Lost, SeriesCursor};
 use super::dictionary::Tag;
 use super::merged_tags::number_tags;
 use super::reader::Block;
-use super::series_table::{ChunkRef, KIND_FLOATS};
+use super::series_table::{ChunkRef, KIND_FLOATS, KIND_HISTOGRAMS};
+use super::writer::HISTOGRAMS_PER_CHUNK;
 use super::{BlockError, BlockWriter};
 use crate::hidden::{Gaps, Hidden};
+use crate::mixed::Point;
 
 /// A chunk of so many samples gains nothing by becoming longer: it is a full sub-block.
 const COPIED_SAMPLES_MIN: u32 = 1024;
+/// The same of native histograms: the halves of a chunk that became too long have as many.
+const COPIED_HISTOGRAMS_MIN: u32 = HISTOGRAMS_PER_CHUNK as u32 / 2;
 
 /// Adds to a block, which has no series yet, the samples of others within these times, both
 /// inclusive; returns what of them could not be read and is not in it.
 ///
 /// `sources` stand in the order of their epochs, the oldest first, each with what is hidden in it,
-/// which is left out. Of two samples at one time a
-/// value beats a stale marker, otherwise that of the later source wins.
+/// which is left out. Of two samples at one time a value beats a stale marker, otherwise that of
+/// the later source wins.
 pub(crate) fn merge_visible(
     sources: &[(Arc<Block>, Hidden)],
     range: (i64, i64),
     into: &mut BlockWriter,
 ) -> Result<Lost, BlockError> {
-    let blocks: Vec<Arc<Block>> = sources.iter().map(|(block, _)| Arc::clone(block)).collect();
-    let numbers = number_tags(&blocks, into)?;
+    let numbers = number_tags(sources.iter().map(|(block, _)| block), into)?;
     let mut sources: Vec<Source> = sources
         .iter()
         .zip(numbers)
@@ -77,17 +81,13 @@ fn merge_series(sources: &mut [&mut Source], into: &mut BlockWriter) -> Result<(
             Some(chunk) if source.may_copy(&chunk, until_ms) => source.copy(&chunk, into)?,
             Some(chunk) if source.may_hand_on(&chunk, until_ms) => source.hand_on(&chunk, into)?,
             Some(chunk) => source.unseal(&chunk),
-            None => {
-                let left = &source.run.times[source.at..];
-                let n = left.partition_point(|t| *t < until_ms);
-                match n {
-                    0 => merge_moment(sources, into)?,
-                    n => {
-                        into.push(source.run.borrow().slice(source.at..source.at + n))?;
-                        source.advance(n);
-                    }
+            None => match source.run.n_before(source.at, until_ms) {
+                0 => merge_moment(sources, into)?,
+                n => {
+                    source.run.push(source.at..source.at + n, into)?;
+                    source.advance(n);
                 }
-            }
+            },
         }
     }
     Ok(())
@@ -105,7 +105,7 @@ fn next_source(sources: &[&mut Source]) -> Option<(usize, i64)> {
 /// Adds the sample that wins at the earliest time, at which several sources may have one.
 fn merge_moment(sources: &mut [&mut Source], into: &mut BlockWriter) -> Result<(), BlockError> {
     let earliest = sources.iter().filter_map(|source| source.head_ms()).min();
-    let mut winner: Option<model::Sample> = None;
+    let mut winner: Option<Point> = None;
     for source in sources.iter_mut().filter(|source| source.head_ms() == earliest) {
         if let Some(chunk) = source.chunk {
             // What it has at this time is seen when it is asked again.
@@ -114,17 +114,63 @@ fn merge_moment(sources: &mut [&mut Source], into: &mut BlockWriter) -> Result<(
         }
     }
     for source in sources.iter_mut().filter(|source| source.head_ms() == earliest) {
-        let sample = source.run.borrow().sample(source.at);
-        let loses = is_stale_marker(sample.value)
-            && winner.is_some_and(|winner| !is_stale_marker(winner.value));
-        if !loses {
-            winner = Some(sample);
-        }
+        let later = source.run.point(source.at);
+        winner = Some(match winner {
+            Some(earlier) => earlier.or_later(later),
+            None => later,
+        });
         source.advance(1);
     }
-    let mut one = Columns::default();
-    one.push(&winner.expect("the earliest time is that of a sample"));
-    into.push(one.borrow())
+    match winner.expect("the earliest time is that of a sample") {
+        Point::Float(sample) => into.push(Columns::of(&[sample]).borrow()),
+        Point::Histogram(sample) => into.push_histograms(&[sample]),
+    }
+}
+
+/// The samples of a chunk that was read, which are of one kind: the other row is empty.
+#[derive(Default)]
+struct Run {
+    floats: Columns,
+    histograms: Vec<HistogramSample>,
+}
+
+impl Run {
+    fn len(&self) -> usize {
+        self.floats.len() + self.histograms.len()
+    }
+
+    fn clear(&mut self) {
+        self.floats.clear();
+        self.histograms.clear();
+    }
+
+    /// The time of a sample, if there are so many.
+    fn t_ms(&self, at: usize) -> Option<i64> {
+        let of_histogram = || self.histograms.get(at).map(|sample| sample.t_ms);
+        self.floats.times.get(at).copied().or_else(of_histogram)
+    }
+
+    /// How many samples from one on are before a moment.
+    fn n_before(&self, at: usize, until_ms: i64) -> usize {
+        match self.histograms.is_empty() {
+            true => self.floats.times[at..].partition_point(|t_ms| *t_ms < until_ms),
+            false => self.histograms[at..].partition_point(|sample| sample.t_ms < until_ms),
+        }
+    }
+
+    fn point(&self, at: usize) -> Point {
+        match self.histograms.get(at) {
+            Some(sample) => Point::Histogram(sample.clone()),
+            None => Point::Float(self.floats.borrow().sample(at)),
+        }
+    }
+
+    fn push(&self, range: Range<usize>, into: &mut BlockWriter) -> Result<(), BlockError> {
+        match self.histograms.is_empty() {
+            true => into.push(self.floats.borrow().slice(range)),
+            false => into.push_histograms(&self.histograms[range]),
+        }
+    }
 }
 
 /// A block that is read from its first series to its last.
@@ -144,7 +190,7 @@ struct Source {
     /// The next chunk, still sealed; the run is empty then.
     chunk: Option<ChunkRef>,
     /// The samples of the chunk that is being merged.
-    run: Columns,
+    run: Run,
     /// The index of the first that is not merged.
     at: usize,
 }
@@ -166,7 +212,7 @@ impl Source {
             tags: None,
             chunks: Vec::new().into_iter(),
             chunk: None,
-            run: Columns::default(),
+            run: Run::default(),
             at: 0,
         };
         source.next_series();
@@ -181,7 +227,7 @@ impl Source {
     fn head_ms(&self) -> Option<i64> {
         match &self.chunk {
             Some(chunk) => Some(chunk.times.min_ms),
-            None => self.run.times.get(self.at).copied(),
+            None => self.run.t_ms(self.at),
         }
     }
 
@@ -191,7 +237,11 @@ impl Source {
             let number = |tag: &Tag| self.numbers.get(*tag as usize).copied().flatten();
             let tags: Option<Vec<Tag>> = series.tags.iter().map(number).collect();
             // A table out of order is damaged, and what comes too late in it is unreadable.
-            if tags.is_some() && tags > before && self.find_gaps(&series.tags) {
+            if tags.is_some()
+                && tags > before
+                && let Some(gaps) = self.gaps_of(&series.tags)
+            {
+                self.gaps = gaps;
                 self.tags = tags;
                 self.chunks = series.chunks.into_iter();
                 self.next_chunk();
@@ -214,33 +264,35 @@ impl Source {
         self.chunk = self.chunks.next();
     }
 
+    /// What is hidden of a series; `None` when its labels cannot be read.
+    fn gaps_of(&mut self, tags: &[Tag]) -> Option<Gaps> {
+        if self.hidden.is_nothing() {
+            return Some(Gaps::default());
+        }
+        let labels = self.label_reader.labels(&self.block, tags).ok()?;
+        Some(self.hidden.gaps(&labels))
+    }
+
+    /// Whether no other source has a sample before the next chunk ends, and nothing in it is
+    /// hidden.
+    fn may_hand_on(&self, chunk: &ChunkRef, until_ms: i64) -> bool {
+        chunk.times.max_ms < until_ms && !self.gaps.touch(chunk.times.min_ms, chunk.times.max_ms)
+    }
+
     /// Whether the next chunk may be handed on as it is: it is long, all of it is wanted, and no
     /// other source has a sample before it ends.
     fn may_copy(&self, chunk: &ChunkRef, until_ms: i64) -> bool {
         let (start_ms, end_ms) = self.cursor.range();
         let ChunkRef { kind, times, .. } = *chunk;
-        kind == KIND_FLOATS
-            && times.n_samples >= COPIED_SAMPLES_MIN
-            && times.max_ms < until_ms
+        let is_long = match kind {
+            KIND_FLOATS => times.n_samples >= COPIED_SAMPLES_MIN,
+            KIND_HISTOGRAMS => times.n_samples >= COPIED_HISTOGRAMS_MIN,
+            _ => false,
+        };
+        is_long
+            && self.may_hand_on(chunk, until_ms)
             && start_ms <= times.min_ms
             && times.max_ms <= end_ms
-            && !self.gaps.touch(times.min_ms, times.max_ms)
-    }
-
-    /// Whether the next chunk is alone in its time and nothing of it is hidden.
-    fn may_hand_on(&self, chunk: &ChunkRef, until_ms: i64) -> bool {
-        let times = chunk.times;
-        times.max_ms < until_ms && !self.gaps.touch(times.min_ms, times.max_ms)
-    }
-
-    /// Learns what is hidden of a series; false if its labels, which say so, cannot be read.
-    fn find_gaps(&mut self, tags: &[Tag]) -> bool {
-        if self.hidden.is_nothing() {
-            return true;
-        }
-        let labels = self.label_reader.labels(&self.block, tags);
-        self.gaps = labels.as_ref().map(|labels| self.hidden.gaps(labels)).unwrap_or_default();
-        labels.is_ok()
     }
 
     fn copy(&mut self, chunk: &ChunkRef, into: &mut BlockWriter) -> Result<(), BlockError> {
@@ -254,6 +306,10 @@ impl Source {
 
     /// Adds the samples of the next chunk, which is alone in its time.
     fn hand_on(&mut self, chunk: &ChunkRef, into: &mut BlockWriter) -> Result<(), BlockError> {
+        if chunk.kind == KIND_HISTOGRAMS {
+            self.unseal(chunk);
+            return Ok(());
+        }
         match self.chunk_reader.decode(&self.block, chunk, self.cursor.range()) {
             Ok(()) => into.push(self.chunk_reader.columns())?,
             Err(_) => self.cursor.lose_chunk(),
@@ -266,12 +322,19 @@ impl Source {
     fn unseal(&mut self, chunk: &ChunkRef) {
         self.chunk = None;
         let range = self.cursor.range();
-        let read = self.chunk_reader.read(&self.block, chunk, range, &mut self.run);
+        let (block, run) = (&self.block, &mut self.run);
+        let read = match chunk.kind {
+            KIND_HISTOGRAMS => {
+                self.chunk_reader.read_histograms(block, chunk, range, &mut run.histograms)
+            }
+            _ => self.chunk_reader.read(block, chunk, range, &mut run.floats),
+        };
         if read.is_err() {
             self.cursor.lose_chunk();
         }
-        self.gaps.cut_columns(&mut self.run);
-        if self.run.is_empty() {
+        self.gaps.cut_columns(&mut self.run.floats);
+        self.gaps.cut_histograms(&mut self.run.histograms);
+        if self.run.len() == 0 {
             self.next_chunk();
         }
     }

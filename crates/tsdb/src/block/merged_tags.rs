@@ -9,12 +9,11 @@ use super::{BlockError, BlockWriter, GROUP};
 
 /// Numbers the tags of these blocks in a new one that has none; returns, for each block and each of
 /// its tags, the number there, `None` if the tag cannot be read.
-pub(super) fn number_tags(
-    blocks: &[Arc<Block>],
+pub(super) fn number_tags<'b>(
+    blocks: impl Iterator<Item = &'b Arc<Block>>,
     into: &mut BlockWriter,
 ) -> Result<Vec<Vec<Option<Tag>>>, BlockError> {
-    let mut cursors: Vec<TagCursor<'_>> =
-        blocks.iter().map(|block| TagCursor::new(block)).collect();
+    let mut cursors: Vec<TagCursor<'_>> = blocks.map(|block| TagCursor::new(block)).collect();
     let mut last = None;
     while let Some((name, value)) = cursors.iter().filter_map(TagCursor::text).min() {
         let text = Some((name.to_owned(), value.to_owned()));

@@ -12,7 +12,9 @@ mod bytes;
 mod cache;
 mod chunk;
 mod columns;
+mod condition;
 mod cursor;
+mod describe;
 mod dictionary;
 mod error;
 mod footer;
@@ -26,14 +28,16 @@ mod rollups;
 mod select;
 mod series_table;
 mod spares;
+mod tables;
 mod time_columns;
 mod verify;
 mod visible;
 mod writer;
 
 pub(crate) use cache::PageCache;
-pub(crate) use columns::Columns;
+pub(crate) use columns::{ChunkColumns, Columns};
 pub(crate) use cursor::Lost;
+pub(crate) use describe::open_to_describe;
 pub(crate) use error::{BlockError, ReadError};
 pub(crate) use footer::{BlockInfo, BlockMeta, Section, TierSpan};
 #[cfg(test)]

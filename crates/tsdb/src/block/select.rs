@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{Labels, Matcher, Sample};
-use storage::{Select, Series};
+use model::{HistogramSample, Labels, Matcher, Sample};
+use storage::{Kinds, Select, Series};
 
 use super::chunk::ChunkReader;
 use super::columns::ChunkColumns;
-use super::cursor::{LabelReader, Lost, SeriesCursor, tag_in};
+use super::condition::tag_in;
+use super::cursor::{LabelReader, Lost, SeriesCursor};
 use super::dictionary::Tag;
 use super::reader::Block;
-use super::series_table::ChunkRef;
+use super::series_table::{ChunkRef, KIND_HISTOGRAMS};
 
 /// The series of a selection, in the order of their labels. What cannot be read is skipped.
 pub(crate) struct BlockSeries {
@@ -22,6 +23,9 @@ pub(crate) struct BlockSeries {
     tags: Vec<Tag>,
     sealed: std::vec::IntoIter<ChunkRef>,
     values: Vec<f64>,
+    kinds: Kinds,
+    /// Those of the chunks that [`Self::next_chunk`] came across.
+    histograms: Vec<HistogramSample>,
 }
 
 /// Samples of a chunk within the times of a selection, never none.
@@ -54,6 +58,8 @@ impl Block {
             tags: Vec::new(),
             sealed: Vec::new().into_iter(),
             values: Vec::new(),
+            kinds: select.kinds,
+            histograms: Vec::new(),
         }
     }
 
@@ -93,16 +99,48 @@ impl Block {
         *lost += cursor.lost();
         values
     }
+
+    /// The names of the labels of all series that match and have a sample at or after a moment,
+    /// sorted; what was skipped is added up.
+    pub(crate) fn label_names(
+        self: &Arc<Self>,
+        matchers: &[Matcher],
+        floor_ms: i64,
+        lost: &mut Lost,
+    ) -> Vec<String> {
+        if matchers.is_empty() && self.info().min_ms >= floor_ms {
+            return self.names().iter().map(|name| name.name.to_string()).collect();
+        }
+        let mut cursor = SeriesCursor::new(Arc::clone(self), matchers, (floor_ms, i64::MAX));
+        let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
+        while let Some(series) = cursor.next_series() {
+            for name in series.tags.iter().filter_map(|tag| self.names().of_tag(*tag)) {
+                if !names.contains(name) {
+                    names.insert(Arc::clone(name));
+                }
+            }
+        }
+        *lost += cursor.lost();
+        names.into_iter().map(|name| name.to_string()).collect()
+    }
 }
 
 impl BlockSeries {
     /// Goes to the next series that may have samples in the range. Only then does anything of it
     /// cost more than its entry: [`Self::labels`] and [`Self::next_chunk`].
     pub(crate) fn advance(&mut self) -> bool {
-        let Some(series) = self.cursor.next_series() else { return false };
-        self.tags = series.tags;
-        self.sealed = series.chunks.into_iter();
-        true
+        self.histograms.clear();
+        while let Some(mut series) = self.cursor.next_series() {
+            if self.kinds == Kinds::Floats {
+                series.chunks.retain(|chunk| chunk.kind != KIND_HISTOGRAMS);
+            }
+            if !series.chunks.is_empty() {
+                self.tags = series.tags;
+                self.sealed = series.chunks.into_iter();
+                return true;
+            }
+        }
+        false
     }
 
     /// The labels of the series it stands at; `None`, and it is counted, if they cannot be read.
@@ -114,10 +152,15 @@ impl BlockSeries {
         labels.ok()
     }
 
-    /// The next chunk of the series it stands at; one that cannot be read is skipped and counted.
+    /// The next chunk of numbers of the series it stands at; one that cannot be read is skipped and
+    /// counted. Histograms on the way are put aside.
     pub(crate) fn next_chunk(&mut self) -> Option<ChunkSamples<'_>> {
         loop {
             let chunk = self.sealed.next()?;
+            if chunk.kind == KIND_HISTOGRAMS {
+                self.read_histograms(&chunk);
+                continue;
+            }
             match self.chunks.decode(self.cursor.block(), &chunk, self.cursor.range()) {
                 Ok(()) if self.chunks.columns().times.is_empty() => {}
                 Ok(()) => break,
@@ -128,6 +171,14 @@ impl BlockSeries {
         self.values.clear();
         self.values.extend(values.iter().map(|bits| f64::from_bits(*bits)));
         Some(ChunkSamples { times, values: &self.values, starts })
+    }
+
+    fn read_histograms(&mut self, chunk: &ChunkRef) {
+        let (block, range) = (self.cursor.block(), self.cursor.range());
+        let read = self.chunks.read_histograms(block, chunk, range, &mut self.histograms);
+        if read.is_err() {
+            self.cursor.lose_chunk();
+        }
     }
 
     /// What was skipped so far.
@@ -146,8 +197,9 @@ impl Iterator for BlockSeries {
             while let Some(chunk) = self.next_chunk() {
                 samples.extend((0..chunk.times.len()).map(|at| chunk.sample(at)));
             }
-            if !samples.is_empty() {
-                return Some(Series { labels, samples });
+            let histograms = std::mem::take(&mut self.histograms);
+            if !(samples.is_empty() && histograms.is_empty()) {
+                return Some(Series { labels, samples, histograms });
             }
         }
         None

@@ -12,7 +12,6 @@ use super::{CHUNK_SAMPLES_MAX, GROUP};
 /// Floats.
 pub(super) const KIND_FLOATS: u8 = 1;
 /// Native histograms.
-#[expect(dead_code, reason = "the writer does not take histograms yet")]
 pub(super) const KIND_HISTOGRAMS: u8 = 2;
 /// Rollups, in the blocks of a tier alone.
 pub(super) const KIND_ROLLUPS: u8 = 3;
@@ -55,7 +54,7 @@ impl ChunkTimes {
 /// Where a chunk stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct ChunkRef {
-    /// What it holds; 1 is floats, others are skipped.
+    /// What it holds, see [`KIND_FLOATS`]; kinds without a name are skipped.
     pub(super) kind: u8,
     /// When.
     pub(super) times: ChunkTimes,

@@ -6,6 +6,7 @@ mod disk_use;
 mod figures;
 mod fixture;
 mod golden;
+mod histograms;
 mod merging;
 mod mixes;
 mod parts;
@@ -44,7 +45,7 @@ fn labels(pairs: &[(&str, &str)]) -> Labels {
 }
 
 fn everything() -> Select {
-    Select { matchers: Vec::new(), start_ms: i64::MIN, end_ms: i64::MAX }
+    Select::floats(Vec::new(), i64::MIN, i64::MAX)
 }
 
 fn select_all(store: &dyn Querier) -> Vec<Series> {
@@ -55,7 +56,9 @@ fn write(disk: &Arc<SimDisk>, meta: BlockMeta, series: &[Series]) -> Option<Bloc
     let mut writer = BlockWriter::create(Arc::clone(disk) as _, Path::new(DIR), meta).unwrap();
     for series in series {
         let columns = Columns::of(&series.samples);
-        writer.add_series(&series.labels, &[columns.borrow()]).unwrap();
+        writer.begin_series(&series.labels).unwrap();
+        writer.push_mixed(columns.borrow(), &series.histograms).unwrap();
+        writer.end_series().unwrap();
     }
     writer.finish().unwrap()
 }
@@ -81,7 +84,7 @@ fn scraped(n_series: usize, n_samples: usize) -> Vec<Series> {
             let t_ms = 1_767_225_600_000 + job as i64 * 1_000 + k as i64 * 15_000;
             Sample::new(t_ms, (i * k) as f64)
         };
-        Series { labels, samples: (0..n_samples).map(sample).collect() }
+        Series::of_floats(labels, (0..n_samples).map(sample).collect())
     };
     (0..n_series).map(of_series).collect()
 }

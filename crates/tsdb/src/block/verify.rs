@@ -10,7 +10,7 @@ use super::cursor::LabelReader;
 use super::footer::{Footer, encode_header, features_of, footer_bytes};
 use super::page::{PAGE_CONTENT_BYTES, n_pages, page_of, read_unchecked};
 use super::reader::Block;
-use super::series_table::{ChunkRef, KIND_ROLLUPS, SeriesEntry};
+use super::series_table::{ChunkRef, KIND_HISTOGRAMS, KIND_ROLLUPS, SeriesEntry};
 use super::{BlockError, GROUP, HEADER_BYTES, PageCache, ReadError, Section};
 
 /// Pages that are kept while a block is verified.
@@ -182,10 +182,12 @@ impl Verifier<'_> {
     }
 
     fn one_chunk(&self, chunk: &ChunkRef, chunks: &mut ChunkReader) -> Result<(), ReadError> {
-        if chunk.kind == KIND_ROLLUPS {
-            return chunks.read_rollups(self.block, chunk, &mut Vec::new());
+        let all = (i64::MIN, i64::MAX);
+        match chunk.kind {
+            KIND_HISTOGRAMS => chunks.read_histograms(self.block, chunk, all, &mut Vec::new()),
+            KIND_ROLLUPS => chunks.read_rollups(self.block, chunk, &mut Vec::new()),
+            _ => chunks.read(self.block, chunk, all, &mut Columns::default()),
         }
-        chunks.read(self.block, chunk, (i64::MIN, i64::MAX), &mut Columns::default())
     }
 
     fn tags(&mut self) {

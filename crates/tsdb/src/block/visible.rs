@@ -8,7 +8,6 @@ use storage::Select;
 
 use super::ReadError;
 use super::chunk::ChunkReader;
-use super::columns::Columns;
 use super::cursor::{LabelReader, Lost, SeriesCursor};
 use super::reader::Block;
 use super::series_table::ChunkRef;
@@ -45,31 +44,61 @@ impl Block {
         hidden: &Hidden,
         lost: &mut Lost,
     ) -> BTreeSet<String> {
+        let mut values = BTreeSet::new();
+        self.visit_visible(select, hidden, lost, |labels, is_visible| {
+            if let Some(value) = labels.get(name).filter(|value| !values.contains(*value))
+                && is_visible()
+            {
+                values.insert(value.to_owned());
+            }
+        });
+        values
+    }
+
+    /// The names of labels of series that match and of which something is not hidden.
+    pub(crate) fn visible_names(
+        self: &Arc<Self>,
+        select: &Select,
+        hidden: &Hidden,
+        lost: &mut Lost,
+    ) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        self.visit_visible(select, hidden, lost, |labels, is_visible| {
+            if labels.iter().any(|label| !names.contains(&label.name)) && is_visible() {
+                names.extend(labels.iter().map(|label| label.name.clone()));
+            }
+        });
+        names
+    }
+
+    /// Shows the labels of each series that matches, with a way to learn whether something of it
+    /// is not hidden; that costs more, so it is for who wants to know.
+    fn visit_visible(
+        self: &Arc<Self>,
+        select: &Select,
+        hidden: &Hidden,
+        lost: &mut Lost,
+        mut visit: impl FnMut(&Labels, &mut dyn FnMut() -> bool),
+    ) {
         let range = (select.start_ms, select.end_ms);
         let mut cursor = SeriesCursor::new(Arc::clone(self), &select.matchers, range);
         let (mut labels_of, mut chunks) = (LabelReader::default(), ChunkReader::default());
-        let mut values = BTreeSet::new();
         while let Some(series) = cursor.next_series() {
             let Ok(labels) = labels_of.labels(self, &series.tags) else {
                 cursor.lose_series();
                 continue;
             };
-            let Some(value) = labels.get(name).filter(|value| !values.contains(*value)) else {
-                continue;
-            };
             let gaps = hidden.gaps(&labels);
-            let shows = |chunk: &ChunkRef| {
-                self.shows(chunk, range, &gaps, &mut chunks).unwrap_or_else(|_| {
-                    cursor.lose_chunk();
-                    false
+            visit(&labels, &mut || {
+                series.chunks.iter().any(|chunk| {
+                    self.shows(chunk, range, &gaps, &mut chunks).unwrap_or_else(|_| {
+                        cursor.lose_chunk();
+                        false
+                    })
                 })
-            };
-            if series.chunks.iter().any(shows) {
-                values.insert(value.to_owned());
-            }
+            });
         }
         *lost += cursor.lost();
-        values
     }
 
     /// Whether a sample of a chunk that overlaps the range lies in it and is not hidden. Only a
@@ -89,20 +118,25 @@ impl Block {
         if gaps.cover(min_ms, max_ms) {
             return Ok(false);
         }
-        let mut columns = Columns::default();
-        chunks.read(self, chunk, range, &mut columns)?;
-        Ok(columns.times.iter().any(|t_ms| !gaps.hide(*t_ms)))
+        chunks.has_time(self, chunk, is_seen)
     }
 
-    /// Whether a sample is within a selection.
+    /// Whether a sample of any kind is within a selection.
     pub(crate) fn has_sample(self: &Arc<Self>, select: &Select) -> Search {
-        let mut series = self.select(select);
+        let range = (select.start_ms, select.end_ms);
+        let mut cursor = SeriesCursor::new(Arc::clone(self), &select.matchers, range);
+        let mut chunks = ChunkReader::default();
         let mut is_found = false;
-        while !is_found && series.advance() {
-            // A series whose labels cannot be read is counted, and may not be the one.
-            is_found = series.labels().is_some() && series.next_chunk().is_some();
+        while !is_found && let Some(series) = cursor.next_series() {
+            is_found = series.chunks.iter().any(|chunk| {
+                let nothing = Gaps::default();
+                self.shows(chunk, range, &nothing, &mut chunks).unwrap_or_else(|_| {
+                    cursor.lose_chunk();
+                    false
+                })
+            });
         }
-        Search::of(is_found, series.lost())
+        Search::of(is_found, cursor.lost())
     }
 
     /// Whether labels of a series that matches are as asked for.

@@ -8,28 +8,34 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::Labels;
+use model::{HistogramSample, Labels};
 use stdx::Disk;
 
 use super::chunk::{SealedChunk, encode_column, encode_starts};
 use super::columns::{ChunkColumns, Columns};
-use super::dictionary::{SortedTags, Tag, TagNumbers, encode_names, encode_values};
+use super::dictionary::{Tag, TagNumbers};
 use super::footer::{
     BlockInfo, BlockMeta, Extent, Footer, PARENTS_MAX, TierSpan, encode_header, features_of,
     footer_bytes,
 };
+use super::histogram_chunk::{chunk_len, encode_histograms};
 use super::page::{PAGE_BYTES, PageWriter, page_of};
 use super::rollups::tier_name;
-use super::series_table::{ChunkRef, ChunkTimes, KIND_FLOATS, KIND_ROLLUPS, SeriesTable};
-use super::spares::{self, SPARED_SERIES_MIN};
+use super::series_table::{
+    ChunkRef, ChunkTimes, KIND_FLOATS, KIND_HISTOGRAMS, KIND_ROLLUPS, SeriesTable,
+};
 use super::time_columns::{Column, TimeColumns, TimeSlice};
-use super::{BlockError, HEADER_BYTES, Section, postings};
+use super::{BlockError, HEADER_BYTES, Section, tables};
 use crate::codec::values::{Encoder, Hint};
 
 /// The most samples in a chunk of a block of level 0: what a dashboard's query decodes at a time.
 const SAMPLES_PER_CHUNK: usize = 1024;
 /// The same of a merged block, whose data is older: long columns compress better.
 const SAMPLES_PER_MERGED_CHUNK: usize = 8 * 1024;
+/// The most native histograms in a chunk: a large one is about 100 times a sample.
+pub(super) const HISTOGRAMS_PER_CHUNK: usize = 1024;
+/// So many histograms of a series are collected before chunks are cut from them.
+const PENDING_HISTOGRAMS_MAX: usize = 2 * HISTOGRAMS_PER_CHUNK;
 /// So many samples of a series are collected before chunks are cut from them.
 const PENDING_SAMPLES_MAX: usize = 32 << 10;
 
@@ -69,6 +75,8 @@ struct OpenSeries {
     is_open: bool,
     tags: Vec<Tag>,
     pending: Columns,
+    /// Empty unless `pending` is.
+    pending_histograms: Vec<HistogramSample>,
     hint: Hint,
     last_ms: Option<i64>,
 }
@@ -182,7 +190,6 @@ impl BlockWriter {
     /// numbers for: the same number for the same name and value in all series of this block, and
     /// small ones, as the writer keeps four bytes for each up to the largest. `text` is asked once
     /// for each number. The tags of a series stand in the order of their names.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for a head that numbers its tags"))]
     pub(crate) fn begin_series_tagged<'t>(
         &mut self,
         tags: &[u32],
@@ -226,6 +233,7 @@ impl BlockWriter {
     /// Adds samples to the series, later than those before.
     pub(crate) fn push(&mut self, columns: ChunkColumns<'_>) -> Result<(), BlockError> {
         let n = self.check(&columns);
+        self.write_histograms(true)?;
         self.series.pending.extend(columns);
         if n > 0 && self.series.pending.len() >= PENDING_SAMPLES_MAX {
             self.write_pending(false)?;
@@ -233,21 +241,62 @@ impl BlockWriter {
         Ok(())
     }
 
-    /// Adds a chunk to the series, later than those before, whose bytes stay as they are.
-    pub(super) fn push_sealed(&mut self, chunk: SealedChunk<'_>) -> Result<(), BlockError> {
-        let SealedChunk { times, bytes, values_bytes } = chunk;
-        self.check(&ChunkColumns { times, values: &[], starts: &[] });
+    /// Adds native histograms to the series, later than what came before.
+    pub(super) fn push_histograms(
+        &mut self,
+        samples: &[HistogramSample],
+    ) -> Result<(), BlockError> {
+        assert!(self.series.is_open, "histograms belong to a series");
         if !self.series.pending.is_empty() {
             self.write_pending(true)?;
         }
-        self.write_chunk(KIND_FLOATS, times, bytes, values_bytes)
+        for sample in samples {
+            let is_later = self.series.last_ms.is_none_or(|last| last < sample.t_ms);
+            assert!(is_later, "histograms of a series came out of order");
+            self.series.last_ms = Some(sample.t_ms);
+            self.series.pending_histograms.push(sample.clone());
+            if self.series.pending_histograms.len() >= PENDING_HISTOGRAMS_MAX {
+                self.write_histograms(false)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds numbers and native histograms to the series, later than what came before, no time in
+    /// both.
+    pub(crate) fn push_mixed(
+        &mut self,
+        floats: ChunkColumns<'_>,
+        mut histograms: &[HistogramSample],
+    ) -> Result<(), BlockError> {
+        let mut start = 0;
+        while !histograms.is_empty() {
+            let n_before = floats.times.partition_point(|t_ms| *t_ms < histograms[0].t_ms);
+            if start < n_before {
+                self.push(floats.slice(start..n_before))?;
+            }
+            start = n_before;
+            let next_ms = floats.times.get(start).copied();
+            let n = histograms.partition_point(|s| next_ms.is_none_or(|next| s.t_ms < next));
+            let (now, later) = histograms.split_at(n);
+            self.push_histograms(now)?;
+            histograms = later;
+        }
+        self.push(floats.slice(start..floats.times.len()))
+    }
+
+    /// Adds a chunk to the series, later than those before, whose bytes stay as they are.
+    pub(super) fn push_sealed(&mut self, chunk: SealedChunk<'_>) -> Result<(), BlockError> {
+        self.check(&ChunkColumns { times: chunk.times, values: &[], starts: &[] });
+        self.write_all_pending()?;
+        self.write_chunk(chunk)
     }
 
     /// Adds rollups to the series, later than those before: the times of their first values, and
     /// the rest.
     pub(super) fn push_rollups(&mut self, times: &[i64], bytes: &[u8]) -> Result<(), BlockError> {
-        self.check(&ChunkColumns { times, values: &[], starts: &[] });
-        self.write_chunk(KIND_ROLLUPS, times, bytes, bytes.len())
+        let values_bytes = bytes.len();
+        self.push_sealed(SealedChunk { kind: KIND_ROLLUPS, times, bytes, values_bytes })
     }
 
     /// Samples must be later than those before; returns how many they are.
@@ -268,9 +317,7 @@ impl BlockWriter {
     /// Ends the series.
     pub(crate) fn end_series(&mut self) -> Result<(), BlockError> {
         assert!(self.series.is_open, "a series ended that was not begun");
-        if !self.series.pending.is_empty() {
-            self.write_pending(true)?;
-        }
+        self.write_all_pending()?;
         self.series.is_open = false;
         if self.table.has_chunk() {
             self.table.end_series(&self.series.tags);
@@ -278,6 +325,43 @@ impl BlockWriter {
                 return Err(self.too_large(Section::Series));
             }
         }
+        Ok(())
+    }
+
+    fn write_all_pending(&mut self) -> Result<(), BlockError> {
+        if !self.series.pending.is_empty() {
+            self.write_pending(true)?;
+        }
+        self.write_histograms(true)
+    }
+
+    /// Writes the histograms that were collected; unless it is all there are, the last chunks stay.
+    fn write_histograms(&mut self, is_all: bool) -> Result<(), BlockError> {
+        if self.series.pending_histograms.is_empty() {
+            return Ok(());
+        }
+        let mut pending = std::mem::take(&mut self.series.pending_histograms);
+        let times: Vec<i64> = pending.iter().map(|sample| sample.t_ms).collect();
+        let mut ends = Vec::new();
+        cut(&times, HISTOGRAMS_PER_CHUNK, 0, &mut ends);
+        let n_pieces = if is_all { ends.len() } else { ends.len() - 1 };
+        let (mut start, mut bytes) = (0, Vec::new());
+        for end in &ends[..n_pieces] {
+            while start < *end {
+                let n = chunk_len(&pending[start..*end], HISTOGRAMS_PER_CHUNK);
+                bytes.clear();
+                let (values_bytes, _) = encode_histograms(&pending[start..start + n], &mut bytes);
+                self.write_chunk(SealedChunk {
+                    kind: KIND_HISTOGRAMS,
+                    times: &times[start..start + n],
+                    bytes: &bytes,
+                    values_bytes: values_bytes as usize,
+                })?;
+                start += n;
+            }
+        }
+        pending.drain(..start);
+        self.series.pending_histograms = pending;
         Ok(())
     }
 
@@ -307,18 +391,15 @@ impl BlockWriter {
         self.encoder.encode(columns.values, &mut self.series.hint, &mut bytes);
         let values_bytes = bytes.len();
         encode_starts(columns, &mut bytes);
-        let written = self.write_chunk(KIND_FLOATS, columns.times, &bytes, values_bytes);
+        let kind = KIND_FLOATS;
+        let times = columns.times;
+        let written = self.write_chunk(SealedChunk { kind, times, bytes: &bytes, values_bytes });
         self.scratch = bytes;
         written
     }
 
-    fn write_chunk(
-        &mut self,
-        kind: u8,
-        times: &[i64],
-        bytes: &[u8],
-        values_bytes: usize,
-    ) -> Result<(), BlockError> {
+    fn write_chunk(&mut self, chunk: SealedChunk<'_>) -> Result<(), BlockError> {
+        let SealedChunk { kind, times, bytes, values_bytes } = chunk;
         let slice = match self.time_columns.find(times) {
             Some(slice) => slice,
             None => self.write_column(times)?,
@@ -398,7 +479,9 @@ impl BlockWriter {
         for column in std::mem::take(&mut self.time_columns).into_columns() {
             self.write_copy(&column)?;
         }
-        let tables = self.encode_tables()?;
+        let (tags, copies) = (std::mem::take(&mut self.tags), &mut self.column_copies);
+        let tables = tables::encode(tags, &mut self.table, copies);
+        let tables = tables.map_err(|section| self.too_large(section))?;
         let data_end = self.pages.offset();
         let n_names = tables.n_names;
         let footer_len = footer_bytes(self.meta.parents.len(), self.tier) as u64;
@@ -441,146 +524,6 @@ impl BlockWriter {
         self.append(&footer_content)?;
         assert_eq!(self.pages.offset(), footer.content_bytes, "a footer lies about its block");
         Ok(footer)
-    }
-
-    fn encode_tables(&mut self) -> Result<Tables, BlockError> {
-        let numbered = std::mem::take(&mut self.tags);
-        let n_numbered = numbered.len();
-        let tags = numbered.into_sorted(&used_tags(&self.table, n_numbered));
-        let n_tags = tags.iter().map(|(_, values)| values.len()).sum();
-        self.table.renumber(&final_numbers(&tags, n_numbered));
-        assert!(self.table.is_in_order(), "series came out of order");
-        let lists = PostingsLists::of(&self.table, n_tags);
-        let (series, series_groups) = self.table.encode();
-        let values = tags.iter().flat_map(|(_, values)| values).map(|(value, _)| value.as_str());
-        let (dictionary, value_groups) = encode_values(values);
-        let (postings, list_groups) = postings::encode(lists.iter());
-        let mut n_before = 0;
-        let mut guide = encode_names(tags.iter().map(|(name, values)| {
-            let of_name = n_before..n_before + values.len();
-            n_before = of_name.end;
-            (name.as_str(), values.len(), lists.total(of_name))
-        }));
-        let are_large = are_large(&[&series, &dictionary, &postings]);
-        let spares = self.encode_spares(&tags, are_large.then_some(&lists));
-        for (section, bytes) in [
-            (Section::Series, &series),
-            (Section::Dictionary, &dictionary),
-            (Section::Postings, &postings),
-            (Section::Guide, &guide),
-        ] {
-            if u32::try_from(bytes.len()).is_err() {
-                return Err(self.too_large(section));
-            }
-        }
-        let (names_bytes, spares_bytes) = (guide.len() as u32, spares.len() as u32);
-        guide.extend_from_slice(&spares);
-        let groups = value_groups.into_iter().zip(list_groups).flat_map(|(v, l)| [v, l]);
-        for group in series_groups.into_iter().chain(groups) {
-            guide.extend_from_slice(&(group as u32).to_le_bytes());
-        }
-        let (n_names, n_tags) = (tags.len() as u32, n_tags as u32);
-        Ok(Tables {
-            series,
-            dictionary,
-            postings,
-            guide,
-            names_bytes,
-            spares_bytes,
-            n_names,
-            n_tags,
-        })
-    }
-
-    /// Values are spared only where the guide is on another page than they.
-    fn encode_spares(&mut self, tags: &SortedTags, lists: Option<&PostingsLists>) -> Vec<u8> {
-        self.column_copies.sort_unstable();
-        let values = tags.iter().flat_map(|(_, values)| values).map(|(value, _)| value.as_str());
-        let used = (0..).zip(values).zip(lists.into_iter().flat_map(PostingsLists::iter));
-        let spared = used.filter(|(_, list)| list.len() >= SPARED_SERIES_MIN);
-        let spared: Vec<(u32, &str)> = spared.map(|(value, _)| value).collect();
-        spares::encode(&self.column_copies, spared.into_iter())
-    }
-}
-
-/// What follows the chunks.
-struct Tables {
-    series: Vec<u8>,
-    dictionary: Vec<u8>,
-    postings: Vec<u8>,
-    guide: Vec<u8>,
-    names_bytes: u32,
-    spares_bytes: u32,
-    n_names: u32,
-    n_tags: u32,
-}
-
-impl Tables {
-    /// Whether a guide before them and one after them are on different pages.
-    fn are_large(&self) -> bool {
-        are_large(&[&self.series, &self.dictionary, &self.postings])
-    }
-}
-
-fn are_large(tables: &[&Vec<u8>]) -> bool {
-    tables.iter().map(|table| table.len()).sum::<usize>() > PAGE_BYTES
-}
-
-/// Whether a series has the tag, for each tag as it was first numbered: one may have been numbered
-/// for a series that had no samples.
-fn used_tags(table: &SeriesTable, n_numbered: usize) -> Vec<bool> {
-    let mut used = vec![false; n_numbered];
-    table.tags().flatten().for_each(|tag| used[*tag as usize] = true);
-    used
-}
-
-/// For each tag as it was first numbered its number in the dictionary.
-fn final_numbers(tags: &SortedTags, n_numbered: usize) -> Vec<u32> {
-    let mut numbers = vec![0; n_numbered];
-    let in_order = tags.iter().flat_map(|(_, values)| values);
-    for (number, (_, first)) in in_order.enumerate() {
-        numbers[*first as usize] = number as u32;
-    }
-    numbers
-}
-
-/// The series of every tag, one list after the other.
-struct PostingsLists {
-    ends: Vec<usize>,
-    series: Vec<u32>,
-}
-
-impl PostingsLists {
-    fn of(table: &SeriesTable, n_tags: usize) -> Self {
-        let mut ends = vec![0; n_tags];
-        for tag in table.tags().flatten() {
-            ends[*tag as usize] += 1;
-        }
-        let mut total = 0;
-        for end in &mut ends {
-            // For now where the list begins; filling it moves that to where it ends.
-            total += std::mem::replace(end, total);
-        }
-        let mut series = vec![0; total];
-        for (index, tags) in table.tags().enumerate() {
-            for tag in tags {
-                let end = &mut ends[*tag as usize];
-                series[*end] = index as u32;
-                *end += 1;
-            }
-        }
-        Self { ends, series }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &[u32]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| &self.series[start..*end])
-    }
-
-    /// The length of all lists of these tags.
-    fn total(&self, tags: std::ops::Range<usize>) -> u64 {
-        let end = |n_tags: usize| n_tags.checked_sub(1).map_or(0, |last| self.ends[last]);
-        (end(tags.end) - end(tags.start)) as u64
     }
 }
 

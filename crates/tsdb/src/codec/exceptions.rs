@@ -1,7 +1,7 @@
 //! Exceptions: the few values of a column that its rule does not reproduce, by position.
 
 use super::cursor::{Cursor, put_varint};
-use super::pack::{pack, unpack, width_of};
+use super::pack::{pack, packed_len, unpack, width_of};
 use super::{CodecError, Flaw};
 
 /// Bits of a position among so many values.
@@ -25,12 +25,12 @@ pub(super) fn take_positions(
     if n_positions > n_values as u64 {
         return Err(cursor.error(Flaw::Position(n_positions)));
     }
+    let n_positions = n_positions as usize;
     let width = position_width(n_values);
-    // The bytes first: positions that they do not hold take no memory.
-    let n_bits = (n_positions as usize).saturating_mul(width as usize);
-    let bytes = cursor.take(n_bits.div_ceil(8))?;
-    let mut positions = vec![0; n_positions as usize];
-    unpack(bytes, width, &mut positions);
+    // Before memory is taken: a number in damaged bytes may be anything.
+    let packed = cursor.take(packed_len(n_positions, width))?;
+    let mut positions = vec![0; n_positions];
+    unpack(packed, width, &mut positions);
     match positions.iter().find(|at| **at >= n_values as u64) {
         Some(at) => Err(cursor.error(Flaw::Position(*at))),
         None => Ok(positions),

@@ -9,8 +9,6 @@
 //! as [`Histogram::stale_marker`], whatever layout it had. A single histogram is written by `one`,
 //! for memory and for the log. Every byte is drawn in `docs/formats/chunk.md`.
 
-#![cfg_attr(not(test), allow(unused_imports, reason = "the head does not take histograms yet"))]
-
 use std::sync::Arc;
 
 use model::{BucketLayout, Histogram, ResetHint, STALE_MARKER_BITS};
@@ -24,7 +22,9 @@ mod layout;
 mod one;
 
 pub(crate) use layout::{decode_layout, encode_layout};
-pub(crate) use one::{decode_numbers, decode_one, encode_numbers, encode_one, one_bytes_max};
+pub(crate) use one::{decode_numbers, encode_numbers, one_bytes_max};
+#[cfg(test)]
+pub(crate) use one::{decode_one, encode_one};
 
 /// Numbers that a run may have in all its columns, which are read at once: 8 MiB.
 const NUMBERS_MAX: usize = 1 << 20;

@@ -6,11 +6,13 @@
 
 use std::sync::Arc;
 
-use model::Sample;
+use hashbrown::HashMap;
+use model::{HistogramSample, Sample};
 
 use super::chain::{self, Before};
-use super::epoch::{Epoch, Excerpt, merge};
+use super::epoch::{Epoch, Excerpt, Wanted};
 use super::pages::Ends;
+use crate::mixed::Mixed;
 
 /// Lines are taken from the allocator so many at a time, so that growing copies none of them.
 pub(super) const LINES_PER_PART: usize = 1024;
@@ -49,8 +51,8 @@ pub(super) struct Appended {
     pub(super) is_late: bool,
     /// It is the series' first one in this epoch.
     pub(super) is_first: bool,
-    /// Memory taken for it.
-    pub(super) grown_bytes: usize,
+    /// Memory taken for it; below 0 if a histogram that gave way took more.
+    pub(super) grown_bytes: i64,
 }
 
 /// See the head of this file.
@@ -59,36 +61,69 @@ pub(super) struct Shard {
     lines: Vec<Box<[Line]>>,
     live: Epoch,
     frozen: Option<Arc<Epoch>>,
+    /// By place: the time of the newest histogram that ever came, Unix milliseconds. Few series
+    /// have one, so the line does not know of it.
+    newest_histograms: HashMap<usize, i64, foldhash::fast::FixedState>,
 }
 
 impl Shard {
     pub(super) fn new(epoch: u32) -> Self {
-        Self { lines: Vec::new(), live: Epoch::new(epoch), frozen: None }
+        let newest_histograms = HashMap::default();
+        Self { lines: Vec::new(), live: Epoch::new(epoch), frozen: None, newest_histograms }
     }
 
     /// Takes a sample for the line at this place; `slot` is its name among all shards.
     pub(super) fn append(&mut self, at: usize, slot: u32, sample: &Sample) -> Appended {
-        let part = at / LINES_PER_PART;
-        while self.lines.len() <= part {
-            self.lines.push(vec![NEW_LINE; LINES_PER_PART].into_boxed_slice());
-        }
-        let line = &mut self.lines[part][at % LINES_PER_PART];
+        let is_first = self.enter(at);
+        let line = &mut self.lines[at / LINES_PER_PART][at % LINES_PER_PART];
         let live = &mut self.live;
         let bytes = live.bytes();
-        let is_first = line.epoch != live.number;
-        if is_first {
-            line.last_epoch = line.epoch;
-            line.last_first = line.ends.first;
-            line.epoch = live.number;
-            line.ends = Ends::default();
-        }
         let is_late = sample.t_ms <= line.before.t_ms;
+        if !live.histograms.is_empty() && !live.histograms.give_way(slot, sample) {
+            return Appended { is_late: true, is_first, grown_bytes: 0 };
+        }
         if is_late {
             live.add_late(slot, *sample);
         } else {
             push(live, line, sample);
         }
-        Appended { is_late, is_first, grown_bytes: live.bytes() - bytes }
+        let grown_bytes = live.bytes() as i64 - bytes as i64;
+        Appended { is_late, is_first, grown_bytes }
+    }
+
+    /// The same for a native histogram.
+    pub(super) fn append_histogram(
+        &mut self,
+        at: usize,
+        slot: u32,
+        sample: &HistogramSample,
+    ) -> Appended {
+        let is_late = self.newest_ms(at).is_some_and(|newest_ms| sample.t_ms <= newest_ms);
+        let is_first = self.enter(at);
+        let bytes = self.live.bytes();
+        self.live.histograms.add(slot, sample);
+        let newest_ms = self.newest_histograms.entry(at).or_insert(sample.t_ms);
+        *newest_ms = sample.t_ms.max(*newest_ms);
+        let grown_bytes = self.live.bytes() as i64 - bytes as i64;
+        Appended { is_late, is_first, grown_bytes }
+    }
+
+    /// Makes sure that the line at this place belongs to the live epoch, and says whether it did
+    /// not.
+    fn enter(&mut self, at: usize) -> bool {
+        let part = at / LINES_PER_PART;
+        while self.lines.len() <= part {
+            self.lines.push(vec![NEW_LINE; LINES_PER_PART].into_boxed_slice());
+        }
+        let line = &mut self.lines[part][at % LINES_PER_PART];
+        let is_first = line.epoch != self.live.number;
+        if is_first {
+            line.last_epoch = line.epoch;
+            line.last_first = line.ends.first;
+            line.epoch = self.live.number;
+            line.ends = Ends::default();
+        }
+        is_first
     }
 
     /// Forgets the lines at these places: their slots will be other series'.
@@ -96,6 +131,13 @@ impl Shard {
         if let Some(part) = self.lines.get_mut(at / LINES_PER_PART) {
             part[at % LINES_PER_PART] = NEW_LINE;
         }
+        self.newest_histograms.remove(&at);
+    }
+
+    /// Whether the line at this place has a sample in the live epoch.
+    pub(super) fn is_live(&self, at: usize) -> bool {
+        let line = self.lines.get(at / LINES_PER_PART).map(|part| &part[at % LINES_PER_PART]);
+        line.is_some_and(|line| line.epoch == self.live.number)
     }
 
     /// Ends the live epoch.
@@ -125,29 +167,35 @@ impl Shard {
     /// Places of the lines without a sample in the live or the frozen epoch and newer than a
     /// moment.
     pub(super) fn idle(&self, before_ms: i64) -> Vec<usize> {
-        let oldest_kept = self.frozen.as_ref().map_or(self.live.number, |frozen| frozen.number);
-        let is_idle = |line: &Line| {
-            line.epoch != 0 && line.epoch < oldest_kept && line.before.t_ms < before_ms
-        };
         let lines = self.lines.iter().flat_map(|part| part.iter()).enumerate();
-        lines.filter(|(_, line)| is_idle(line)).map(|(at, _)| at).collect()
+        lines.filter(|(at, l)| self.is_idle_line(*at, l, before_ms)).map(|(at, _)| at).collect()
     }
 
-    /// Takes hold of a series' samples in a range, both ends inclusive.
-    pub(super) fn capture(&self, at: usize, slot: u32, range: (i64, i64)) -> Captured {
+    /// Whether a line is one of those.
+    pub(super) fn is_idle(&self, at: usize, before_ms: i64) -> bool {
+        let part = self.lines.get(at / LINES_PER_PART);
+        part.is_some_and(|p| self.is_idle_line(at, &p[at % LINES_PER_PART], before_ms))
+    }
+
+    fn is_idle_line(&self, at: usize, line: &Line, before_ms: i64) -> bool {
+        let oldest_kept = self.frozen.as_ref().map_or(self.live.number, |frozen| frozen.number);
+        line.epoch != 0 && line.epoch < oldest_kept && self.newest_of(at, line) < before_ms
+    }
+
+    /// Takes hold of a series' samples that are wanted.
+    pub(super) fn capture(&self, at: usize, slot: u32, wanted: Wanted) -> Captured {
         let Some(part) = self.lines.get(at / LINES_PER_PART) else { return Captured::default() };
         let line = &part[at % LINES_PER_PART];
         let frozen = self.frozen.as_ref().and_then(|epoch| {
             let first = line.first_in(epoch.number)?;
-            Some(FrozenPart { epoch: Arc::clone(epoch), first, slot, range })
+            Some(FrozenPart { epoch: Arc::clone(epoch), first, slot, wanted })
         });
         let live = line.first_in(self.live.number).map(|first| {
-            let mut bytes = Vec::new();
-            if line.before.t_ms >= range.0 {
-                self.live.pages.read(first, &mut bytes);
+            let mut excerpt = self.live.excerpt(slot, &wanted);
+            if line.before.t_ms >= wanted.range.0 {
+                self.live.pages.read(first, &mut excerpt.bytes);
             }
-            let late = self.live.late(slot, range);
-            Excerpt { bytes, base_ms: self.live.base_ms, late, range }
+            excerpt
         });
         Captured { frozen, live }
     }
@@ -160,13 +208,22 @@ impl Shard {
     /// The time of the newest sample that this line ever had; `None` if it had none.
     pub(super) fn newest_ms(&self, at: usize) -> Option<i64> {
         let line = &self.lines.get(at / LINES_PER_PART)?[at % LINES_PER_PART];
-        (line.epoch != 0).then_some(line.before.t_ms)
+        (line.epoch != 0).then(|| self.newest_of(at, line))
+    }
+
+    fn newest_of(&self, at: usize, line: &Line) -> i64 {
+        let of_histograms = self.newest_histograms.get(&at);
+        of_histograms.map_or(line.before.t_ms, |t_ms| line.before.t_ms.max(*t_ms))
     }
 
     /// Whether all samples of some line, wherever they are, are older than a moment.
     pub(super) fn has_expired(&self, floor_ms: i64) -> bool {
-        let mut lines = self.lines.iter().flat_map(|part| part.iter());
-        lines.any(|line| line.epoch != 0 && line.before.t_ms < floor_ms)
+        let mut lines = self.lines.iter().flat_map(|part| part.iter()).enumerate();
+        let is_old = |at, line: &Line| {
+            // The line alone says it for most.
+            line.before.t_ms < floor_ms && self.newest_of(at, line) < floor_ms
+        };
+        lines.any(|(at, line)| line.epoch != 0 && is_old(at, line))
     }
 }
 
@@ -205,7 +262,7 @@ struct FrozenPart {
     epoch: Arc<Epoch>,
     first: u32,
     slot: u32,
-    range: (i64, i64),
+    wanted: Wanted,
 }
 
 impl Captured {
@@ -215,10 +272,9 @@ impl Captured {
     }
 
     /// The samples, in rising time.
-    pub(crate) fn samples(&self) -> Vec<Sample> {
-        let live = self.live.as_ref().map_or_else(Vec::new, Excerpt::samples);
+    pub(crate) fn samples(&self) -> Mixed {
+        let live = self.live.as_ref().map_or_else(Mixed::default, Excerpt::samples);
         let Some(frozen) = &self.frozen else { return live };
-        let frozen = frozen.epoch.samples(frozen.slot, frozen.first, frozen.range);
-        merge(frozen.into_iter(), &live)
+        frozen.epoch.samples(frozen.slot, frozen.first, &frozen.wanted).merge(live)
     }
 }

@@ -3,15 +3,16 @@
 use std::iter::Peekable;
 use std::sync::Arc;
 
-use model::Matcher;
 use storage::rollup::{roll, widen};
-use storage::{ROLLUP_WIDTHS_MS, Rollup, RollupSeries, RollupSet, Select, SelectError};
+use storage::{Kinds, ROLLUP_WIDTHS_MS, Rollup, RollupSeries, RollupSet, Select, SelectError};
 
 use super::plan::{Known, Part, plan};
 use crate::Meter;
 use crate::block::{Block, BlockInfo, BlockRollups};
 use crate::db::Core;
+use crate::head::Wanted;
 use crate::hidden::Hidden;
+use crate::mixed::Mixed;
 use crate::view::View;
 
 /// Rollups of series in the order of their labels.
@@ -74,10 +75,14 @@ impl Core {
         let end_ms = ends.max().unwrap_or(i64::MIN).min(select.end_ms);
         let recovered = self.recovered.read().clone();
         let mut times = Vec::new();
+        // A histogram may take the place of a number.
+        let wanted = Wanted { range: (select.start_ms, end_ms), kinds: Kinds::Both };
         for head in recovered.iter().chain([&self.head]) {
-            let captured = head.capture(&select.matchers, (select.start_ms, end_ms));
-            let samples = captured.iter().flat_map(|(_, captured)| captured.samples());
-            times.extend(samples.map(|sample| sample.t_ms));
+            for (_, captured) in head.capture(&select.matchers, wanted) {
+                let Mixed { samples, histograms } = captured.samples();
+                times.extend(samples.iter().map(|sample| sample.t_ms));
+                times.extend(histograms.iter().map(|sample| sample.t_ms));
+            }
         }
         times.sort_unstable();
         times
@@ -117,18 +122,18 @@ fn rolled(samples: &[model::Sample], width_ms: i64) -> Vec<Rollup> {
     if width_ms == ROLLUP_WIDTHS_MS[0] { fine } else { widen(&fine, width_ms) }
 }
 
-/// The selection within a part.
+/// The selection within a part. Histograms are asked for, too, so that no number is seen that one
+/// has replaced, whatever the files are that they stand in.
 pub(super) fn part_of(select: &Select, part: &Part<Arc<Block>>) -> Select {
     let (start_ms, end_ms) = (part.start_ms.saturating_add(1), part.end_ms);
     // Without a first moment nothing is excluded on the left.
     let start_ms = if part.start_ms == i64::MIN { i64::MIN } else { start_ms };
-    Select { matchers: select.matchers.clone(), start_ms, end_ms }
+    Select::both(select.matchers.clone(), start_ms, end_ms)
 }
 
 /// All series within a part.
 pub(super) fn all_of(part: &Part<Arc<Block>>) -> Select {
-    let select = Select { matchers: Vec::<Matcher>::new(), start_ms: 0, end_ms: 0 };
-    part_of(&select, part)
+    part_of(&Select::both(Vec::new(), 0, 0), part)
 }
 
 /// The range of a selection, open on the left, if its bounds lie on the grid. The ends of time do.

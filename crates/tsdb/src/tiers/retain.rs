@@ -92,8 +92,7 @@ impl Core {
         let touches = |block: &Arc<Block>| {
             let info = block.info();
             let (width_ms, all) = (tier(block).width_ms, (info.min_ms, tier(block).end_ms));
-            let select =
-                Select { matchers: tombstone.matchers.clone(), start_ms: all.0, end_ms: all.1 };
+            let select = Select::floats(tombstone.matchers.clone(), all.0, all.1);
             let mut rollups = block.rollups(&select);
             let is_hidden = |rollup: &storage::Rollup| {
                 let (start_ms, end_ms) = rollup.span(width_ms);

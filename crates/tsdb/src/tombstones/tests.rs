@@ -6,8 +6,14 @@ use proptest::prelude::*;
 use super::{HEADER_BYTES, Newer, Tombstone, decode, encode};
 
 fn matcher() -> impl Strategy<Value = Matcher> {
-    let op = prop_oneof![Just(MatchOp::Equal), Just(MatchOp::NotEqual)];
-    (".{0,8}", op, ".{0,8}").prop_map(|(name, op, value)| Matcher { name, op, value })
+    let any_text = prop_oneof![Just(MatchOp::Equal), Just(MatchOp::NotEqual)];
+    let regex = prop_oneof![Just(MatchOp::Match), Just(MatchOp::NoMatch)];
+    let made =
+        |(name, op, value): (String, MatchOp, String)| Matcher::new(name, op, value).unwrap();
+    prop_oneof![
+        (".{0,8}", any_text, ".{0,8}").prop_map(made),
+        (".{0,8}", regex, "[a-z]{0,8}([.][*+])?").prop_map(made),
+    ]
 }
 
 prop_compose! {

@@ -1,7 +1,5 @@
 //! Exemplar record: a row of exemplars in a frame's payload.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the log does not take exemplars yet"))]
-
 use model::{Exemplar, Labels};
 
 use super::SeriesRef;

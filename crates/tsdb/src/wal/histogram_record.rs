@@ -3,8 +3,6 @@
 //! Histograms of one request mostly come from the same few programs, so a layout is written only
 //! where it is another than that of the record before.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the log does not take histograms yet"))]
-
 use std::sync::Arc;
 
 use model::{BucketLayout, Histogram, HistogramSample, Sample};

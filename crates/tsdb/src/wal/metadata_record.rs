@@ -2,8 +2,6 @@
 //!
 //! It belongs to the name of a metric, not to a series: all series of a metric are of one kind.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the log does not take metadata yet"))]
-
 use model::{Metadata, MetadataKind};
 
 use super::record::{MalformedPayload, put_text, take_text};

@@ -81,7 +81,16 @@ impl<'d> SegmentReader<'d> {
         wal_dir: &Path,
         id: SegmentId,
     ) -> Result<Self, SegmentError> {
-        let mut window = Window::new(disk, segment_path(wal_dir, id));
+        Self::open_file(disk, segment_path(wal_dir, id), id)
+    }
+
+    /// The same for a file of any name.
+    pub(super) fn open_file(
+        disk: &'d dyn Disk,
+        path: PathBuf,
+        id: SegmentId,
+    ) -> Result<Self, SegmentError> {
+        let mut window = Window::new(disk, path);
         let header = match decode_header(window.at(0, SEGMENT_HEADER_BYTES)?, id) {
             Ok(header) => Some(header),
             Err(HeaderError::Damaged) => None,

@@ -16,13 +16,10 @@ pub(crate) enum FrameKind {
     /// Samples with one 64-bit value each.
     Samples = 2,
     /// Native histograms, see [`super::histogram_record`].
-    #[expect(dead_code, reason = "written and read once the head takes them")]
     Histograms = 3,
     /// Exemplars, see [`super::exemplar_record`].
-    #[expect(dead_code, reason = "written and read once the head takes them")]
     Exemplars = 4,
     /// What metrics are, see [`super::metadata_record`].
-    #[expect(dead_code, reason = "written and read once the store takes it")]
     Metadata = 6,
 }
 
@@ -32,6 +29,9 @@ impl FrameKind {
         match number {
             1 => Some(Self::Series),
             2 => Some(Self::Samples),
+            3 => Some(Self::Histograms),
+            4 => Some(Self::Exemplars),
+            6 => Some(Self::Metadata),
             _ => None,
         }
     }

@@ -5,6 +5,7 @@
 //! the same again. So what can never be stored must not be answered with 5xx, and what may be lost
 //! must not be answered with 2xx: 204 comes after the disk has it.
 
+mod beside;
 mod desk;
 mod headers;
 mod store;
@@ -38,7 +39,8 @@ const SOURCE_DEFAULT: &str = "remote_write";
 /// Stores samples sent by remote write 1.0: a snappy block around a protobuf `WriteRequest`.
 ///
 /// Series that break a rule or a limit are left out and named in a 400; the others are stored.
-/// Native histograms, exemplars and metadata are not stored and do no harm.
+/// A native histogram that makes no sense is treated as a sample that breaks a rule; of exemplars and
+/// metadata, bad ones are left out and do no harm.
 // The body is told in words: programs that make requests from the document cannot make this one.
 #[utoipa::path(
     post, path = "/api/v1/write", tag = "push",

@@ -131,7 +131,7 @@ pub(super) fn answer(
 fn select(window: Window, question: &Question) -> Select {
     let mut matchers = vec![Matcher::equal(METRIC_NAME, question.metric.as_str())];
     matchers.extend(question.conditions.iter().cloned());
-    Select { matchers, start_ms: window.start_ms, end_ms: window.end_ms }
+    Select::floats(matchers, window.start_ms, window.end_ms)
 }
 
 fn label_object(labels: &Labels) -> Map<String, Value> {

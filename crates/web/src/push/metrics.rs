@@ -190,7 +190,7 @@ pub(crate) async fn list(shared: &Shared, query: Option<&str>) -> Result<Respons
     let now_ms = shared.now_ms();
     // Samples may carry times ahead of our clock; they are the newest of all.
     let end_ms = now_ms + storage::PUSH_AHEAD_MAX_MS;
-    let select = Select { matchers, start_ms: now_ms - (hours * 3_600_000.0) as i64, end_ms };
+    let select = Select::floats(matchers, now_ms - (hours * 3_600_000.0) as i64, end_ms);
     let querier = std::sync::Arc::clone(&shared.querier);
     let task = tokio::task::spawn_blocking(move || {
         newest(querier.select(&select)?, limit).map_err(ApiError::from)
@@ -269,7 +269,7 @@ mod tests {
             .append(vec![row("a", 1), row("b", 2), row("a", 3), row("b", 4), row("a", 5)])
             .unwrap();
         let matchers = vec![Matcher::equal(METRIC_NAME, PUSHED_METRIC)];
-        let set = store.select(&Select { matchers, start_ms: 0, end_ms: 9 }).unwrap();
+        let set = store.select(&Select::floats(matchers, 0, 9)).unwrap();
         let values: Vec<f64> =
             super::newest(set, 3).unwrap().into_iter().map(|row| row.value).collect();
         assert_eq!(values, [5.0, 4.0, 3.0]);

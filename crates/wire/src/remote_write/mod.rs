@@ -28,11 +28,11 @@ pub use faults::{MessageError, SeriesError, SeriesErrorKind};
 pub use fields::{FieldError, FieldErrorKind};
 pub use histogram::{BadHistogram, read_histogram};
 pub use metadata::{BadMetadata, HELP_BYTES_MAX, METRIC_BYTES_MAX, UNIT_BYTES_MAX, metadata};
-pub use reader::{Reader, Request};
+pub use reader::{Reader, Request, read_labels};
 
 /// Labels of one series. Far above what is stored, so that the store's own bound gives the reason.
 pub const LABELS_MAX: usize = 256;
-/// Samples of one message, native histograms among them.
+/// Samples of one message, native histograms and exemplars among them.
 pub const SAMPLES_MAX: usize = 1 << 20;
 /// Faulty series of one message of which it is told what is wrong with them.
 pub const FAULTS_TOLD_MAX: usize = 16;
@@ -44,9 +44,9 @@ pub struct Counts {
     pub samples: u64,
     /// Native histograms of those.
     pub histograms: u64,
-    /// Exemplars of those; not read.
+    /// Exemplars of those.
     pub exemplars: u64,
-    /// Descriptions of metrics; not read.
+    /// Descriptions of metrics.
     pub metadata: u64,
 }
 

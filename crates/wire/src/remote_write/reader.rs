@@ -6,12 +6,13 @@
 //! Of the labels of a series only the place is kept: its *spelling*, the bytes of its label fields.
 //! Who knows a spelling knows the series; who does not asks [`Request::labels`].
 
-use model::Sample;
+use model::{Metadata, Sample};
 
 use super::fields::{FieldError, FieldErrorKind, Fields, Span, Value};
 use super::labels::{self, read_label};
 use super::{
-    Counts, FAULTS_TOLD_MAX, MessageError, SAMPLES_MAX, SeriesError, SeriesErrorKind, usual,
+    BadMetadata, Counts, FAULTS_TOLD_MAX, MessageError, SAMPLES_MAX, SeriesError, SeriesErrorKind,
+    metadata, usual,
 };
 
 /// The memory that messages are read into.
@@ -21,6 +22,8 @@ pub struct Reader {
     series: Vec<Entry>,
     histograms: Vec<Place>,
     histogram_series: Vec<Entry>,
+    exemplars: Vec<Place>,
+    exemplar_series: Vec<Entry>,
     /// The label fields of series that have other fields between them, put together.
     joined: Vec<u8>,
     faults: Vec<SeriesError>,
@@ -49,7 +52,7 @@ impl Place {
     }
 }
 
-/// A series that has items: samples, or native histograms.
+/// A series that has items: samples, native histograms, or exemplars.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     /// Which one of the message.
@@ -99,6 +102,8 @@ impl Reader {
         self.series.clear();
         self.histograms.clear();
         self.histogram_series.clear();
+        self.exemplars.clear();
+        self.exemplar_series.clear();
         self.joined.clear();
         self.faults.clear();
         self.n_faults = 0;
@@ -114,6 +119,8 @@ impl Reader {
         self.samples.shrink_to(items_max);
         self.series.shrink_to(items_max);
         self.histogram_series.shrink_to(items_max / 2);
+        self.exemplars.shrink_to(items_max / 2);
+        self.exemplar_series.shrink_to(items_max / 2);
         self.histograms.shrink_to(items_max / 2);
         self.joined.shrink_to(bytes_max / 4);
     }
@@ -147,7 +154,8 @@ impl Reader {
             rest = &rest[n_bytes..];
         }
         let n_samples = self.samples.len();
-        let is_too_much = n_samples + self.histograms.len() > SAMPLES_MAX;
+        let n_others = self.histograms.len() + self.exemplars.len();
+        let is_too_much = n_samples + n_others > SAMPLES_MAX;
         if !rest.is_empty() || n_samples == n_before || is_too_much {
             self.samples.truncate(n_before);
             return false;
@@ -171,10 +179,12 @@ impl Reader {
     /// Reads a series of any form.
     fn read_fields(&mut self, message: &[u8], index: usize, span: Span) {
         let before = (self.samples.len(), self.histograms.len(), self.joined.len());
+        let n_exemplars = self.exemplars.len();
         if let Err(kind) = self.try_fields(message, index, span) {
             self.samples.truncate(before.0);
             self.histograms.truncate(before.1);
             self.joined.truncate(before.2);
+            self.exemplars.truncate(n_exemplars);
             self.n_faults += 1;
             if self.faults.len() < FAULTS_TOLD_MAX {
                 self.faults.push(SeriesError { index, kind });
@@ -189,7 +199,7 @@ impl Reader {
         span: Span,
     ) -> Result<(), SeriesErrorKind> {
         let (n_samples, n_histograms) = (self.samples.len(), self.histograms.len());
-        let mut exemplars = 0;
+        let n_exemplars = self.exemplars.len();
         let mut run = Run::default();
         let mut fields = Fields::new(message).within(span);
         let mut offset = fields.offset();
@@ -205,7 +215,10 @@ impl Reader {
                     self.refuse_more_items()?;
                     self.push_sample(sample);
                 }
-                (3, Value::Bytes(_)) => exemplars += 1,
+                (3, Value::Bytes(span)) => {
+                    self.refuse_more_items()?;
+                    self.exemplars.push(Place::new(span.start, span.end));
+                }
                 (4, Value::Bytes(span)) => {
                     self.refuse_more_items()?;
                     self.histograms.push(Place::new(span.start, span.end));
@@ -216,6 +229,7 @@ impl Reader {
             offset = fields.offset();
         }
         let (samples, histograms) = (self.samples.len(), self.histograms.len());
+        let exemplars = self.exemplars.len();
         if samples == n_samples {
             // Nobody will ask for its labels, so what is wrong with them must be told now.
             let labels = Fields::new(run.holder(message, &self.joined)).within(run.span());
@@ -229,13 +243,14 @@ impl Reader {
         };
         self.series.extend(entry(n_samples, samples));
         self.histogram_series.extend(entry(n_histograms, histograms));
+        self.exemplar_series.extend(entry(n_exemplars, exemplars));
         self.counts.histograms += (histograms - n_histograms) as u64;
-        self.counts.exemplars += exemplars;
+        self.counts.exemplars += (exemplars - n_exemplars) as u64;
         Ok(())
     }
 
     fn refuse_more_items(&self) -> Result<(), SeriesErrorKind> {
-        match self.samples.len() + self.histograms.len() < SAMPLES_MAX {
+        match self.samples.len() + self.histograms.len() + self.exemplars.len() < SAMPLES_MAX {
             true => Ok(()),
             false => Err(SeriesErrorKind::TooManySamples),
         }
@@ -399,10 +414,40 @@ impl Request<'_> {
     /// The series that have native histograms: their index in the message, their spelling, and the
     /// bytes of each histogram. They may have samples too.
     pub fn histograms(&self) -> impl Iterator<Item = (usize, &[u8], impl Iterator<Item = &[u8]>)> {
-        self.read.histogram_series.iter().map(|entry| {
-            let places = &self.read.histograms[entry.items.range()];
+        self.items(&self.read.histogram_series, &self.read.histograms)
+    }
+
+    /// The same for those that have exemplars.
+    pub fn exemplars(&self) -> impl Iterator<Item = (usize, &[u8], impl Iterator<Item = &[u8]>)> {
+        self.items(&self.read.exemplar_series, &self.read.exemplars)
+    }
+
+    fn items<'b>(
+        &'b self,
+        series: &'b [Entry],
+        places: &'b [Place],
+    ) -> impl Iterator<Item = (usize, &'b [u8], impl Iterator<Item = &'b [u8]>)> {
+        series.iter().map(|entry| {
+            let places = &places[entry.items.range()];
             let bytes = places.iter().map(|place| &self.message[place.range()]);
             (entry.index as usize, &self.holder(entry)[entry.labels.range()], bytes)
         })
     }
+
+    /// What the message says of metrics, see [`super::metadata`].
+    pub fn metadata(&self) -> impl Iterator<Item = Result<(&str, Metadata), BadMetadata>> {
+        metadata(self.message)
+    }
+}
+
+/// Puts the labels of a spelling into `labels`, which is empty: sorted by name, each name once,
+/// nothing empty.
+///
+/// # Errors
+/// They name nothing.
+pub fn read_labels<'b>(
+    spelling: &'b [u8],
+    labels: &mut Vec<(&'b str, &'b str)>,
+) -> Result<(), SeriesErrorKind> {
+    labels::read(Fields::new(spelling), labels)
 }

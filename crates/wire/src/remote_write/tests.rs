@@ -7,7 +7,7 @@ use super::encoder::{bytes, compress, double, label, message, number, sample, se
 use super::reference::Decoder;
 use super::{
     BlockError, Counts, FAULTS_TOLD_MAX, LABELS_MAX, Opener, Reader, Request, SAMPLES_MAX,
-    SeriesErrorKind, decompressed_len,
+    SeriesErrorKind, decompressed_len, read_labels,
 };
 
 const MIB: usize = 1 << 20;
@@ -533,6 +533,33 @@ fn histograms_are_handed_out_with_their_series() {
 }
 
 #[test]
+fn exemplars_are_handed_out_with_their_series() {
+    let exemplar = |bytes_: &[u8]| written(|out| bytes(out, 3, bytes_));
+    let message = message([
+        [label_field(), exemplar(b"one"), sample_field(), exemplar(b"two")].concat(),
+        [label_field(), exemplar(b"cut off"), vec![0xff]].concat(),
+        [label_field(), exemplar(b"three")].concat(),
+        [written(|out| bytes(out, 1, &label(b"", b"nameless"))), exemplar(b"four")].concat(),
+    ]);
+    let mut reader = Reader::default();
+    let request = reader.read(&message).unwrap();
+    let told: Vec<_> = request
+        .exemplars()
+        .map(|(index, spelling, bytes)| (index, spelling, bytes.collect::<Vec<_>>()))
+        .collect();
+    let labels = label_field();
+    assert_eq!(
+        told,
+        [(0, &labels[..], vec![&b"one"[..], b"two"]), (2, &labels[..], vec![&b"three"[..]])]
+    );
+    assert_eq!(request.counts().exemplars, 3);
+    let (mut of_series, mut of_spelling) = (Vec::new(), Vec::new());
+    request.labels(0, &mut of_series).unwrap();
+    read_labels(told[1].1, &mut of_spelling).unwrap();
+    assert_eq!(of_series, of_spelling);
+}
+
+#[test]
 fn faults_without_end_are_counted_and_the_first_are_told() {
     let bad = [&label_field()[..], b"\xff"].concat();
     let message = message(vec![bad; FAULTS_TOLD_MAX + 9]);
@@ -547,7 +574,9 @@ fn nothing_of_a_message_is_left_to_the_next() {
     let bad = [&label_field()[..], b"\xff"].concat();
     let apart = [&sample_field()[..], &label_field(), &sample_field(), &label_field()].concat();
     let histogram = written(|out| bytes(out, 4, b"histogram"));
-    let mut full = message([bad, apart, [label_field(), histogram].concat()]);
+    let exemplar = written(|out| bytes(out, 3, b"exemplar"));
+    let others = [label_field(), histogram, exemplar].concat();
+    let mut full = message([bad, apart, others]);
     bytes(&mut full, 3, b"metadata");
     let mut reader = Reader::default();
     reader.read(&full).unwrap();
@@ -558,6 +587,7 @@ fn nothing_of_a_message_is_left_to_the_next() {
         (request.n_faults(), request.faults(), request.histograms().count()),
         (0, &[][..], 0)
     );
+    assert_eq!(request.exemplars().count(), 0);
     assert_eq!(request.counts(), Counts { samples: 1, ..Counts::default() });
     assert_eq!(request.times_ms(), Some(1..=1));
     assert!(reader.read(b"").unwrap().times_ms().is_none());

@@ -5,4 +5,5 @@
 mod golden;
 mod properties;
 mod protobuf_reader;
+mod read_back;
 mod text_reader;

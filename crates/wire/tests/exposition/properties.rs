@@ -9,7 +9,7 @@ use wire::exposition::{Escaping, Format, Syntax, write};
 use crate::protobuf_reader::plain_families;
 use crate::text_reader::{self, Sample};
 
-const KINDS: [MetricKind; 5] = [
+pub(crate) const KINDS: [MetricKind; 5] = [
     MetricKind::Counter,
     MetricKind::Gauge,
     MetricKind::Summary,
@@ -49,7 +49,7 @@ fn labels() -> impl Strategy<Value = Labels> {
     prop::collection::btree_map(name, text, 0..4).prop_map(|pairs| Labels::new(pairs).unwrap())
 }
 
-fn families(kinds: &'static [MetricKind]) -> impl Strategy<Value = Vec<Family>> {
+pub(crate) fn families(kinds: &'static [MetricKind]) -> impl Strategy<Value = Vec<Family>> {
     let suffix = prop::sample::select(vec!["", "", "_bucket", "_bucket", "_sum", "_count"]);
     let point = (suffix, labels(), values()).prop_map(|(suffix, labels, value)| Point {
         suffix,

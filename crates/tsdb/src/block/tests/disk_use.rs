@@ -34,7 +34,7 @@ fn walk(reach: u64, divisor: f64) -> Vec<Series> {
                 at += (rng.next_u64() % (2 * reach + 1)) as i64 - reach as i64;
                 Sample::new(*t, at as f64 / divisor)
             });
-            Series { labels: labels(&pairs), samples: samples.collect() }
+            Series::of_floats(labels(&pairs), samples.collect())
         })
         .collect()
 }
@@ -57,7 +57,7 @@ fn page() -> Vec<Series> {
             pairs.extend([("device", &device[..]), ("job", "history")]);
             pairs.extend((i % 5 == 0).then_some(("mode", mode)));
             let samples = samples_of_page(i, &times, &mut rng);
-            all.push(Series { labels: Labels::new(pairs).unwrap(), samples });
+            all.push(Series::of_floats(Labels::new(pairs).unwrap(), samples));
         }
     }
     all.sort_by(|a, b| a.labels.cmp(&b.labels));
@@ -125,9 +125,11 @@ fn cut(disk: &Arc<SimDisk>, series: &[Series]) -> Vec<Arc<Block>> {
     let windows: BTreeSet<i64> =
         series.iter().flat_map(|series| &series.samples).map(window).collect();
     let write_window = |(id, of): (u64, &i64)| {
-        let part = |series: &Series| Series {
-            labels: series.labels.clone(),
-            samples: series.samples.iter().filter(|s| window(s) == *of).copied().collect(),
+        let part = |series: &Series| {
+            Series::of_floats(
+                series.labels.clone(),
+                series.samples.iter().filter(|s| window(s) == *of).copied().collect(),
+            )
         };
         let info = write(disk, meta(id), &series.iter().map(part).collect::<Vec<_>>()).unwrap();
         open(disk, &info)

@@ -27,7 +27,7 @@ fn at(k: i64) -> i64 {
 /// A series of so many values, each at its time.
 fn series(name: &str, n: i64, sample: impl FnMut(i64) -> Sample) -> Series {
     let labels = labels(&[("__name__", name), ("job", "fixture"), ("ort", "Küche")]);
-    Series { labels, samples: (0..n).map(sample).collect() }
+    Series::of_floats(labels, (0..n).map(sample).collect())
 }
 
 fn content() -> Vec<Series> {
@@ -110,7 +110,8 @@ fn write_the_fixture() {
             Encoder::default().encode_long(&columns.values, &mut bytes).unwrap();
             writer.begin_series(&series.labels).unwrap();
             let (times, values_bytes) = (&columns.times[..], bytes.len());
-            writer.push_sealed(SealedChunk { times, bytes: &bytes, values_bytes }).unwrap();
+            let (kind, bytes) = (crate::block::series_table::KIND_FLOATS, &bytes[..]);
+            writer.push_sealed(SealedChunk { kind, times, bytes, values_bytes }).unwrap();
             writer.end_series().unwrap();
         } else {
             writer.add_series(&series.labels, &[columns.borrow()]).unwrap();

@@ -8,7 +8,7 @@ use super::*;
 
 fn content() -> Vec<Series> {
     let series =
-        |pairs: &[(&str, &str)], samples: Vec<Sample>| Series { labels: labels(pairs), samples };
+        |pairs: &[(&str, &str)], samples: Vec<Sample>| Series::of_floats(labels(pairs), samples);
     let at = |k: i64| 1_767_225_600_000 + 15_000 * k;
     let counted = |k: i64| Sample { t_ms: at(k), value: (7 * k) as f64, start_ms: at(-4) };
     let odd = [f64::from_bits(0x7ff8_0000_0000_00aa), -0.0, f64::from_bits(STALE_MARKER_BITS)];

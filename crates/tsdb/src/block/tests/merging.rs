@@ -33,7 +33,7 @@ proptest! {
             let content = select_all(&store);
             let info = write(&disk, meta(at as u64), &content).unwrap();
             sources.push(open(&disk, &info));
-            for Series { labels, samples } in content {
+            for Series { labels, samples, .. } in content {
                 let rows = samples.into_iter().map(|sample| Row { labels: labels.clone(), sample });
                 all.append(rows.collect()).unwrap();
             }
@@ -41,7 +41,7 @@ proptest! {
         let whole = merged(&disk, &sources, (i64::MIN, i64::MAX)).unwrap();
         assert_same(&whole.select(&everything()).collect::<Vec<_>>(), &select_all(&all));
 
-        let part = Select { matchers: Vec::new(), start_ms, end_ms };
+        let part = Select::floats(Vec::new(), start_ms, end_ms);
         let expected: Vec<Series> = all.select(&part).unwrap().map(Result::unwrap).collect();
         let found = merged(&disk, &sources, (start_ms, end_ms));
         let found = found.map_or_else(Vec::new, |block| block.select(&everything()).collect());
@@ -55,9 +55,11 @@ fn neighbouring_blocks_become_one_with_shared_times() {
     let content = scraped(10, 24_000);
     let mut sources = Vec::new();
     for (at, window) in (0..24_000).step_by(3_000).enumerate() {
-        let in_window = |series: &Series| Series {
-            labels: series.labels.clone(),
-            samples: series.samples[window..window + 3_000].to_vec(),
+        let in_window = |series: &Series| {
+            Series::of_floats(
+                series.labels.clone(),
+                series.samples[window..window + 3_000].to_vec(),
+            )
         };
         let part: Vec<Series> = content.iter().map(in_window).collect();
         let info = write(&disk, meta(at as u64), &part).unwrap();
@@ -101,9 +103,8 @@ fn chunk_bytes(block: &Block) -> Vec<Vec<u8>> {
 /// As the second half of every series, but for those that are left out.
 fn halves(disk: &Arc<SimDisk>, content: &[Series], at: usize) -> Vec<Arc<Block>> {
     let half = |range: std::ops::Range<usize>| -> Vec<Series> {
-        let part = |series: &Series| Series {
-            labels: series.labels.clone(),
-            samples: series.samples[range.clone()].to_vec(),
+        let part = |series: &Series| {
+            Series::of_floats(series.labels.clone(), series.samples[range.clone()].to_vec())
         };
         content.iter().map(part).collect()
     };
@@ -154,12 +155,14 @@ fn a_long_chunk_with_a_sample_of_another_source_in_it_is_not_copied() {
     let content = scraped(3, 3_000);
     let late: Vec<Series> = content
         .iter()
-        .map(|series| Series {
-            labels: series.labels.clone(),
-            samples: vec![
-                Sample::new(series.samples[1_000].t_ms, 77.0),
-                Sample::new(series.samples[2_999].t_ms + 1, 78.0),
-            ],
+        .map(|series| {
+            Series::of_floats(
+                series.labels.clone(),
+                vec![
+                    Sample::new(series.samples[1_000].t_ms, 77.0),
+                    Sample::new(series.samples[2_999].t_ms + 1, 78.0),
+                ],
+            )
         })
         .collect();
     let first = BlockMeta { level: 1, ..meta(1) };

@@ -127,6 +127,17 @@ fn sum_all(block: &Arc<Block>) -> (usize, i64, f64) {
     (n, times, values)
 }
 
+/// Prints the line that `bench` reads, of so many passes that the kernel's clock is fine enough.
+fn tell_decode(block: &Arc<Block>, n: usize) {
+    const N_PASSES: usize = 10;
+    let before = cpu_ns();
+    for _ in 0..N_PASSES {
+        assert_eq!(sum_all(block).0, n);
+    }
+    let rate = (N_PASSES * n) as f64 * 1e9 / (cpu_ns() - before);
+    println!("decode: samples_per_second={rate:.0} series={N_SERIES} samples={n}");
+}
+
 #[test]
 #[ignore = "prints figures"]
 fn figures_of_mixes() {
@@ -157,6 +168,7 @@ fn figures_of_mixes() {
         for what in ["select and sum of it, first", "select and sum of it, cached"] {
             assert_eq!(timed(what, n, || sum_all(&merged)).0, n);
         }
+        tell_decode(&merged, n);
     }
     for path in disk.list(&dir).unwrap() {
         disk.remove(&path).unwrap();

@@ -48,8 +48,27 @@ pub(super) fn any_rows() -> impl Strategy<Value = Vec<(Labels, Sample)>> {
 fn any_matcher() -> impl Strategy<Value = Matcher> {
     let name = prop::sample::select(vec!["__name__", "a", "größe", "x\0y", "x", "nowhere"]);
     let value = prop::sample::select(vec!["", "1", "10", "up", "ü", "zz"]);
-    (name, value, any::<bool>()).prop_map(|(name, value, is_equal)| {
-        if is_equal { Matcher::equal(name, value) } else { Matcher::not_equal(name, value) }
+    let expression = prop::sample::select(vec![
+        "",
+        ".*",
+        ".+",
+        "1|up",
+        "up|",
+        "1.*",
+        "ü.+",
+        "üb?",
+        ".*b.*",
+        "[a-c]+",
+        "[^u].*",
+        "(|b)c?",
+        "zz.*",
+        "(up|10|zz).?",
+    ]);
+    (name, value, expression, 0..4).prop_map(|(name, value, expression, op)| match op {
+        0 => Matcher::equal(name, value),
+        1 => Matcher::not_equal(name, value),
+        2 => Matcher::regex(name, expression).unwrap(),
+        _ => Matcher::not_regex(name, expression).unwrap(),
     })
 }
 
@@ -68,7 +87,7 @@ proptest! {
         let block = written(&sim_disk(), &content);
         assert_same(&block.select(&everything()).collect::<Vec<_>>(), &content);
 
-        let select = Select { matchers: matchers.clone(), start_ms: a, end_ms: b };
+        let select = Select::floats(matchers.clone(), a, b);
         let expected: Vec<Series> = store.select(&select).unwrap().map(Result::unwrap).collect();
         let mut selection = block.select(&select);
         let found: Vec<Series> = selection.by_ref().collect();
@@ -79,6 +98,8 @@ proptest! {
             let mut lost = Lost::default();
             let values = block.label_values(name, matchers, i64::MIN, &mut lost);
             prop_assert_eq!(values, store.label_values(name, matchers).unwrap());
+            let names = block.label_names(matchers, i64::MIN, &mut lost);
+            prop_assert_eq!(names, store.label_names(matchers).unwrap());
             assert!(lost.is_nothing());
         }
         prop_assert_eq!(block.cardinality(), counted(&content));
@@ -193,6 +214,39 @@ fn chunks_may_be_given_in_pieces() {
     assert_same(&open(&disk, &info).select(&everything()).collect::<Vec<_>>(), &content);
 }
 
+/// Values of one name that fill many groups: what a prefix or a list leaves out is not read.
+#[test]
+fn expressions_find_the_same_among_many_values() {
+    let content = scraped(2_000, 1);
+    let block = written(&sim_disk(), &content);
+    let expressions = [
+        "host-00.+",
+        "host-019[0-9]+",
+        "host-01999.*",
+        "host-02.*",
+        "a.*",
+        "z.*",
+        "host-0000[0-3]",
+        ".*7",
+        "host-00500|host-01999|none|",
+        "(?s).*-01(0|1).*",
+        "host-0(0015|0016|0031)..?",
+        "host-0.*",
+    ];
+    for expression in expressions {
+        for matcher in [Matcher::regex, Matcher::not_regex] {
+            let matchers = vec![
+                matcher("instance", expression).unwrap(),
+                Matcher::regex("job", "job-[01]").unwrap(),
+            ];
+            let matches = |series: &&Series| matchers.iter().all(|m| m.matches(&series.labels));
+            let expected: Vec<Series> = content.iter().filter(matches).cloned().collect();
+            let select = Select { matchers: matchers.clone(), ..everything() };
+            assert_same(&block.select(&select).collect::<Vec<_>>(), &expected);
+        }
+    }
+}
+
 #[test]
 fn columns_are_the_samples_of_the_series() {
     let disk = sim_disk();
@@ -200,7 +254,7 @@ fn columns_are_the_samples_of_the_series() {
     content[7].samples.iter_mut().for_each(|sample| sample.start_ms = 5);
     let block = written(&disk, &content);
     let (start_ms, end_ms) = (content[0].samples[1_500].t_ms, content[0].samples[2_800].t_ms);
-    let select = Select { matchers: Vec::new(), start_ms, end_ms };
+    let select = Select::floats(Vec::new(), start_ms, end_ms);
     let mut series = block.select(&select);
     let mut found = Vec::new();
     while series.advance() {
@@ -211,7 +265,7 @@ fn columns_are_the_samples_of_the_series() {
             assert_eq!(chunk.values.len(), chunk.times.len());
             samples.extend((0..chunk.times.len()).map(|at| chunk.sample(at)));
         }
-        found.push(Series { labels, samples });
+        found.push(Series::of_floats(labels, samples));
     }
     for series in &mut content {
         series.samples.retain(|sample| (start_ms..=end_ms).contains(&sample.t_ms));

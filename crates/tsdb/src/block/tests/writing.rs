@@ -30,7 +30,7 @@ fn nothing_has_a_blocks_name_before_it_is_finished() {
 fn its_name_says_level_times_and_epochs() {
     let disk = sim_disk();
     let samples = vec![Sample::new(-5, 1.0), Sample::new(3, 1.0)];
-    let series = [Series { labels: labels(&[("a", "b")]), samples }];
+    let series = [Series::of_floats(labels(&[("a", "b")]), samples)];
     let epochs = BlockMeta { level: 2, epoch_from: 3, epoch_to: 9, ..meta(1) };
     write(&disk, epochs, &series).unwrap();
     assert_eq!(disk.paths(), [Path::new("/blk/2--5-3-3-9.blk")]);
@@ -191,7 +191,7 @@ fn a_series_without_samples_leaves_no_label_behind() {
     let mut writer = begin(&disk);
     writer.begin_series(&labels(&[("a", "nothing"), ("b", "nothing")])).unwrap();
     writer.end_series().unwrap();
-    let content = [Series { labels: labels(&[("b", "x")]), samples: vec![Sample::new(1, 1.0)] }];
+    let content = [Series::of_floats(labels(&[("b", "x")]), vec![Sample::new(1, 1.0)])];
     add(&mut writer, &content);
     let block = open(&disk, &writer.finish().unwrap().unwrap());
     let names: Vec<_> = block.cardinality().into_iter().map(|of| (of.name, of.n_values)).collect();

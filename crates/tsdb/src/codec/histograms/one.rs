@@ -10,8 +10,11 @@ use model::{BucketLayout, Histogram, STALE_MARKER_BITS};
 use super::super::cursor::{Cursor, put_signed, put_varint};
 use super::super::{CodecError, Flaw};
 use super::hints::{HINT_BITS, number, of_number};
+#[cfg(test)]
 use super::layout::{encode_layout, take_layout};
-use super::{n_buckets, put_part, take_part};
+use super::n_buckets;
+#[cfg(test)]
+use super::{put_part, take_part};
 
 /// The counts are whole.
 const WHOLE: u8 = 1 << HINT_BITS;
@@ -33,7 +36,7 @@ pub(crate) fn one_bytes_max(histogram: &Histogram) -> usize {
 }
 
 /// Appends a valid histogram: its layout, then its numbers.
-#[cfg_attr(not(test), allow(dead_code, reason = "the head does not take histograms yet"))]
+#[cfg(test)]
 pub(crate) fn encode_one(histogram: &Histogram, out: &mut Vec<u8>) {
     let mut bytes = Vec::new();
     if !histogram.is_stale_marker() {
@@ -45,7 +48,7 @@ pub(crate) fn encode_one(histogram: &Histogram, out: &mut Vec<u8>) {
 
 /// What [`encode_one`] wrote; a stale marker comes back without a layout. All of the bytes must be
 /// the histogram's.
-#[cfg_attr(not(test), allow(dead_code, reason = "the head does not take histograms yet"))]
+#[cfg(test)]
 pub(crate) fn decode_one(bytes: &[u8]) -> Option<Histogram> {
     let mut cursor = Cursor::new(bytes);
     let mut part = take_part(&mut cursor).ok()?;

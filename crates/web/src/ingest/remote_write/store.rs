@@ -1,10 +1,11 @@
 //! Store: a message into storage as one batch, and an account of what was left out.
 
 use axum::http::StatusCode;
-use model::{METRIC_NAME, Sample};
+use model::{Exemplar, HistogramSample, METRIC_NAME, Sample};
 use storage::{Batch, Commit, Ingest, LimitError, Rejected, Speller, Times};
-use wire::remote_write::{Counts, MessageError, Request};
+use wire::remote_write::{MessageError, Request, read_labels};
 
+use super::beside::{Bad, Beside};
 use crate::error::ApiError;
 
 /// Reasons that an answer names.
@@ -14,6 +15,7 @@ const REASONS_TOLD_MAX: usize = 5;
 #[derive(Debug)]
 pub(super) struct Stored {
     commit: Commit,
+    metadata: Commit,
     refused: Refused,
 }
 
@@ -24,6 +26,7 @@ impl Stored {
     /// It may be lost (503), or something was left out (400).
     pub(super) async fn durable(self) -> Result<(), ApiError> {
         self.commit.await?;
+        self.metadata.await?;
         self.refused.into_result()
     }
 }
@@ -38,30 +41,41 @@ pub(super) fn store(
     mut request: Request<'_>,
 ) -> Result<Stored, ApiError> {
     let mut refused = Refused::default();
-    let counts = request.counts();
-    let untimely = leave_out_untimely(&ingest.times(), &mut request, &mut refused);
-    let appended = ingest.append_batch(&Message { source, request: &request })?;
+    let times = ingest.times();
+    let untimely = leave_out_untimely(&times, &mut request, &mut refused);
+    let mut beside = Beside::read(&request, &times);
+    let metadata = beside.metadata(&request);
+    let message = Message { source, request: &request, beside: &beside };
+    let appended = ingest.append_batch(&message)?;
+    let metadata = ingest.append_metadata(&metadata)?;
     // Counted when it is answered: who is told to come back brings all of it again.
+    refused.note_all(&appended.rejected, &message);
+    refused.note_bad(&beside.bad);
+    for bad in &beside.bad {
+        ingest.count_rejected(&bad.cause, 1);
+    }
     for (cause, n_samples) in &untimely {
         ingest.count_rejected(cause, *n_samples);
     }
-    count_unread(ingest, counts);
     refused.note_faults(ingest, &request);
-    refused.note_all(&appended.rejected, &request);
-    Ok(Stored { commit: appended.commit, refused })
+    Ok(Stored { commit: appended.commit, metadata, refused })
 }
 
-/// Histograms and exemplars are well-formed and welcome once there is a place for them: they are
-/// counted, and the request succeeds.
-fn count_unread(ingest: &Ingest, counts: Counts) {
-    ingest.count_rejected(&LimitError::NativeHistogram, counts.histograms);
-    ingest.count_rejected(&LimitError::Exemplar, counts.exemplars);
-}
-
-/// A message as storage takes it.
+/// A message as storage takes it: its series of samples, then those of other things.
 struct Message<'m, 'r> {
     source: &'m str,
     request: &'m Request<'r>,
+    beside: &'m Beside<'m>,
+}
+
+impl Message<'_, '_> {
+    /// Which series of the message this one of the batch is.
+    fn index(&self, series: usize) -> usize {
+        match series.checked_sub(self.request.n_series()) {
+            None => self.request.index(series),
+            Some(at) => self.beside.series[at].index,
+        }
+    }
 }
 
 impl Batch for Message<'_, '_> {
@@ -74,15 +88,39 @@ impl Batch for Message<'_, '_> {
     }
 
     fn n_series(&self) -> usize {
-        self.request.n_series()
+        self.request.n_series() + self.beside.series.len()
     }
 
     fn spelling(&self, series: usize) -> &[u8] {
-        self.request.spelling(series)
+        match series.checked_sub(self.request.n_series()) {
+            None => self.request.spelling(series),
+            Some(at) => self.beside.series[at].spelling,
+        }
     }
 
     fn samples(&self, series: usize) -> &[Sample] {
-        self.request.samples(series)
+        match series < self.request.n_series() {
+            true => self.request.samples(series),
+            false => &[],
+        }
+    }
+
+    fn has_histograms(&self) -> bool {
+        self.beside.has_histograms
+    }
+
+    fn histograms(&self, series: usize) -> &[HistogramSample] {
+        let at = series.checked_sub(self.request.n_series());
+        at.map_or(&[], |at| &self.beside.series[at].histograms)
+    }
+
+    fn has_exemplars(&self) -> bool {
+        self.beside.has_exemplars
+    }
+
+    fn exemplars(&self, series: usize) -> &[Exemplar] {
+        let at = series.checked_sub(self.request.n_series());
+        at.map_or(&[], |at| &self.beside.series[at].exemplars)
     }
 
     fn labels<'b>(
@@ -90,7 +128,10 @@ impl Batch for Message<'_, '_> {
         series: usize,
         labels: &mut Vec<(&'b str, &'b str)>,
     ) -> Result<(), LimitError> {
-        let named = self.request.labels(series, labels);
+        let named = match series.checked_sub(self.request.n_series()) {
+            None => self.request.labels(series, labels),
+            Some(at) => read_labels(self.beside.series[at].spelling, labels),
+        };
         named.map_err(|kind| LimitError::BadLabels { reason: kind.to_string() })
     }
 }
@@ -112,7 +153,8 @@ fn leave_out_untimely(
         for cause in request.samples(series).iter().filter_map(|s| times.check(s.t_ms).err()) {
             if !is_noted {
                 is_noted = true;
-                refused.note(&mut notes, request, series, &cause);
+                let named = (request.index(series), request.spelling(series));
+                refused.note(&mut notes, named, &cause);
             }
             match counts.iter_mut().find(|(other, _)| other.reason() == cause.reason()) {
                 Some((_, n_samples)) => *n_samples += 1,
@@ -125,9 +167,9 @@ fn leave_out_untimely(
 }
 
 /// The metric name of a series with a colon behind it; nothing if it has none.
-fn name(request: &Request<'_>, series: usize) -> String {
+fn name(spelling: &[u8]) -> String {
     let mut labels = Vec::new();
-    if request.labels(series, &mut labels).is_err() {
+    if read_labels(spelling, &mut labels).is_err() {
         return String::new();
     }
     let name = labels.iter().find(|(name, _)| *name == METRIC_NAME);
@@ -152,21 +194,31 @@ impl Refused {
     fn note(
         &mut self,
         notes: &mut impl Iterator,
-        request: &Request<'_>,
-        series: usize,
+        (index, spelling): (usize, &[u8]),
         cause: &LimitError,
     ) {
-        let index = request.index(series);
         self.series.push(index);
         if notes.next().is_some() {
-            self.reasons.push((index, format!("{}{cause}", name(request, series))));
+            self.reasons.push((index, format!("{}{cause}", name(spelling))));
         }
     }
 
-    fn note_all(&mut self, rejected: &[Rejected], request: &Request<'_>) {
+    fn note_all(&mut self, rejected: &[Rejected], message: &Message<'_, '_>) {
         let mut notes = 0..REASONS_TOLD_MAX;
         for Rejected { index, cause } in rejected {
-            self.note(&mut notes, request, *index, cause);
+            let series = (message.index(*index), message.spelling(*index));
+            self.note(&mut notes, series, cause);
+        }
+    }
+
+    /// Notes the series of bad histograms. A sender does not care for its exemplars and metadata:
+    /// bad ones are counted, and the message succeeds.
+    fn note_bad(&mut self, bad: &[Bad<'_>]) {
+        let mut notes = 0..REASONS_TOLD_MAX;
+        for Bad { index, spelling, cause } in bad {
+            if !matches!(cause, LimitError::Exemplar { .. } | LimitError::Metadata { .. }) {
+                self.note(&mut notes, (*index, *spelling), cause);
+            }
         }
     }
 

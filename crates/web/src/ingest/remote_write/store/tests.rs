@@ -83,11 +83,7 @@ async fn told(kept: &Arc<MemoryStore>, message: &[u8]) -> String {
             format!("{status} {}\n", body["detail"].as_str().unwrap())
         }
     };
-    let every = Select {
-        matchers: vec![Matcher::not_equal("__name__", "")],
-        start_ms: i64::MIN,
-        end_ms: i64::MAX,
-    };
+    let every = Select::floats(vec![Matcher::not_equal("__name__", "")], i64::MIN, i64::MAX);
     for series in kept.select(&every).unwrap().map(Result::unwrap) {
         let times: Vec<i64> = series.samples.iter().map(|sample| sample.t_ms).collect();
         told.push_str(&format!("{} {times:?}\n", series.labels));
@@ -176,15 +172,103 @@ async fn what_is_no_message_is_refused_whole() {
     .await;
 }
 
+/// A series of fields of any kind.
+fn series_of(labels: &[(&str, &str)], fields: &[u8]) -> Vec<u8> {
+    let labels: Vec<u8> = labels.iter().flat_map(label).collect();
+    field(0x0a, &[&labels, fields].concat())
+}
+
+/// Three observations, in two buckets, at a time as a field of a histogram.
+fn histogram(time: &[u8]) -> Vec<u8> {
+    let buckets = b"\x08\x03\x5a\x04\x08\x00\x10\x02\x62\x02\x02\x02";
+    field(0x22, &[&buckets[..], b"\x78", time].concat())
+}
+
+fn exemplar(trace: &str, t_ms: u8) -> Vec<u8> {
+    field(0x1a, &[label(&("trace_id", trace)), vec![0x18, t_ms]].concat())
+}
+
 #[tokio::test]
-async fn histograms_and_exemplars_do_no_harm_and_are_counted() {
-    let labels: Vec<u8> = GOOD.iter().flat_map(label).collect();
-    let with = [labels, field(0x1a, b"exemplar"), field(0x22, b"histogram")].concat();
+async fn histograms_exemplars_and_metadata_are_stored() {
+    let store = Arc::new(MemoryStore::default());
+    let message = [
+        series(GOOD, &[1, 2]),
+        // As Prometheus sends them: a series for each.
+        series_of(GOOD, &exemplar("4f", 1)),
+        series_of(&[("__name__", "observed")], &histogram(b"\x01")),
+        series_of(&[("__name__", "observed")], &histogram(b"\x02")),
+        series_of(&[("__name__", "observed")], &exemplar("50", 2)),
+        // With metric name, kind and help.
+        field(0x1a, b"\x08\x01\x12\x04good\x22\x05Help."),
+    ];
+    let ingest = ingest(Arc::clone(&store) as _);
+    self::store(&ingest, &message.concat()).unwrap().durable().await.unwrap();
+    let select = Select::both(vec![Matcher::equal("__name__", "observed")], 0, 9);
+    let found: Vec<_> = store.select(&select).unwrap().map(Result::unwrap).collect();
+    assert_eq!(found.len(), 1);
+    let histograms = &found[0].histograms;
+    assert_eq!(histograms.iter().map(|sample| sample.t_ms).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(histograms[0].histogram.positive, [1.0, 2.0]);
+    let exemplars = store.exemplars(&[], 0, 9).unwrap();
+    assert_eq!(exemplars.len(), 2);
+    assert_eq!(exemplars[0].exemplars[0].labels.get("trace_id"), Some("4f"));
+    let metadata = store.metadata(Some("good")).unwrap();
+    assert_eq!((metadata[0].1.kind.as_str(), &*metadata[0].1.help), ("counter", "Help."));
+    assert_eq!(ingest.meter().appended.get(), 4);
+    assert!(ingest.meter().rejected.iter().all(|counter| counter.get() == 0));
+}
+
+#[tokio::test]
+async fn a_bad_histogram_is_refused_alone_and_bad_exemplars_and_metadata_are_counted() {
+    let kept = Arc::new(MemoryStore::default());
+    let ahead = b"\x80\xf0\xb2\x52";
+    let message = [
+        series(GOOD, &[1]),
+        series_of(GOOD, &field(0x1a, b"exemplar")),
+        series_of(GOOD, &exemplar(&"x".repeat(200), 1)),
+        series_of(
+            &[("__name__", "observed")],
+            &[field(0x22, b"histogram"), histogram(b"\x01"), histogram(ahead)].concat(),
+        ),
+        series_of(&[("job", "nameless")], &histogram(b"\x01")),
+        field(0x1a, b"metadata"),
+        field(0x1a, b"\x08\x01\x12\x04good"),
+    ]
+    .concat();
+    let said = told(&kept, &message).await;
+    assert!(said.starts_with("400 2 series refused in whole or part"), "{said}");
+    assert!(said.contains("series 3: \"observed\": no protobuf of a Histogram"), "{said}");
+    assert!(said.contains("series 4: the metric name is empty"), "{said}");
+    let select = Select::both(vec![Matcher::equal("__name__", "observed")], 0, 9);
+    assert_eq!(kept.select(&select).unwrap().count(), 1, "the good one is stored");
+    assert_eq!(kept.metadata(None).unwrap().len(), 1);
+    assert!(kept.exemplars(&[], 0, 9).unwrap().is_empty());
+
     let ingest = ingest(Arc::new(MemoryStore::default()));
-    store(&ingest, &field(0x0a, &with)).unwrap().durable().await.unwrap();
-    for cause in [LimitError::Exemplar, LimitError::NativeHistogram] {
-        assert_eq!(count(&ingest, &cause), 1, "{cause}");
+    let _stored = store(&ingest, &message).unwrap();
+    let reason = String::new;
+    let counts = [
+        (LimitError::NativeHistogram { reason: reason() }, 1),
+        (LimitError::Exemplar { reason: reason() }, 2),
+        (LimitError::Metadata { reason: reason() }, 1),
+        (LimitError::TooFarAhead { ahead_ms: 0 }, 1),
+        (LimitError::NoMetricName, 1),
+    ];
+    for (cause, n) in counts {
+        assert_eq!(count(&ingest, &cause), n, "{}", cause.reason());
     }
+}
+
+#[tokio::test]
+async fn exemplars_and_metadata_alone_make_no_sender_come_back() {
+    let message = [series_of(GOOD, &field(0x1a, b"exemplar")), field(0x1a, b"metadata")];
+    check(
+        &message.concat(),
+        &expect![[r#"
+        stored
+    "#]],
+    )
+    .await;
 }
 
 fn count(ingest: &Ingest, cause: &LimitError) -> u64 {

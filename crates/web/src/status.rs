@@ -1,0 +1,94 @@
+//! Status: what a person asks who wonders where all those series come from, in the shape that
+//! Prometheus gives it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use serde::Serialize;
+use storage::Cardinality;
+use utoipa::ToSchema;
+
+use crate::error::{ApiError, ErrorBody};
+use crate::parameters::Parameters;
+use crate::state::Shared;
+
+/// So many of each kind are listed unless the request says otherwise, as in Prometheus.
+const N_LISTED_DEFAULT: usize = 10;
+/// The most that are listed.
+const N_LISTED_MAX: usize = 10_000;
+
+/// The answer.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TsdbStatus {
+    #[schema(example = "success")]
+    status: &'static str,
+    data: TsdbStatusData,
+}
+
+/// The series in memory, which are those with a sample in the last hour or two.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct TsdbStatusData {
+    head_stats: HeadStats,
+    /// Metrics with the most series.
+    series_count_by_metric_name: Vec<Stat>,
+    /// Labels with the most values.
+    label_value_count_by_label_name: Vec<Stat>,
+    /// Labels whose values have the most bytes, over all series.
+    memory_in_bytes_by_label_name: Vec<Stat>,
+    /// Labels, as `name=value`, with the most series.
+    series_count_by_label_value_pair: Vec<Stat>,
+}
+
+/// How much there is.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct HeadStats {
+    num_series: usize,
+    num_label_pairs: usize,
+    num_label_names: usize,
+}
+
+/// A name and how many it has.
+#[derive(Serialize, ToSchema)]
+struct Stat {
+    name: String,
+    value: usize,
+}
+
+/// Which metrics and labels the series in memory come from, counted exactly. `limit` says how many
+/// of each kind are listed, at most 10,000; 10 unless it is given.
+#[utoipa::path(
+    get, path = "/api/v1/status/tsdb", tag = "system",
+    params(("limit" = Option<usize>, Query, description = "How many of each kind", example = 10)),
+    responses((status = 200, body = TsdbStatus), (status = 422, body = ErrorBody))
+)]
+pub(crate) async fn tsdb(
+    State(shared): State<Shared>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<TsdbStatus>, ApiError> {
+    let parameters = Parameters::read(query.as_deref(), &["limit"])?;
+    let n_listed = parameters.number("limit", 1, N_LISTED_MAX)?.unwrap_or(N_LISTED_DEFAULT);
+    let querier = Arc::clone(&shared.querier);
+    let counted = tokio::task::spawn_blocking(move || querier.cardinality(n_listed)).await;
+    let counted = counted.map_err(|_| ApiError::internal("counting the series failed"))?;
+    Ok(Json(TsdbStatus { status: "success", data: data(counted.unwrap_or_default()) }))
+}
+
+fn data(counted: Cardinality) -> TsdbStatusData {
+    let stats = |counted: Vec<(String, usize)>| {
+        counted.into_iter().map(|(name, value)| Stat { name, value }).collect()
+    };
+    TsdbStatusData {
+        head_stats: HeadStats {
+            num_series: counted.n_series,
+            num_label_pairs: counted.n_pairs,
+            num_label_names: counted.n_names,
+        },
+        series_count_by_metric_name: stats(counted.series_by_metric),
+        label_value_count_by_label_name: stats(counted.values_by_name),
+        memory_in_bytes_by_label_name: stats(counted.bytes_by_name),
+        series_count_by_label_value_pair: stats(counted.series_by_pair),
+    }
+}

@@ -1,0 +1,199 @@
+//! OpenMetrics: the text formats read back, line by line: OpenMetrics 1.0 to the letter, and the
+//! older Prometheus text 0.0.4 leniently, as it is met in the wild.
+//!
+//! [`LineParser`] takes one line and lends what stands on it: names and values are borrowed from
+//! the line, and only texts with escapes are copied, into a buffer that is used again. [`Page`]
+//! goes through a whole page from any source in bounded memory, knows the type of the family at
+//! hand, and so tells a `_created` line from a sample. What contradicts the syntax is an error with
+//! line, column and what was expected there. [`write_series`] is the way back for stored histories.
+//!
+//! Source: <https://prometheus.io/docs/specs/om/open_metrics_spec/> and
+//! <https://prometheus.io/docs/instrumenting/exposition_formats/>.
+
+mod cursor;
+mod line;
+mod number;
+mod page;
+mod write;
+
+pub use cursor::SyntaxError;
+pub use line::LineParser;
+pub use number::{ORDINARY_NAN_BITS, parse_float, seconds_to_ms};
+pub use page::{LINE_BYTES_MAX, Page, PageError};
+pub use write::{Lost, write_series};
+
+use std::borrow::Cow;
+
+/// Which of the two formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// OpenMetrics 1.0, strictly: timestamps in seconds, `# EOF` at the end, single blanks.
+    OpenMetrics,
+    /// Text 0.0.4: timestamps in milliseconds, any blanks, comments, a trailing comma, CR LF.
+    Prometheus,
+}
+
+/// What a family's samples mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Kind {
+    /// Not said: `unknown`, or `untyped` in the older format.
+    #[default]
+    Unknown,
+    /// Only rises.
+    Counter,
+    /// Any value.
+    Gauge,
+    /// Counts below bounds.
+    Histogram,
+    /// Counts below bounds that may fall.
+    GaugeHistogram,
+    /// Quantiles.
+    Summary,
+    /// Texts about the target.
+    Info,
+    /// One of several states.
+    StateSet,
+}
+
+impl Kind {
+    /// The type that a word means in a dialect.
+    fn of_word(word: &str, dialect: Dialect) -> Option<Self> {
+        let is_openmetrics = dialect == Dialect::OpenMetrics;
+        Some(match word {
+            "counter" => Self::Counter,
+            "gauge" => Self::Gauge,
+            "histogram" => Self::Histogram,
+            "summary" => Self::Summary,
+            "unknown" if is_openmetrics => Self::Unknown,
+            "gaugehistogram" if is_openmetrics => Self::GaugeHistogram,
+            "info" if is_openmetrics => Self::Info,
+            "stateset" if is_openmetrics => Self::StateSet,
+            "untyped" if !is_openmetrics => Self::Unknown,
+            _ => return None,
+        })
+    }
+
+    /// Whether its samples may come with the time since when they count.
+    fn has_created(self) -> bool {
+        matches!(self, Self::Counter | Self::Histogram | Self::Summary)
+    }
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Line<'l> {
+    /// A sample.
+    Sample(SampleLine<'l>),
+    /// A `_created` line: since when the samples of its family with these labels count, Unix
+    /// seconds in its value. A [`LineParser`] calls it a sample; only a [`Page`] knows better.
+    Created(SampleLine<'l>),
+    /// `# TYPE family kind`.
+    Type {
+        /// The family.
+        family: &'l str,
+        /// What it says of it.
+        kind: Kind,
+    },
+    /// `# HELP family text`.
+    Help {
+        /// The family.
+        family: &'l str,
+        /// The text, unescaped.
+        text: Cow<'l, str>,
+    },
+    /// `# UNIT family unit`.
+    Unit {
+        /// The family.
+        family: &'l str,
+        /// The unit, a suffix of the family's name.
+        unit: &'l str,
+    },
+    /// Nothing to know: a blank line or another comment. Only in the older format.
+    Nothing,
+    /// `# EOF`.
+    Eof,
+}
+
+/// A sample as it stands on its line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SampleLine<'l> {
+    /// The sample's name; with labels it is never empty.
+    pub name: &'l str,
+    /// Its other labels in the order of the line. They may repeat a name or be empty: what makes a
+    /// series is decided where one is made.
+    pub labels: Pairs<'l>,
+    /// The value. Every NaN is the ordinary one: a text cannot mark a series as ended.
+    pub value: f64,
+    /// Unix milliseconds, if the line says when.
+    pub t_ms: Option<i64>,
+    /// An example of what was counted, if the line has one.
+    pub exemplar: Option<Exemplar<'l>>,
+}
+
+/// An example of what a sample counted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Exemplar<'l> {
+    /// Where to find it, such as a trace's id.
+    pub labels: Pairs<'l>,
+    /// Its value.
+    pub value: f64,
+    /// Unix milliseconds, if the line says when.
+    pub t_ms: Option<i64>,
+}
+
+/// Names and values, borrowed.
+#[derive(Clone, Copy, Default)]
+pub struct Pairs<'l> {
+    spans: &'l [(Span, Span)],
+    line: &'l str,
+    /// Where texts are that had escapes.
+    unescaped: &'l str,
+}
+
+/// A part of the line, or of the texts without escapes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    start: usize,
+    end: usize,
+    is_unescaped: bool,
+}
+
+impl Span {
+    fn of<'l>(self, line: &'l str, unescaped: &'l str) -> &'l str {
+        let text = if self.is_unescaped { unescaped } else { line };
+        &text[self.start..self.end]
+    }
+}
+
+impl<'l> Pairs<'l> {
+    /// The pairs in the order of the line.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'l str, &'l str)> + use<'l> {
+        let Self { spans, line, unescaped } = *self;
+        spans.iter().map(move |(name, value)| (name.of(line, unescaped), value.of(line, unescaped)))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+}
+
+impl PartialEq for Pairs<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl std::fmt::Debug for Pairs<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;
