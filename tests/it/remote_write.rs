@@ -133,12 +133,19 @@ fn bad_series_are_refused_and_the_others_kept() {
 }
 
 #[test]
-fn what_is_not_stored_yet_does_no_harm() {
+fn what_is_beside_samples_is_taken_and_does_no_harm() {
     send(&client(), b"").expect(204);
     send(&client(), &field(3, b"metadata")).expect(204);
+    send(&client(), &field(3, b"\x08\x01\x12\x02rw\x22\x05Help.")).expect(204);
     let labels = field(1, &[field(1, b"__name__"), field(2, b"rw_histogram")].concat());
-    let histogram = field(1, &[labels, field(3, b""), field(4, b"")].concat());
-    send(&client(), &histogram).expect(204);
+    let of_series = |fields: &[u8]| field(1, &[&labels, fields].concat());
+    // Three observations in two buckets, now.
+    let buckets = b"\x08\x03\x5a\x04\x08\x00\x10\x02\x62\x02\x02\x02\x78";
+    let histogram = field(4, &[&buckets[..], &varint(now_ms())].concat());
+    send(&client(), &of_series(&[histogram.clone(), field(3, b"")].concat())).expect(204);
+    let bad = of_series(&[field(4, b"histogram"), histogram].concat());
+    let refused = send(&client(), &bad).refused(400);
+    assert!(refused["detail"].as_str().unwrap().contains("rw_histogram"), "{refused}");
 }
 
 /// What is there already goes on, and so does what another source may still send.

@@ -67,6 +67,23 @@ impl MemoryStore {
             add(points, sample.t_ms, Point::Histogram(sample));
         }
     }
+
+    /// Drops every sample, of a series and a time, of which this is not true, and series that have
+    /// none left.
+    pub fn retain(&self, keeps: impl Fn(&Labels, i64) -> bool) {
+        self.series.lock().retain(|labels, samples| {
+            samples.retain(|t_ms, _| keeps(labels, *t_ms));
+            !samples.is_empty()
+        });
+    }
+
+    /// Deletes the samples within these times, both included, of all series that match.
+    pub fn delete_series(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) {
+        self.retain(|labels, t_ms| {
+            let is_in_range = (start_ms..=end_ms).contains(&t_ms);
+            !(is_in_range && matchers.iter().all(|matcher| matcher.matches(labels)))
+        });
+    }
 }
 
 impl Appender for MemoryStore {

@@ -30,13 +30,15 @@ pub struct Faults {
     pub sync: u32,
     /// Creating, renaming or removing a file, or syncing a folder, fails.
     pub names: u32,
+    /// Reading a file, or a part of one, fails.
+    pub read: u32,
 }
 
 /// See the head of this file. A clone of the handle is the same disk.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SimDisk(Arc<Mutex<State>>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct State {
     rng: Rng,
     files: BTreeMap<FileId, SimFile>,
@@ -56,7 +58,7 @@ struct State {
 
 type FileId = u64;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct SimFile {
     /// What a running process reads.
     seen: Vec<u8>,
@@ -66,7 +68,7 @@ struct SimFile {
     forgotten: Vec<Range<usize>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Dir {
     seen: BTreeMap<PathBuf, FileId>,
     durable: BTreeMap<PathBuf, FileId>,
@@ -136,6 +138,16 @@ impl SimDisk {
     /// faults. Files that were open are dead.
     pub fn crash(&self) {
         self.0.lock().crash();
+    }
+
+    /// Another disk with the same files, as a new process finds them, without faults.
+    pub fn fork(&self) -> Self {
+        let mut state = self.0.lock().clone();
+        state.restart();
+        state.faults = Faults::default();
+        state.n_failing_syncs = 0;
+        state.free_bytes = None;
+        Self(Arc::new(Mutex::new(state)))
     }
 
     /// Replaces a file's content, durably: the hand that damages.
@@ -225,6 +237,17 @@ impl State {
         self.n_writes += 1;
         self.need_process()?;
         if self.rng.per_mille(fails_per_mille) {
+            return Err(input_output_error());
+        }
+        Ok(())
+    }
+
+    /// Fails a read by chance.
+    fn look(&mut self) -> io::Result<()> {
+        self.need_process()?;
+        let fails_per_mille = self.faults.read;
+        // Without faults no number is drawn: reads do not change what else happens.
+        if fails_per_mille > 0 && self.rng.per_mille(fails_per_mille) {
             return Err(input_output_error());
         }
         Ok(())
@@ -444,12 +467,14 @@ impl Disk for SimDisk {
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let state = self.0.lock();
+        let mut state = self.0.lock();
+        state.look()?;
         Ok(state.file_at(path)?.seen.clone())
     }
 
     fn read_at(&self, path: &Path, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        let state = self.0.lock();
+        let mut state = self.0.lock();
+        state.look()?;
         let seen = &state.file_at(path)?.seen;
         let start = usize::try_from(offset).map_or(seen.len(), |at| at.min(seen.len()));
         let n_read = buf.len().min(seen.len() - start);

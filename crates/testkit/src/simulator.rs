@@ -2,27 +2,41 @@
 //! and forgets, against the reference store in memory. The same seed makes the same run.
 //!
 //! While the store lives, every answer equals the reference's. After a power cut or a kill, what
-//! came back is judged by [`History`]: everything acknowledged is there to the bit, nothing is
-//! there that was never appended. Then the reference continues from what came back.
+//! came back is judged by [`History`]: everything promised is there to the bit, nothing is there
+//! that was never appended or that was deleted. Then the reference continues from what came back.
+//!
+//! In one seed of four the files rot, too: between two lives a copy of the disk is damaged, and
+//! what a store makes of it is judged apart, see `rot`.
 
+mod batch;
+mod checks;
 mod disguise;
+mod floors;
 mod history;
+mod lives;
+mod rot;
+mod settings;
 mod traffic;
+mod upkeep;
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::Sample;
 use stdx::Clock as _;
 use storage::memory::MemoryStore;
-use storage::{Appender, Commit, Querier, Row, Select, SelectError, Series};
-use tsdb::{Config, Db, Driver, Health};
+use storage::{AppendError, Appender, Commit, Querier, Row, SeriesLimits};
+use tsdb::{Config, Db, Durability, Health};
 
 use crate::disk::Fnv;
 use crate::{Faults, Rng, SimWorld, sim_env};
+use batch::SpelledBatch;
+use checks::everything;
+use floors::Floors;
 use history::{BatchId, History};
+use rot::Ever;
+use settings::Settings;
 use traffic::Traffic;
+use upkeep::Copy;
 
 /// How a run is made.
 #[derive(Debug, Clone)]
@@ -62,6 +76,39 @@ pub struct Report {
     pub n_flushes: u64,
     /// Merges of blocks.
     pub n_compactions: u64,
+    /// Deletions that succeeded.
+    pub n_deletions: usize,
+    /// Snapshots that were opened and compared.
+    pub n_snapshots: usize,
+    /// Imports that succeeded.
+    pub n_imports: usize,
+    /// Passes of retention that dropped something for size.
+    pub n_oversize: usize,
+    /// Damaged copies of the disk that were judged.
+    pub n_damaged: usize,
+    /// Those of them that had lost something.
+    pub n_losses: usize,
+}
+
+impl std::ops::AddAssign for Report {
+    fn add_assign(&mut self, more: Self) {
+        self.trace_hash ^= more.trace_hash;
+        self.n_acknowledged += more.n_acknowledged;
+        self.n_failed_commits += more.n_failed_commits;
+        self.n_refused += more.n_refused;
+        self.n_power_cuts += more.n_power_cuts;
+        self.n_kills += more.n_kills;
+        self.n_selects += more.n_selects;
+        self.n_retentions += more.n_retentions;
+        self.n_flushes += more.n_flushes;
+        self.n_compactions += more.n_compactions;
+        self.n_deletions += more.n_deletions;
+        self.n_snapshots += more.n_snapshots;
+        self.n_imports += more.n_imports;
+        self.n_oversize += more.n_oversize;
+        self.n_damaged += more.n_damaged;
+        self.n_losses += more.n_losses;
+    }
 }
 
 /// What the store did wrong.
@@ -98,22 +145,30 @@ pub fn run(seed: u64, options: &Options) -> Result<Report, Failure> {
     Ok(simulator.report)
 }
 
-/// Retention of the simulated store.
-const RETENTION: Duration = Duration::from_secs(1800);
-/// Failures of a store that cannot be opened, before the simulator gives in and mends the disk.
-const OPENS_MAX: usize = 5;
+/// After so many operations the whole disk goes into the trace.
+const STEPS_PER_TRACE: usize = 10;
 
 struct Simulator {
     rng: Rng,
     world: SimWorld,
-    config: Config,
+    settings: Settings,
     traffic: Traffic,
     /// `None` only while it is being opened again.
     db: Option<Arc<Db>>,
     reference: MemoryStore,
     history: History,
+    /// Everything that was ever written, where files rot.
+    ever: Ever,
     waiting: Vec<(BatchId, Commit)>,
-    floor_ms: i64,
+    floors: Floors,
+    /// The snapshot that is looked at after each stop.
+    copy: Option<Copy>,
+    n_copies: usize,
+    /// Whether faults are on.
+    is_disk_broken: bool,
+    /// Whether the power was cut since the store was last open.
+    is_cut: bool,
+    n_steps: usize,
     trace: Fnv,
     report: Report,
 }
@@ -122,26 +177,25 @@ type Outcome = Result<(), String>;
 
 impl Simulator {
     fn new(seed: u64, options: &Options) -> Self {
-        let world = sim_env(seed);
         let mut rng = Rng::new(seed);
-        let mut config = Config::new("/data/pharos");
-        config.driver = Driver::Manual;
-        config.retention = Some(RETENTION);
-        // After a power cut the newest sample may be older than that: the clock is right.
-        config.doubt_clock_for = Duration::ZERO;
-        config.segment_bytes_max = 200 + rng.below(4000);
-        config.pending_bytes_max = 20_000;
-        (options.adjust)(&mut config);
+        let mut settings = Settings::of(seed, &mut rng);
+        (options.adjust)(&mut settings.config);
         Self {
-            traffic: Traffic::new(Rng::new(rng.next_u64())),
+            traffic: Traffic::new(Rng::new(rng.next_u64()), settings.late_ms_max),
             rng,
-            world,
-            config,
+            world: sim_env(seed),
+            settings,
             db: None,
             reference: MemoryStore::default(),
             history: History::default(),
+            ever: Ever::default(),
             waiting: Vec::new(),
-            floor_ms: i64::MIN,
+            floors: Floors::default(),
+            copy: None,
+            n_copies: 0,
+            is_disk_broken: false,
+            is_cut: false,
+            n_steps: 0,
             trace: Fnv::default(),
             report: Report::default(),
         }
@@ -151,37 +205,46 @@ impl Simulator {
         if self.db.is_none() {
             self.reopen(true)?;
         }
-        match self.rng.below(100) {
-            0..40 => self.append()?,
-            40..62 => self.commit(),
-            62..72 => self.compare_select()?,
-            72..75 => self.compare_label_values()?,
-            75..79 => self.pass_time(),
-            79..82 => self.enforce_retention(),
-            82..84 => {
-                self.flush();
+        match self.rng.below(1000) {
+            0..300 => self.append()?,
+            300..390 => self.append_batch()?,
+            390..600 => self.commit(),
+            600..690 => self.compare_select()?,
+            690..715 => self.compare_label_values()?,
+            715..735 => self.compare_label_names()?,
+            735..780 => self.pass_time(),
+            780..805 => self.enforce_retention()?,
+            805..835 => {
+                self.flush()?;
                 self.compact();
             }
-            84..87 => self.break_disk(),
-            87..91 => self.mend_disk()?,
-            91..94 => self.plan_stop(),
-            94..97 => self.kill()?,
+            835..855 => self.delete()?,
+            855..862 => self.clean_tombstones(),
+            862..872 => self.snapshot()?,
+            872..895 => self.break_disk(),
+            895..935 => self.mend_disk()?,
+            935..958 => self.plan_stop(),
+            958..980 => self.kill()?,
+            980..985 => self.import()?,
             _ => self.cut_power()?,
         }
         self.poll_commits()?;
         if self.world.disk.is_stopped() {
-            if self.rng.per_mille(500) {
-                self.kill()?;
-            } else {
-                self.cut_power()?;
-            }
+            self.stop()?;
         }
-        self.trace.write(&self.world.disk.fingerprint().to_le_bytes());
+        self.n_steps += 1;
+        if self.n_steps.is_multiple_of(STEPS_PER_TRACE) {
+            self.trace.write(&self.world.disk.fingerprint().to_le_bytes());
+        }
         Ok(())
     }
 
     fn db(&self) -> &Db {
         self.db.as_ref().expect("a step begins with an open store")
+    }
+
+    fn config(&self) -> &Config {
+        &self.settings.config
     }
 
     fn now_ms(&self) -> i64 {
@@ -190,36 +253,93 @@ impl Simulator {
 
     fn append(&mut self) -> Outcome {
         let rows = self.traffic.rows(self.now_ms());
-        match disguise::append(self.db(), &rows) {
-            Ok(commit) => {
-                // What is older than retention is taken and forgotten at once.
-                let is_kept = |row: &Row| row.sample.t_ms >= self.floor_ms;
-                let kept: Vec<Row> = rows.into_iter().filter(is_kept).collect();
-                let batch = self.history.append(&kept);
-                self.waiting.push((batch, commit));
-                let appended = self.reference.append(kept);
-                appended.map(drop).map_err(|error| error.to_string())
+        // A histogram that is refused is left out alone, a row with all others.
+        let appended = match self.config().series == SeriesLimits::default() {
+            true => disguise::append(self.db(), &rows),
+            false => self.db().append(rows.clone()),
+        };
+        match appended {
+            Ok(commit) => self.took(rows, commit),
+            Err(error) => self.refused(&error),
+        }
+    }
+
+    fn append_batch(&mut self) -> Outcome {
+        let mut rows = self.traffic.rows(self.now_ms());
+        if self.rng.per_mille(700) {
+            // Some series have several samples, some come again later.
+            rows.sort_by(|a, b| a.labels.cmp(&b.labels));
+            let n_rows = rows.len();
+            rows.rotate_left(self.rng.index(n_rows));
+        }
+        let batch = SpelledBatch::new(rows, &mut self.rng);
+        match self.db().append_batch(&batch) {
+            Ok(appended) => {
+                let rejected: Vec<usize> = appended.rejected.iter().map(|r| r.index).collect();
+                self.expect_limits(!rejected.is_empty())?;
+                self.took(batch.rows_without(&rejected), appended.commit)
             }
-            Err(error) => {
-                self.report.n_refused += 1;
-                self.note(&error.to_string());
-                Ok(())
+            Err(error) => self.refused(&error),
+        }
+    }
+
+    /// The store has taken these.
+    fn took(&mut self, mut rows: Vec<Row>, commit: Commit) -> Outcome {
+        if let Some(max) = self.config().series.total {
+            let n_series = self.db().cardinality(0).map_or(0, |cardinality| cardinality.n_series);
+            if n_series as u64 > max {
+                return Err(format!("{n_series} series where {max} may be"));
             }
+        }
+        let batch = self.note_rows(&mut rows);
+        self.waiting.push((batch, commit));
+        let appended = self.reference.append(rows);
+        appended.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Leaves those in rows that are kept: what is too old is taken and forgotten at once.
+    fn note_rows(&mut self, rows: &mut Vec<Row>) -> BatchId {
+        let (config, floors) = (&self.settings.config, &self.floors);
+        if self.settings.rots {
+            self.ever.add(rows);
+        }
+        rows.retain(|row| floors.keep(config, &row.labels, row.sample.t_ms));
+        self.history.append(rows)
+    }
+
+    fn refused(&mut self, error: &AppendError) -> Outcome {
+        self.report.n_refused += 1;
+        self.note(&error.to_string());
+        self.expect_limits(matches!(error, AppendError::Refused { .. }))
+    }
+
+    fn expect_limits(&self, is_refused: bool) -> Outcome {
+        match is_refused && self.config().series == storage::SeriesLimits::default() {
+            true => Err("a series was refused, and there is no limit".to_owned()),
+            false => Ok(()),
         }
     }
 
     fn commit(&mut self) {
         let health = self.db().commit_once();
+        if health == Health::Writable {
+            let now = self.world.clock.monotonic();
+            self.history.age(now);
+        }
         self.note(&format!("{health:?}"));
     }
 
     fn poll_commits(&mut self) -> Outcome {
         let mut still_waiting = Vec::new();
+        let now = self.world.clock.monotonic();
         for (batch, mut commit) in std::mem::take(&mut self.waiting) {
             match commit.poll_now() {
                 None => still_waiting.push((batch, commit)),
                 Some(Ok(())) => {
-                    self.report.n_acknowledged += self.history.acknowledge(batch);
+                    self.report.n_acknowledged += match self.config().durability {
+                        Durability::Sync => self.history.acknowledge(batch),
+                        Durability::Async => self.history.acknowledge_written(batch, now),
+                    };
                 }
                 Some(Err(error)) => {
                     self.report.n_failed_commits += 1;
@@ -231,81 +351,32 @@ impl Simulator {
         Ok(())
     }
 
-    fn compare_select(&mut self) -> Outcome {
-        let select = self.traffic.select(self.now_ms());
-        let found = read(self.db(), &select)?;
-        let expected = read(&self.reference, &select)?;
-        self.report.n_selects += 1;
-        self.trace.write(&found.len().to_le_bytes());
-        match difference(&found, &expected) {
-            Some(what) => Err(format!("{what}\nin {select:?}")),
-            None => Ok(()),
-        }
-    }
-
-    fn compare_label_values(&mut self) -> Outcome {
-        let name = self.traffic.label_name();
-        let matchers = self.traffic.matchers();
-        let ask = |querier: &dyn Querier| {
-            let values = querier.label_values(&name, &matchers);
-            values.map_err(|error| error.to_string())
-        };
-        let (found, expected) = (ask(self.db())?, ask(&self.reference)?);
-        if found == expected {
-            return Ok(());
-        }
-        Err(format!("values of {name} under {matchers:?}: {found:?} instead of {expected:?}"))
-    }
-
     fn pass_time(&mut self) {
-        let time = Duration::from_millis(self.rng.below(600_000));
+        let time = Duration::from_millis(self.rng.below(self.settings.pass_ms_max));
         self.world.clock.advance(time);
     }
 
-    fn enforce_retention(&mut self) {
-        let now_ms = self.now_ms();
-        let result = self.db().enforce_retention(now_ms);
-        self.note(&format!("{result:?}"));
-        self.raise_floor();
-        self.report.n_retentions += 1;
-    }
-
-    fn flush(&mut self) {
-        let now_ms = self.now_ms();
-        let result = self.db().flush(now_ms);
-        self.note(&format!("{result:?}"));
-        self.report.n_flushes += u64::from(result.is_ok());
-    }
-
-    fn compact(&mut self) {
-        let now_ms = self.now_ms();
-        let result = self.db().compact(now_ms);
-        self.note(&format!("{result:?}"));
-        self.report.n_compactions += u64::from(matches!(result, Ok(true)));
-    }
-
-    fn raise_floor(&mut self) {
-        let retention = self.config.retention.map(|kept| kept.as_millis() as i64);
-        let floor_ms = retention.map_or(i64::MIN, |kept_ms| self.now_ms() - kept_ms);
-        self.floor_ms = self.floor_ms.max(floor_ms);
-        self.reference.drop_before(self.floor_ms);
-        self.history.drop_before(self.floor_ms);
-    }
-
     fn break_disk(&mut self) {
+        self.is_disk_broken = true;
         if self.rng.per_mille(400) {
             let free_bytes = self.rng.below(3000);
             self.world.disk.set_free_bytes(Some(free_bytes));
         } else {
             let mut often = || [0, 50, 500, 1000][self.rng.index(4)];
-            self.world.disk.set_faults(Faults { append: often(), sync: often(), names: often() });
+            let (append, sync, names) = (often(), often(), often());
+            self.world.disk.set_faults(Faults { append, sync, names, read: 0 });
         }
+    }
+
+    fn make_sound(&mut self) {
+        self.is_disk_broken = false;
+        self.world.disk.set_free_bytes(None);
+        self.world.disk.set_faults(Faults::default());
     }
 
     /// A mended disk is noticed by the next step of the committer.
     fn mend_disk(&mut self) -> Outcome {
-        self.world.disk.set_free_bytes(None);
-        self.world.disk.set_faults(Faults::default());
+        self.make_sound();
         let health = self.db().commit_once();
         if health == Health::Writable || self.world.disk.is_stopped() {
             return Ok(());
@@ -319,140 +390,7 @@ impl Simulator {
         self.world.disk.stop_after(n_writes);
     }
 
-    fn cut_power(&mut self) -> Outcome {
-        self.report.n_power_cuts += 1;
-        self.abandon()?;
-        self.world.disk.crash();
-        self.reopen(false)?;
-        // What is there after a power cut is durable, acknowledged or not.
-        self.history.settle(&everything(self.db())?);
-        Ok(())
-    }
-
-    /// The process dies, the machine does not: what it wrote is still seen, synced or not.
-    fn kill(&mut self) -> Outcome {
-        self.report.n_kills += 1;
-        self.abandon()?;
-        self.world.disk.restart();
-        self.reopen(true)
-    }
-
-    /// Commits that have resolved count; those that have not never will.
-    fn abandon(&mut self) -> Outcome {
-        self.poll_commits()?;
-        self.waiting.clear();
-        self.db = None;
-        Ok(())
-    }
-
-    /// Opens the store, judges what came back and continues the reference from there.
-    fn reopen(&mut self, writes_while_cold: bool) -> Outcome {
-        let db = self.open()?;
-        self.raise_floor();
-        if writes_while_cold {
-            self.write_while_cold(&db)?;
-        }
-        if let Err(error) = db.warm() {
-            // Nothing of the disk's ever fails to be read here, but it may be stopped.
-            return Err(format!("what is on disk does not come back: {error}"));
-        }
-        let recovery = &db.meter().recovery;
-        let missing = [
-            recovery.missing_frames.get(),
-            recovery.missing_segments.get(),
-            recovery.missing_blocks.get(),
-            recovery.quarantined_blocks.get(),
-        ];
-        if missing != [0; 4] {
-            let kinds = "frames, segments, blocks, whole blocks";
-            return Err(format!("of [{kinds}] {missing:?} that were durable are missing"));
-        }
-        let found = everything(db.as_ref())?;
-        let judged = self.history.judge(&found);
-        judged.map_err(|what| format!("{what}\nrecovered: {recovery:?}"))?;
-        self.reference = MemoryStore::default();
-        for series in &found {
-            let row = |sample: &Sample| Row { labels: series.labels.clone(), sample: *sample };
-            let rows = series.samples.iter().map(row).collect();
-            let appended = self.reference.append(rows);
-            appended.map(drop).map_err(|error| error.to_string())?;
-        }
-        self.trace.write(&found.len().to_le_bytes());
-        self.db = Some(db);
-        Ok(())
-    }
-
-    /// What is written before the log is read must fit what comes out of it.
-    fn write_while_cold(&mut self, db: &Arc<Db>) -> Outcome {
-        self.db = Some(Arc::clone(db));
-        for _ in 0..self.rng.below(3) {
-            self.append()?;
-            if self.rng.per_mille(500) {
-                self.commit();
-            }
-        }
-        self.poll_commits()?;
-        self.db = None;
-        Ok(())
-    }
-
-    /// Opening may be stopped in the middle too; then the power was cut.
-    fn open(&mut self) -> Result<Arc<Db>, String> {
-        for _ in 0..OPENS_MAX {
-            match Db::open(self.config.clone(), &self.world.env) {
-                Ok(db) => return Ok(db),
-                Err(error) if self.world.disk.is_stopped() => {
-                    self.note(&error.to_string());
-                    self.report.n_power_cuts += 1;
-                    self.world.disk.crash();
-                }
-                Err(error) => {
-                    self.note(&error.to_string());
-                    self.world.disk.set_faults(Faults::default());
-                    self.world.disk.set_free_bytes(None);
-                }
-            }
-        }
-        Err("the store does not open on a sound disk".to_owned())
-    }
-
     fn note(&mut self, what: &str) {
         self.trace.write(what.as_bytes());
-    }
-}
-
-fn read(querier: &dyn Querier, select: &Select) -> Result<Vec<Series>, String> {
-    let set = querier.select(select).map_err(|error| error.to_string())?;
-    let plain = |series: Result<Series, SelectError>| {
-        disguise::plain(series.map_err(|error| error.to_string())?)
-    };
-    set.map(plain).collect()
-}
-
-fn everything(querier: &dyn Querier) -> Result<Vec<Series>, String> {
-    let all = Select::both(Vec::new(), i64::MIN, i64::MAX);
-    read(querier, &all)
-}
-
-/// How an answer differs from the reference's, if it does.
-fn difference(found: &[Series], expected: &[Series]) -> Option<String> {
-    let same_samples = |a: &Series, b: &Series| {
-        let same = |(a, b): (&Sample, &Sample)| a.same_bits(b);
-        a.samples.len() == b.samples.len() && a.samples.iter().zip(&b.samples).all(same)
-    };
-    let same = |(a, b): (&Series, &Series)| a.labels == b.labels && same_samples(a, b);
-    if found.len() == expected.len() && found.iter().zip(expected).all(same) {
-        return None;
-    }
-    let mut what = String::from("found:\n");
-    list(&mut what, found);
-    what.push_str("expected:\n");
-    list(&mut what, expected);
-    Some(what)
-}
-
-fn list(text: &mut String, series: &[Series]) {
-    for Series { labels, samples, .. } in series {
-        let _infallible = writeln!(text, "  {labels} {samples:?}");
     }
 }

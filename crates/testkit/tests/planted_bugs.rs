@@ -28,3 +28,8 @@ fn finds_a_repeated_sync() {
 fn finds_a_freeze_outside_the_gate() {
     check_is_found(|config| config.planted_bug = Some(PlantedBug::FreezeOutsideGate));
 }
+
+#[test]
+fn finds_pages_that_nobody_checks() {
+    check_is_found(|config| config.planted_bug = Some(PlantedBug::PageCrcUnchecked));
+}

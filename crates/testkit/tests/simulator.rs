@@ -6,7 +6,7 @@
 use std::env;
 use std::thread;
 
-use testkit::simulator::{Options, Report, run};
+use testkit::simulator::{Failure, Options, Report, run};
 
 fn seed_count() -> u64 {
     let seeds = env::var("SIM_SEEDS").ok();
@@ -27,25 +27,26 @@ fn nothing_acknowledged_is_lost() {
     let n_threads = thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let share = |first: u64| {
         let seeds = (first..seed_count()).step_by(n_threads as usize);
-        seeds.map(run_or_panic).collect::<Vec<Report>>()
+        seeds.map(|seed| run(seed, &Options::default())).collect::<Vec<_>>()
     };
-    let reports: Vec<Report> = thread::scope(|scope| {
+    let results: Vec<Result<Report, Failure>> = thread::scope(|scope| {
         let threads: Vec<_> =
             (0..n_threads).map(|first| scope.spawn(move || share(first))).collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("a seed failed")).collect()
+        threads.into_iter().flat_map(|thread| thread.join().expect("no seed panics")).collect()
     });
     let mut total = Report::default();
-    for report in reports {
-        total.n_acknowledged += report.n_acknowledged;
-        total.n_failed_commits += report.n_failed_commits;
-        total.n_refused += report.n_refused;
-        total.n_power_cuts += report.n_power_cuts;
-        total.n_kills += report.n_kills;
-        total.n_selects += report.n_selects;
-        total.n_retentions += report.n_retentions;
-        total.n_flushes += report.n_flushes;
-        total.n_compactions += report.n_compactions;
+    let mut failures = Vec::new();
+    for result in results {
+        match result {
+            Ok(report) => total += report,
+            Err(failure) => failures.push(failure),
+        }
     }
+    failures.sort_by_key(|failure| failure.seed);
+    for failure in &failures {
+        println!("{failure}\n");
+    }
+    assert!(failures.is_empty(), "{} of {} seeds failed", failures.len(), seed_count());
     println!("{total:?}");
     // A simulator that does nothing finds nothing.
     if seed_count() < 50 {
@@ -58,6 +59,12 @@ fn nothing_acknowledged_is_lost() {
     assert!(total.n_kills > 100, "{total:?}");
     assert!(total.n_flushes > 100, "{total:?}");
     assert!(total.n_compactions > 20, "{total:?}");
+    assert!(total.n_deletions > 50, "{total:?}");
+    assert!(total.n_snapshots > 50, "{total:?}");
+    assert!(total.n_imports > 10, "{total:?}");
+    assert!(total.n_oversize > 5, "{total:?}");
+    assert!(total.n_damaged > 50, "{total:?}");
+    assert!(total.n_losses > 20, "{total:?}");
 }
 
 #[test]

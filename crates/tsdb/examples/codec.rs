@@ -5,13 +5,7 @@
 //! generator can go below, for those classes whose steps are independent.
 
 #![expect(clippy::print_stdout, reason = "printing figures is its purpose")]
-#![allow(
-    dead_code,
-    unused_imports,
-    unreachable_pub,
-    missing_docs,
-    reason = "the codec is private to the crate"
-)]
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "the codec is private to the crate")]
 
 #[path = "../src/codec/mod.rs"]
 mod codec;

@@ -7,26 +7,22 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use model::{Labels, Matcher, Metadata};
 use parking_lot::{Condvar, Mutex, RwLock};
 use stdx::Env;
-use storage::{
-    Cardinality, CommitError, Querier, RollupSet, Select, SelectError, SeriesExemplars, SeriesSet,
-};
+use storage::CommitError;
 
-use crate::block::{Block, Lost, PageCache};
+use crate::block::{Block, PageCache};
 use crate::clock::{ClockGuard, Moment};
 use crate::config::{Config, Driver};
 use crate::dir::{DataDir, LockGuard};
 use crate::flush::Frozen;
-use crate::head::{FloorOf, Head};
+use crate::head::Head;
 use crate::hidden::Hiding;
 use crate::manifest::{self, Manifest};
 use crate::notes::{self, Notes};
 use crate::recovery::{Recovered, recover};
 use crate::replay::Replay;
 use crate::tiers::{RecoveredTiers, Tiers};
-use crate::view::View;
 use crate::wal::{Pending, Reach, SegmentId, SegmentInfo, Writer, WriterStart};
 use crate::{
     CompactError, FlushError, Meter, OpenError, RetentionError, snapshot, threads, tombstones,
@@ -129,7 +125,13 @@ impl Found {
         dir: &DataDir,
         meter: &Meter,
     ) -> Result<Self, OpenError> {
-        let mut recovered = recover(dir, env, meter)?;
+        let mut recovered = recover(
+            dir,
+            env,
+            meter,
+            #[cfg(feature = "planted-bugs")]
+            config.planted_bug,
+        )?;
         let now = Moment::now(env);
         let clock = ClockGuard::new(config, recovered.newest_ms(), now);
         let believed_ms = clock.believed_ms(now);
@@ -352,8 +354,6 @@ impl Core {
             true => (None, notes),
             false => (Some(OldLog { segments, epoch, last_lsn, notes }), Notes::default()),
         };
-        #[cfg(feature = "planted-bugs")]
-        recovered.pages.plant(config.planted_bug);
         let core = Self {
             config,
             env: env.clone(),
@@ -469,59 +469,6 @@ impl Core {
         since_last >= self.config.flush_after || head_bytes >= self.config.flush_head_bytes as i64
     }
 
-    pub(crate) fn label_values(&self, name: &str, matchers: &[Matcher]) -> Vec<String> {
-        let floor_ms = self.floor_ms.load(Ordering::Acquire);
-        let blocks = self.blocks.read();
-        let hidden = self.hiding.in_head();
-        let floor_of = |labels: &Labels| hidden.gaps(labels).floor_ms.max(floor_ms);
-        let floor_of: FloorOf<'_> = &floor_of;
-        let floor_of = self.has_expired.load(Ordering::Acquire).then_some(floor_of);
-        let mut values = self.head.label_values(name, matchers, floor_of);
-        if let Some(recovered) = &*self.recovered.read() {
-            values.extend(recovered.label_values(name, matchers, floor_of));
-        }
-        let mut lost = Lost::default();
-        let select = Select::floats(matchers.to_vec(), floor_ms, i64::MAX);
-        for block in blocks.iter() {
-            values.extend(self.hiding.seen_values(block, name, &select, &mut lost));
-        }
-        drop(blocks);
-        values.sort_unstable();
-        values.dedup();
-        values
-    }
-
-    pub(crate) fn label_names(&self, matchers: &[Matcher]) -> Vec<String> {
-        let floor_ms = self.floor_ms.load(Ordering::Acquire);
-        let blocks = self.blocks.read();
-        let hidden = self.hiding.in_head();
-        let floor_of = |labels: &Labels| hidden.gaps(labels).floor_ms.max(floor_ms);
-        let floor_of: FloorOf<'_> = &floor_of;
-        let floor_of = self.has_expired.load(Ordering::Acquire).then_some(floor_of);
-        let mut names = self.head.label_names(matchers, floor_of);
-        if let Some(recovered) = &*self.recovered.read() {
-            names.extend(recovered.label_names(matchers, floor_of));
-        }
-        let mut lost = Lost::default();
-        let select = Select::floats(matchers.to_vec(), floor_ms, i64::MAX);
-        for block in blocks.iter() {
-            names.extend(self.hiding.seen_names(block, &select, &mut lost));
-        }
-        drop(blocks);
-        names.sort_unstable();
-        names.dedup();
-        names
-    }
-
-    pub(crate) fn exemplars(
-        &self,
-        matchers: &[Matcher],
-        (start_ms, end_ms): (i64, i64),
-    ) -> Vec<SeriesExemplars> {
-        let start_ms = start_ms.max(self.floor_ms.load(Ordering::Acquire));
-        self.notes.lock().exemplars.within(matchers, (start_ms, end_ms))
-    }
-
     /// Counts the blocks.
     pub(crate) fn measure_blocks(&self) {
         let blocks = self.blocks.read();
@@ -535,40 +482,5 @@ impl Core {
     /// The number of the live epoch.
     pub(crate) fn live_epoch(&self) -> u32 {
         self.epoch.load(Ordering::Acquire)
-    }
-}
-
-impl Querier for Db {
-    fn select(&self, select: &Select) -> Result<SeriesSet, SelectError> {
-        Ok(Box::new(View::take(&self.core, select)))
-    }
-
-    fn rollups(&self, select: &Select, width_ms: i64) -> Result<Option<RollupSet>, SelectError> {
-        self.core.rollups(select, width_ms)
-    }
-
-    fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
-        Ok(self.core.label_values(name, matchers))
-    }
-
-    fn exemplars(
-        &self,
-        matchers: &[Matcher],
-        start_ms: i64,
-        end_ms: i64,
-    ) -> Result<Vec<SeriesExemplars>, SelectError> {
-        Ok(self.core.exemplars(matchers, (start_ms, end_ms)))
-    }
-
-    fn metadata(&self, metric: Option<&str>) -> Result<Vec<(String, Metadata)>, SelectError> {
-        Ok(self.core.notes.lock().metadata(metric))
-    }
-
-    fn cardinality(&self, n_listed_max: usize) -> Option<Cardinality> {
-        Some(self.core.head.identities().read().cardinality(n_listed_max))
-    }
-
-    fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
-        Ok(self.core.label_names(matchers))
     }
 }

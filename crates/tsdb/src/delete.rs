@@ -174,7 +174,7 @@ impl Core {
 
     /// Takes series out of memory that have no samples there: their labels are listed by the
     /// blocks that have some, if any has.
-    fn forget_empty_series(&self, matchers: &[Matcher]) {
+    pub(crate) fn forget_empty_series(&self, matchers: &[Matcher]) {
         self.forget_idle(matchers, i64::MAX);
     }
 }

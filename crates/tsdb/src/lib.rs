@@ -39,6 +39,7 @@ mod meter;
 mod mixed;
 mod notes;
 mod oversize;
+mod query;
 mod recovery;
 mod replay;
 mod retention;

@@ -24,9 +24,9 @@ impl Core {
         let mut taken = Vec::new();
         let sizes = blocks.iter().chain(&*tier_blocks).map(|block| block.info().file_bytes);
         let mut n_bytes = self.log_bytes() + sizes.sum::<u64>();
-        while n_bytes > max && blocks.len() > 1 {
-            let ages = blocks.iter().enumerate().map(|(at, block)| (block.info().max_ms, at));
-            let (_, oldest) = ages.min().expect("there are two at least");
+        while n_bytes > max
+            && let Some(oldest) = oldest(blocks)
+        {
             let block = blocks.remove(oldest);
             n_bytes -= block.info().file_bytes;
             taken.push(block);
@@ -82,4 +82,27 @@ impl Core {
         let is_outdated = |labels: &Labels| hidden.gaps(labels).floor_ms > max_ms;
         self.rules_past(block).any(|rule| block.has_series(&rule.matchers, is_outdated))
     }
+}
+
+/// The block to drop first; none if only the newest is left, or what lies over it. The one that ends
+/// first goes, but not before one of the same times that was written earlier: what was written over
+/// in that one would be seen again.
+fn oldest(blocks: &[Arc<Block>]) -> Option<usize> {
+    let end_ms = |at: &usize| blocks[*at].info().max_ms;
+    let newest = (0..blocks.len()).max_by_key(end_ms)?;
+    let mut by_age: Vec<usize> = (0..blocks.len()).collect();
+    by_age.sort_by_key(end_ms);
+    by_age.into_iter().map(|at| lowest(blocks, at)).find(|at| *at != newest)
+}
+
+/// The earliest written block below this one.
+fn lowest(blocks: &[Arc<Block>], mut at: usize) -> usize {
+    let is_under = |over: &Block, block: &Block| {
+        block.info().meta.epoch_to < over.info().meta.epoch_to
+            && block.overlaps(over.info().min_ms, over.info().max_ms)
+    };
+    while let Some(under) = blocks.iter().position(|block| is_under(&blocks[at], block)) {
+        at = under;
+    }
+    at
 }

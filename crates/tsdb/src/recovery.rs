@@ -81,6 +81,8 @@ struct Recovery<'a> {
     dir: &'a DataDir,
     env: &'a Env,
     meter: &'a Meter,
+    #[cfg(feature = "planted-bugs")]
+    planted_bug: Option<crate::PlantedBug>,
 }
 
 /// How far the log reaches.
@@ -95,8 +97,20 @@ struct Reach {
 }
 
 /// Learns what there is.
-pub(crate) fn recover(dir: &DataDir, env: &Env, meter: &Meter) -> Result<Recovered, OpenError> {
-    Recovery { dir, env, meter }.run()
+pub(crate) fn recover(
+    dir: &DataDir,
+    env: &Env,
+    meter: &Meter,
+    #[cfg(feature = "planted-bugs")] planted_bug: Option<crate::PlantedBug>,
+) -> Result<Recovered, OpenError> {
+    let recovery = Recovery {
+        dir,
+        env,
+        meter,
+        #[cfg(feature = "planted-bugs")]
+        planted_bug,
+    };
+    recovery.run()
 }
 
 impl Recovery<'_> {
@@ -104,6 +118,8 @@ impl Recovery<'_> {
         let manifest = self.read_manifest()?;
         let (live, dead_segments) = self.segments(manifest.as_ref())?;
         let pages = Arc::new(PageCache::new(PAGE_CACHE_BYTES));
+        #[cfg(feature = "planted-bugs")]
+        pages.plant(self.planted_bug);
         let (blocks, mut dead_block_files) = self.blocks(manifest.as_ref(), &pages)?;
         let flushed = blocks.iter().map(|block| block.info().meta.epoch_to).max().unwrap_or(0);
         let flushed = manifest.as_ref().map_or(0, |manifest| manifest.epoch).max(flushed);
@@ -241,18 +257,22 @@ impl Recovery<'_> {
     /// segment must not be found when it is too late to say so.
     fn reach(&self, live: &[SegmentId]) -> Result<Reach, OpenError> {
         let mut reach = Reach::default();
+        let mut is_reached = false;
         for id in live.iter().rev() {
             let mut reader = open_segment(self.dir, self.env, *id)?;
-            reach.durable_lsn = reach.durable_lsn.max(reader.durable_lsn());
-            // An older segment that reaches further was repeated from the newer one's begin on.
-            if reach.last_lsn > 0 {
+            let durable_lsn = reader.durable_lsn();
+            reach.durable_lsn = reach.durable_lsn.max(durable_lsn);
+            if is_reached {
                 continue;
             }
             let failed = |cause| unreadable(self.dir, *id, cause);
             while let Some(frame) = reader.next_frame().map_err(failed)? {
-                reach.last_lsn = frame.lsn;
+                reach.last_lsn = reach.last_lsn.max(frame.lsn);
                 reach.look_at(&frame);
             }
+            // A segment that could not be made durable is repeated in the next one, perhaps not to
+            // its end: all that were begun at one place are looked at, and the one before.
+            is_reached = durable_lsn < reach.durable_lsn && reach.last_lsn > 0;
         }
         Ok(reach)
     }

@@ -5,6 +5,7 @@
 //! first learns where each segment begins and ends, the second puts series and samples into the
 //! head, in the order of the log.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use model::{HistogramSample, Sample};
@@ -65,11 +66,15 @@ impl Replay<'_> {
         }
         self.count_missing_frames(&segments);
         let mut slots = Slots::default();
+        let mut reached_lsn = 0;
         for (at, scanned) in segments.iter().enumerate() {
             // A failed write is repeated in a later segment. Taking the frames from there keeps
-            // the order of the log even where the failed attempt has holes.
-            let later = segments[at + 1..].iter().filter_map(|s| s.first_lsn);
-            self.replay_segment(&mut slots, scanned.id, later.min().unwrap_or(u64::MAX))?;
+            // the order of the log even where the failed attempt has holes. But a repetition that
+            // was interrupted has less than what it repeats.
+            let later = segments[at + 1..].iter().filter(|s| s.last_lsn >= scanned.last_lsn);
+            let end_lsn = later.filter_map(|s| s.first_lsn).min().unwrap_or(u64::MAX);
+            self.replay_segment(&mut slots, scanned.id, reached_lsn + 1..end_lsn)?;
+            reached_lsn = reached_lsn.max(scanned.last_lsn.min(end_lsn - 1));
             self.meter.recovery.segments_left.add(-1);
         }
         // All samples of a series may be older than retention.
@@ -123,16 +128,16 @@ impl Replay<'_> {
         }
     }
 
-    /// Takes the frames of a segment up to a place in the log.
+    /// Takes the frames of a segment that stand at these places in the log.
     fn replay_segment(
         &self,
         slots: &mut Slots,
         id: SegmentId,
-        end_lsn: u64,
+        places: Range<u64>,
     ) -> Result<(), OpenError> {
         let mut reader = open_segment(self.dir, self.env, id)?;
         while let Some(frame) = reader.next_frame().map_err(|e| unreadable(self.dir, id, e))? {
-            if frame.lsn >= end_lsn {
+            if !places.contains(&frame.lsn) {
                 self.counts().superseded_frames.inc();
                 continue;
             }

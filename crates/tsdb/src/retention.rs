@@ -62,6 +62,10 @@ impl Core {
         self.tiers.publish(tier_blocks);
         *self.blocks.write() = blocks;
         self.meter.oversize_blocks.add(n_oversize);
+        if n_oversize > 0 {
+            // Series of which nothing else is left must not be listed any more.
+            self.forget_empty_series(&[]);
+        }
         upkeep.replaced.extend(dead_blocks);
         upkeep.replaced.extend(dead_tiers);
         self.bury(upkeep);

@@ -153,7 +153,7 @@ proptest! {
                 Step::Delete(start_ms, end_ms) => {
                     let (start_ms, end_ms) = (SIM_START_MS + start_ms, SIM_START_MS + end_ms);
                     let job = Matcher::equal("job", "a");
-                    db.delete_series(&[job.clone()], start_ms, end_ms).unwrap();
+                    db.delete_series(std::slice::from_ref(&job), start_ms, end_ms).unwrap();
                     let before = read(&reference, &all());
                     reference = MemoryStore::default();
                     for mut series in before {

@@ -77,8 +77,8 @@ fn exemplar(t_ms: i64) -> Exemplar {
     Exemplar { labels, value: t_ms as f64, t_ms: SIM_START_MS + t_ms }
 }
 
-fn append(db: &Db, sent: Sent) {
-    let appended = db.append_batch(&sent).unwrap();
+fn append(db: &Db, sent: &Sent) {
+    let appended = db.append_batch(sent).unwrap();
     assert_eq!(db.commit_once(), Health::Writable);
     appended.commit.wait().unwrap();
 }
@@ -110,10 +110,13 @@ fn append_metadata(db: &Db, metrics: &[(&str, Metadata)]) {
 fn exemplars_are_found_by_series_and_time() {
     let world = sim_env(1);
     let db = open(&world);
-    append(&db, Sent(vec![("a", sample(), vec![exemplar(5)]), ("b", sample(), vec![exemplar(7)])]));
+    append(
+        &db,
+        &Sent(vec![("a", sample(), vec![exemplar(5)]), ("b", sample(), vec![exemplar(7)])]),
+    );
     // As Prometheus sends them: a series for each thing there is to say.
-    append(&db, Sent(vec![("a", Vec::new(), vec![exemplar(3), exemplar(5)])]));
-    append(&db, Sent(vec![("nobody knows", Vec::new(), vec![exemplar(1)])]));
+    append(&db, &Sent(vec![("a", Vec::new(), vec![exemplar(3), exemplar(5)])]));
+    append(&db, &Sent(vec![("nobody knows", Vec::new(), vec![exemplar(1)])]));
     assert_eq!(told(db.as_ref()), [("a".into(), vec![3, 5]), ("b".into(), vec![7])]);
     assert_eq!(db.meter().appended_exemplars.get(), 3, "the same one is kept once");
     assert_eq!(db.meter().rejected_exemplars.get(), 1);
@@ -130,7 +133,7 @@ fn exemplars_and_metadata_survive_power_cuts_flushes_and_both() {
     let mut expected = Vec::new();
     for round in 0..6 {
         let samples = if round == 0 { sample() } else { Vec::new() };
-        append(&db, Sent(vec![("a", samples, vec![exemplar(round)])]));
+        append(&db, &Sent(vec![("a", samples, vec![exemplar(round)])]));
         append_metadata(&db, &[("latency", said(&format!("Round {round}.")))]);
         expected.push(round);
         if round % 2 == 1 {
@@ -142,7 +145,7 @@ fn exemplars_and_metadata_survive_power_cuts_flushes_and_both() {
             db = open(&world);
             assert_eq!(db.meter().recovery.orphan_samples.get(), 0);
             // A series that has no sample in memory takes no exemplars.
-            append(&db, Sent(vec![("a", sample(), Vec::new())]));
+            append(&db, &Sent(vec![("a", sample(), Vec::new())]));
         }
         assert_eq!(told(db.as_ref()), [("a".into(), expected.clone())], "round {round}");
         let metadata = db.metadata(Some("latency")).unwrap();
@@ -162,7 +165,7 @@ fn the_power_may_go_anywhere_in_a_flush() {
     for stop in 1..30 {
         let world = sim_env(stop);
         let db = open(&world);
-        append(&db, Sent(vec![("a", sample(), vec![exemplar(1), exemplar(2)])]));
+        append(&db, &Sent(vec![("a", sample(), vec![exemplar(1), exemplar(2)])]));
         append_metadata(&db, &[("latency", said("Help."))]);
         world.disk.stop_after(stop);
         let _stopped = db.flush(world.clock.now_ms());
@@ -178,7 +181,7 @@ fn the_power_may_go_anywhere_in_a_flush() {
 fn a_file_that_cannot_be_written_keeps_the_log() {
     let world = sim_env(1);
     let db = open(&world);
-    append(&db, Sent(vec![("a", sample(), vec![exemplar(1)])]));
+    append(&db, &Sent(vec![("a", sample(), vec![exemplar(1)])]));
     world.disk.set_faults(Faults { names: 1000, ..Faults::default() });
     assert!(db.flush(world.clock.now_ms()).is_err());
     world.disk.set_faults(Faults::default());
@@ -193,7 +196,7 @@ fn a_file_that_cannot_be_written_keeps_the_log() {
 fn who_sends_none_has_no_file_and_an_unchanged_one_is_not_written() {
     let world = sim_env(1);
     let db = open(&world);
-    append(&db, Sent(vec![("a", sample(), Vec::new())]));
+    append(&db, &Sent(vec![("a", sample(), Vec::new())]));
     db.flush(world.clock.now_ms()).unwrap();
     let notes = std::path::Path::new(NOTES);
     assert!(!world.disk.paths().iter().any(|path| path == notes));
@@ -202,7 +205,7 @@ fn who_sends_none_has_no_file_and_an_unchanged_one_is_not_written() {
     assert!(world.disk.paths().iter().any(|path| path == notes));
     world.disk.remove(notes).unwrap();
     append_metadata(&db, &[("latency", said("Help."))]);
-    append(&db, Sent(vec![("a", sample(), Vec::new())]));
+    append(&db, &Sent(vec![("a", sample(), Vec::new())]));
     db.flush(world.clock.now_ms()).unwrap();
     assert!(!world.disk.paths().iter().any(|path| path == notes));
 }
@@ -211,7 +214,7 @@ fn who_sends_none_has_no_file_and_an_unchanged_one_is_not_written() {
 fn damage_of_the_file_costs_what_it_hits_and_is_counted() {
     let world = sim_env(1);
     let db = open(&world);
-    append(&db, Sent(vec![("a", sample(), vec![exemplar(1)])]));
+    append(&db, &Sent(vec![("a", sample(), vec![exemplar(1)])]));
     append_metadata(&db, &[("latency", said("Help."))]);
     db.flush(world.clock.now_ms()).unwrap();
     drop(db);
@@ -237,12 +240,12 @@ fn exemplars_have_a_bound_and_an_age() {
     config.retention = Some(Duration::from_secs(3600));
     let db = Db::open(config, &world.env).unwrap();
     db.warm().unwrap();
-    append(&db, Sent(vec![("a", sample(), (0..9).map(exemplar).collect())]));
+    append(&db, &Sent(vec![("a", sample(), (0..9).map(exemplar).collect())]));
     assert_eq!(told(db.as_ref()), [("a".into(), vec![6, 7, 8])]);
     world.clock.advance(Duration::from_secs(3600));
     db.enforce_retention(world.clock.now_ms() + 7).unwrap();
     assert_eq!(told(db.as_ref()), [("a".into(), vec![7, 8])]);
-    append(&db, Sent(vec![("a", vec![Sample::new(SIM_START_MS + 9, 1.0)], vec![exemplar(1)])]));
+    append(&db, &Sent(vec![("a", vec![Sample::new(SIM_START_MS + 9, 1.0)], vec![exemplar(1)])]));
     assert_eq!(db.meter().rejected_exemplars.get(), 1);
 }
 

@@ -119,6 +119,47 @@ fn the_log_counts_and_the_newest_block_stays() {
 }
 
 #[test]
+fn a_value_that_was_written_over_does_not_come_back_when_the_later_one_is_dropped_for_size() {
+    let world = sim_env(1);
+    let db = open(&world, |config| config.retention_size_bytes = Some(1));
+    let written = |minute: i64, value: f64| {
+        let labels = Labels::of_metric("up", [("job", "a")]).unwrap();
+        let sample = Sample::new(SIM_START_MS + 60_000 * minute, value);
+        let _commit = db.append(vec![Row { labels, sample }]).unwrap();
+    };
+    // The later block ends earlier than the one that it lies over.
+    written(1, 1.0);
+    written(9, 1.0);
+    db.flush(world.clock.now_ms()).unwrap();
+    written(1, 2.0);
+    db.flush(world.clock.now_ms()).unwrap();
+    written(600, 3.0);
+    db.flush(world.clock.now_ms()).unwrap();
+    db.enforce_retention(world.clock.now_ms()).unwrap();
+    assert_eq!((hours(&db, "a"), n_blocks(&world)), (vec![10], 1));
+    written(601, 4.0);
+    written(690, 4.0);
+    db.flush(world.clock.now_ms()).unwrap();
+    written(601, 5.0);
+    db.flush(world.clock.now_ms()).unwrap();
+    db.enforce_retention(world.clock.now_ms()).unwrap();
+    // The newest block stays, and so does what lies over it.
+    let all = Select::floats(Vec::new(), i64::MIN, i64::MAX);
+    let samples = db.select(&all).unwrap().flat_map(|series| series.unwrap().samples);
+    assert_eq!(samples.map(|sample| sample.value).collect::<Vec<_>>(), [5.0, 4.0]);
+}
+
+#[test]
+fn a_series_that_was_dropped_for_size_is_not_listed() {
+    let world = sim_env(1);
+    let db = open(&world, |config| config.retention_size_bytes = Some(1));
+    blocks_of(&db, &world, "a", 1..2);
+    blocks_of(&db, &world, "b", 5..6);
+    db.enforce_retention(world.clock.now_ms()).unwrap();
+    assert_eq!((jobs(&db), n_blocks(&world)), (vec!["b".to_owned()], 1));
+}
+
+#[test]
 fn a_crash_at_any_step_of_dropping_loses_no_block_that_stays() {
     for at in 1.. {
         let world = sim_env(at);

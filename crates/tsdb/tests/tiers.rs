@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Labels, Matcher, STALE_MARKER_BITS, Sample};
+use model::{Histogram, HistogramSample, Labels, Matcher, STALE_MARKER_BITS, Sample};
 use stdx::{Clock as _, Disk as _};
 use storage::memory::MemoryStore;
 use storage::rollup::{roll, widen};
-use storage::{Appender, Querier, ROLLUP_WIDTHS_MS, Rollup, Row, Select};
+use storage::{Appender, Querier, ROLLUP_WIDTHS_MS, Rollup, Row, Select, Series, SeriesBatch};
 use testkit::{Rng, SIM_START_MS, SimWorld, sim_env};
-use tsdb::{Config, Db, Driver, Health, Look, RetentionRule, inspect_blocks};
+use tsdb::{Archive, Config, Db, Driver, Health, Look, RetentionRule, inspect_blocks};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 3_600_000;
@@ -762,4 +762,47 @@ fn whatever_happens_rollups_are_those_of_the_samples() {
     for seed in 0..60 {
         live(seed);
     }
+}
+
+/// What is rolled up are numbers, and not those that a histogram has replaced.
+#[test]
+fn histograms_are_not_rolled_up_and_hide_what_they_replace() {
+    let both = Both::new(31, |_| {});
+    both.at(2 * HOUR_MS);
+    both.counter("a", 0..1);
+    both.db.flush(both.now_ms()).unwrap();
+    let labels = |job| Labels::of_metric("up", [("job", job)]).unwrap();
+    let at = |minute: i64| HistogramSample {
+        t_ms: day(0) + minute * MINUTE_MS + 7,
+        start_ms: 0,
+        histogram: Arc::new(Histogram::default()),
+    };
+    let replacing = vec![at(1), at(2), at(3), at(59), at(70)];
+    let of = |job, histograms| Series { histograms, ..Series::of_floats(labels(job), Vec::new()) };
+    let series = [of("a", replacing), of("b", vec![at(5)])];
+    let appended = both.db.append_batch(&SeriesBatch::new("test", &series)).unwrap();
+    assert_eq!(both.db.commit_once(), Health::Writable);
+    appended.commit.wait().unwrap();
+    let all = Select::both(Vec::new(), i64::MIN, i64::MAX);
+    let series = both.db.select(&all).unwrap().map(Result::unwrap);
+    let numbers = series.filter(|series| !series.samples.is_empty());
+    let rolled = numbers
+        .map(|s| (s.labels.get("job").unwrap().to_owned(), widen(&roll(&s.samples, FINE), COARSE)));
+    let expected: ByJob = rolled.collect();
+    assert_eq!(expected["a"].iter().map(|rollup| rollup.count).sum::<u64>(), 56);
+    assert_same(&rollups(&both.db, COARSE), &expected);
+    both.at(30 * HOUR_MS);
+    both.settle();
+    assert_eq!(both.tier_files().len(), 2);
+    assert_same(&rollups(&both.db, COARSE), &expected);
+    both.at(20 * DAY_MS);
+    both.settle();
+    both.settle();
+    assert_same(&rollups(&both.db, COARSE), &expected);
+    let dir = Path::new("/data");
+    both.db.close().unwrap();
+    let archive = Archive::open(dir, &both.world.env).unwrap();
+    let files = archive.files().unwrap();
+    let named: Vec<PathBuf> = files.iter().map(|file| dir.join(&file.place)).collect();
+    assert!(both.tier_files().iter().all(|file| named.contains(file)), "a copy has the tiers");
 }

@@ -11,6 +11,7 @@ use crate::Rng;
 #[derive(Debug)]
 pub(super) struct Traffic {
     rng: Rng,
+    late_ms_max: i64,
     /// Rises as hosts come and go, so that series die and others are born.
     oldest_host: u64,
     recent: Vec<Row>,
@@ -21,9 +22,9 @@ const HOSTS: u64 = 4;
 const RECENT_MAX: usize = 50;
 
 impl Traffic {
-    /// The same generator makes the same traffic.
-    pub(super) fn new(rng: Rng) -> Self {
-        Self { rng, oldest_host: 0, recent: Vec::new() }
+    /// The same generator makes the same traffic, up to so many milliseconds late.
+    pub(super) fn new(rng: Rng, late_ms_max: i64) -> Self {
+        Self { rng, late_ms_max, oldest_host: 0, recent: Vec::new() }
     }
 
     /// The rows of one append.
@@ -75,7 +76,8 @@ impl Traffic {
     fn sample(&mut self, now_ms: i64) -> Sample {
         let t_ms = match self.rng.below(20) {
             // Late, some of it beyond retention.
-            0..3 => now_ms - self.rng.between(0, 2_200_000),
+            0..2 => now_ms - self.rng.between(0, self.late_ms_max),
+            2 => now_ms - self.rng.between(0, 2_200_000),
             3 => now_ms + self.rng.between(0, 60_000),
             _ => now_ms,
         };
@@ -106,8 +108,8 @@ impl Traffic {
             0 => (i64::MIN, i64::MAX),
             1 => (now_ms, now_ms - 1),
             _ => {
-                let start_ms = now_ms - self.rng.between(0, 2_000_000);
-                (start_ms, start_ms + self.rng.between(0, 1_000_000))
+                let start_ms = now_ms - self.rng.between(0, self.late_ms_max);
+                (start_ms, start_ms + self.rng.between(0, self.late_ms_max / 2))
             }
         };
         Select::both(self.matchers(), start_ms, end_ms)
@@ -126,11 +128,44 @@ impl Traffic {
             1 => (*self.rng.pick(&METRICS)).to_owned(),
             _ => format!("h{}", self.oldest_host + self.rng.below(HOSTS)),
         };
-        if self.rng.per_mille(600) {
-            Matcher::equal(name, value)
-        } else {
-            Matcher::not_equal(name, value)
+        match self.rng.below(10) {
+            0..4 => Matcher::equal(name, value),
+            4..7 => Matcher::not_equal(name, value),
+            7 | 8 => Matcher::regex(name, self.expression()).expect("it is a good one"),
+            _ => Matcher::not_regex(name, self.expression()).expect("it is a good one"),
         }
+    }
+
+    fn expression(&mut self) -> String {
+        let host = self.oldest_host + self.rng.below(HOSTS);
+        match self.rng.below(5) {
+            0 => format!("h{host}|h{}|", host + 1),
+            1 => format!("h.*{}", host % 10),
+            2 => ".+".to_owned(),
+            3 => "cpu|memory_.*".to_owned(),
+            _ => format!("(?i)H{host}|.*_TOTAL"),
+        }
+    }
+
+    /// What to delete: some series in some range, seldom everything.
+    pub(super) fn deletion(&mut self, now_ms: i64) -> Select {
+        let mut select = self.select(now_ms);
+        select.matchers.truncate(1);
+        select.matchers.push(self.matcher());
+        select
+    }
+
+    /// Rows of any age, in any order, as a backfill brings them.
+    pub(super) fn old_rows(&mut self, now_ms: i64) -> Vec<Row> {
+        let n_rows = self.rng.index(60) + 1;
+        let late_ms_max = self.late_ms_max;
+        let at = |rng: &mut Rng| now_ms - rng.between(0, late_ms_max);
+        (0..n_rows)
+            .map(|_| {
+                let t_ms = at(&mut self.rng);
+                self.row(t_ms)
+            })
+            .collect()
     }
 
     /// A label that series have, or that none has.

@@ -9,6 +9,8 @@
 //! as [`Histogram::stale_marker`], whatever layout it had. A single histogram is written by `one`,
 //! for memory and for the log. Every byte is drawn in `docs/formats/chunk.md`.
 
+#![allow(unused_imports, reason = "the example of the codec reads this file for a part of it")]
+
 use std::sync::Arc;
 
 use model::{BucketLayout, Histogram, ResetHint, STALE_MARKER_BITS};

@@ -223,9 +223,9 @@ fn a_series_of_histograms_is_as_old_as_its_newest_one() {
     head.freeze();
     head.forget_frozen();
     assert!(!head.has_expired(60) && head.has_expired(61));
-    head.forget_idle(&[], 60);
+    head.forget_idle(&head.idle(&[], 60), 60);
     assert_eq!(head.n_series(), 1);
-    head.forget_idle(&[], 61);
+    head.forget_idle(&head.idle(&[], 61), 61);
     assert_eq!(head.n_series(), 0);
     let found = head.identities().write().find_or_add(&[("new", "x")]);
     assert_eq!(found.slot, 0);
