@@ -31,6 +31,7 @@ fn config(adjust: impl FnOnce(&mut Config)) -> Config {
     // Tests turn the clock by weeks.
     config.doubt_clock_for = Duration::ZERO;
     config.retention_5m = Some(DAY * 90);
+    config.roll_up_after = Some(DAY / 24);
     config.retention_1h = Some(DAY * 365);
     adjust(&mut config);
     config
@@ -805,4 +806,24 @@ fn histograms_are_not_rolled_up_and_hide_what_they_replace() {
     let files = archive.files().unwrap();
     let named: Vec<PathBuf> = files.iter().map(|file| dir.join(&file.place)).collect();
     assert!(both.tier_files().iter().all(|file| named.contains(file)), "a copy has the tiers");
+}
+
+/// Beside samples, rollups take disk and say nothing new.
+#[test]
+fn a_day_is_rolled_up_a_day_before_its_samples_go() {
+    let world = sim_env(1);
+    let db = open(&world, |config| config.roll_up_after = None);
+    let labels = Labels::of_metric("up", [("job", "a")]).unwrap();
+    let sample = Sample::new(world.clock.now_ms(), 1.0);
+    db.append(vec![Row { labels, sample }]).unwrap();
+    let upkeep = || {
+        let now_ms = world.clock.now_ms();
+        db.flush(now_ms).unwrap();
+        while db.compact(now_ms).unwrap() {}
+        db.meter().tier_blocks.get()
+    };
+    world.clock.advance(DAY * 2);
+    assert_eq!(upkeep(), 0);
+    world.clock.advance(DAY);
+    assert!(upkeep() > 0);
 }

@@ -18,8 +18,6 @@ use crate::db::{Core, Upkeep};
 use crate::manifest;
 use crate::view::View;
 
-/// A day is over when it ended so long ago; what comes later is rare.
-const OVER_AFTER_MS: i64 = 3_600_000;
 /// Months whose samples are never dropped are made when they ended so long ago.
 const OLD_AFTER_MS: i64 = 30 * super::DAY_MS;
 
@@ -58,8 +56,10 @@ impl Core {
     fn due_spans(&self, now_ms: i64) -> BTreeSet<Due> {
         let mut due = BTreeSet::new();
         for (width_ms, _) in self.config.tiers().iter().filter(|(_, keep)| keep.is_some()) {
-            let is_over = |day: &Due| now_ms.saturating_sub(day.end_ms) >= OVER_AFTER_MS;
-            due.extend(self.outdated_days(*width_ms).into_iter().filter(is_over));
+            if let Some(after_ms) = self.config.roll_up_after_ms() {
+                let is_over = |day: &Due| now_ms.saturating_sub(day.end_ms) >= after_ms;
+                due.extend(self.outdated_days(*width_ms).into_iter().filter(is_over));
+            }
             due.extend(self.full_months(*width_ms, now_ms));
         }
         due
