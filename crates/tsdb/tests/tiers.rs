@@ -814,7 +814,7 @@ fn a_day_is_rolled_up_a_day_before_its_samples_go() {
     let world = sim_env(1);
     let db = open(&world, |config| config.roll_up_after = None);
     let labels = Labels::of_metric("up", [("job", "a")]).unwrap();
-    let sample = Sample::new(world.clock.now_ms(), 1.0);
+    let sample = Sample::new(world.clock.now_ms() + 1, 1.0);
     db.append(vec![Row { labels, sample }]).unwrap();
     let upkeep = || {
         let now_ms = world.clock.now_ms();
