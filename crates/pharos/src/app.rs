@@ -236,6 +236,8 @@ async fn bind(config: &Config) -> anyhow::Result<Vec<Listener>> {
 fn open_samples(config: &Config, env: &Env) -> anyhow::Result<Arc<tsdb::Db>> {
     let mut settings = tsdb::Config::new(&config.data_dir);
     settings.retention = config.retention;
+    settings.retention_5m = config.retention_5m;
+    settings.retention_1h = config.retention_1h;
     settings.series = config.series;
     settings.durability = config.durability.into();
     settings.retention_size_bytes = config.retention_size_bytes;

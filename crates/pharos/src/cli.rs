@@ -81,6 +81,15 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "DURATION", value_parser = model::parse_duration)]
     pub(crate) retention: Option<Duration>,
 
+    /// Keep what 5 minutes of samples come to this long, after the samples themselves are gone; 0
+    /// makes none. Default 90d. [env: PHAROS_RETENTION_5M]
+    #[arg(long = "retention-5m", value_name = "DURATION", value_parser = model::parse_duration)]
+    pub(crate) retention_5m: Option<Duration>,
+
+    /// The same of each hour. Default 5y. [env: PHAROS_RETENTION_1H]
+    #[arg(long = "retention-1h", value_name = "DURATION", value_parser = model::parse_duration)]
+    pub(crate) retention_1h: Option<Duration>,
+
     /// When a sample is acknowledged: once the disk has it, or once the kernel has it, which a power
     /// cut may take the last second of. Default sync. [env: PHAROS_DURABILITY]
     #[arg(long, value_name = "WHEN", value_enum, ignore_case = true)]

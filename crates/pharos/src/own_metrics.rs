@@ -138,6 +138,16 @@ impl Sources {
                 "Chunks of block files that a query asked for and that could not be read.",
                 &meter.lost_chunks,
             ),
+            (
+                "pharos_tsdb_rollups_total",
+                "Rollups of 5 minutes or an hour written into block files.",
+                &meter.rollups,
+            ),
+            (
+                "pharos_tsdb_rollup_failures_total",
+                "Days that could not be rolled up; their samples stay.",
+                &meter.rollup_failures,
+            ),
             ("pharos_tsdb_snapshots_total", "Snapshots made.", &meter.snapshots),
             (
                 "pharos_tsdb_retention_oversize_blocks_total",
@@ -161,6 +171,17 @@ impl Sources {
             ("pharos_tsdb_wal_segments", "Files of the log.", &meter.segments),
             ("pharos_tsdb_blocks", "Block files.", &meter.blocks),
             ("pharos_tsdb_block_bytes", "Bytes of the block files.", &meter.block_bytes),
+            ("pharos_tsdb_tier_blocks", "Block files of rollups.", &meter.tier_blocks),
+            (
+                "pharos_tsdb_tier_5m_bytes",
+                "Bytes of the block files of 5-minute rollups.",
+                &meter.tier_bytes[0],
+            ),
+            (
+                "pharos_tsdb_tier_1h_bytes",
+                "Bytes of the block files of one-hour rollups.",
+                &meter.tier_bytes[1],
+            ),
             (
                 "pharos_tsdb_tombstones",
                 "Deletions whose samples are hidden, and still on disk.",

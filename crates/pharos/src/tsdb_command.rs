@@ -14,8 +14,10 @@ mod restore;
 mod snapshot;
 mod web_client;
 
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use model::time::format_rfc3339;
@@ -52,11 +54,17 @@ pub(crate) fn run(command: &Tsdb) -> anyhow::Result<bool> {
 fn stats(dir: &Path) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     let (mut n_blocks, mut n_samples, mut n_bytes) = (0_u64, 0_u64, 0_u64);
+    let mut tiers: BTreeMap<i64, (u64, u64, u64)> = BTreeMap::new();
     let mut failed = Ok(());
     inspect(dir, Look::Summary, &mut |block| {
-        n_blocks += 1;
-        n_samples += block.n_samples;
-        n_bytes += block.n_bytes;
+        let tier = block.tier_ms.map(|width_ms| tiers.entry(width_ms).or_default());
+        let (blocks, samples, bytes) = match tier {
+            Some((blocks, samples, bytes)) => (blocks, samples, bytes),
+            None => (&mut n_blocks, &mut n_samples, &mut n_bytes),
+        };
+        *blocks += 1;
+        *samples += block.n_samples;
+        *bytes += block.n_bytes;
         if failed.is_ok() {
             failed = write_stats(&mut out, block);
         }
@@ -67,6 +75,15 @@ fn stats(dir: &Path) -> anyhow::Result<()> {
         out,
         "{n_blocks} blocks, {n_samples} samples, {n_bytes} bytes ({per_sample:.2} a sample)"
     )?;
+    for (width_ms, (n_blocks, n_rollups, n_bytes)) in tiers {
+        let width = model::format_duration(Duration::from_millis(width_ms.unsigned_abs()));
+        let each = n_bytes as f64 / n_rollups.max(1) as f64;
+        writeln!(
+            out,
+            "tier {width}: {n_blocks} blocks, {n_rollups} rollups, {n_bytes} bytes ({each:.2} a \
+             rollup)"
+        )?;
+    }
     Ok(())
 }
 
@@ -74,12 +91,13 @@ fn write_stats(out: &mut impl io::Write, block: &BlockSummary) -> io::Result<()>
     writeln!(out, "{}", block.name)?;
     writeln!(
         out,
-        "  {} to {}, level {}, {} series, {} samples, {} bytes",
+        "  {} to {}, level {}, {} series, {} {}, {} bytes",
         format_rfc3339(block.min_ms),
         format_rfc3339(block.max_ms),
         block.level,
         block.n_series,
         block.n_samples,
+        if block.tier_ms.is_some() { "rollups" } else { "samples" },
         block.n_bytes,
     )?;
     let mut labels: Vec<_> = block.labels.iter().collect();

@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
-use model::{METRIC_NAME, MatchOp, Matcher, Metadata};
+use model::{Labels, METRIC_NAME, MatchOp, Matcher, Metadata};
 
-use crate::{Cardinality, Querier, Select, SelectError, Series, SeriesExemplars, SeriesSet};
+use crate::{
+    Cardinality, Querier, RollupSeries, RollupSet, Select, SelectError, Series, SeriesExemplars,
+    SeriesSet,
+};
 
 /// The name under which all pushed metrics are stored.
 pub const PUSHED_METRIC: &str = "service_metric";
@@ -32,12 +35,27 @@ impl Querier for AliasQuerier {
         let aliased = Select { matchers, ..*select };
         let renamed = self.0.select(&aliased)?.map(move |series| {
             let series = series?;
-            let labels = series.labels.with(METRIC_NAME, &plain_name).with(PLAIN_NAME_LABEL, "");
-            Ok(Series { labels, ..series })
+            Ok(Series { labels: renamed(series.labels, &plain_name), ..series })
         });
         let mut all: Vec<_> = stored.chain(renamed).collect::<Result<_, _>>()?;
         all.sort_by(|a, b| a.labels.cmp(&b.labels));
         Ok(Box::new(all.into_iter().map(Ok)))
+    }
+
+    fn rollups(&self, select: &Select, width_ms: i64) -> Result<Option<RollupSet>, SelectError> {
+        let Some(stored) = self.0.rollups(select, width_ms)? else { return Ok(None) };
+        let Some((plain_name, matchers)) = aliased(&select.matchers) else {
+            return Ok(Some(stored));
+        };
+        let aliased = Select { matchers, ..*select };
+        let Some(aliased) = self.0.rollups(&aliased, width_ms)? else { return Ok(None) };
+        let renamed = aliased.map(move |series| {
+            let RollupSeries { labels, rollups } = series?;
+            Ok(RollupSeries { labels: renamed(labels, &plain_name), rollups })
+        });
+        let mut all: Vec<_> = stored.chain(renamed).collect::<Result<_, _>>()?;
+        all.sort_by(|a, b| a.labels.cmp(&b.labels));
+        Ok(Some(Box::new(all.into_iter().map(Ok))))
     }
 
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
@@ -79,6 +97,11 @@ impl Querier for AliasQuerier {
         }
         Ok(names)
     }
+}
+
+/// The labels of a stored series under its plain name.
+fn renamed(labels: Labels, plain_name: &str) -> Labels {
+    labels.with(METRIC_NAME, plain_name).with(PLAIN_NAME_LABEL, "")
 }
 
 /// The plain name that the matchers ask for and those of the stored series behind it; `None` when

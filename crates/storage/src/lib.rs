@@ -17,6 +17,7 @@ mod maintenance;
 pub mod memory;
 mod query;
 mod records;
+pub mod rollup;
 mod rows;
 mod series_batch;
 
@@ -28,10 +29,13 @@ pub use cardinality::Cardinality;
 pub use ingest::{Ingest, IngestError, IngestMeter};
 pub use limits::{LimitError, Limits, PUSH_AHEAD_MAX_MS, SeriesLimits, Times};
 pub use maintenance::{Maintenance, MaintenanceError};
-pub use query::{Kinds, Querier, Select, SelectError, Series, SeriesExemplars, SeriesSet};
+pub use query::{
+    Kinds, Querier, RollupSet, Select, SelectError, Series, SeriesExemplars, SeriesSet,
+};
 pub use records::{
     AlertFilter, AlertReport, PipelineFilter, PipelineReport, RecordOutcome, RecordWrite, Records,
     RecordsCommit, RecordsError, ServiceFilter, ServiceReport,
 };
+pub use rollup::{ROLLUP_WIDTHS_MS, Rollup, RollupSeries};
 pub use rows::RowsBatch;
 pub use series_batch::SeriesBatch;

@@ -2,7 +2,7 @@
 
 use model::{Exemplar, HistogramSample, Labels, Matcher, Metadata, Sample};
 
-use crate::Cardinality;
+use crate::{Cardinality, RollupSeries};
 
 /// Which kinds of samples to read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -82,6 +82,9 @@ pub enum SelectError {
 /// Series in the order of their labels.
 pub type SeriesSet = Box<dyn Iterator<Item = Result<Series, SelectError>> + Send>;
 
+/// Rollups of series in the order of their labels.
+pub type RollupSet = Box<dyn Iterator<Item = Result<RollupSeries, SelectError>> + Send>;
+
 /// Reads samples.
 pub trait Querier: Send + Sync {
     /// The series that match and have a sample in the range. What was appended before the call is
@@ -90,6 +93,20 @@ pub trait Querier: Send + Sync {
     /// # Errors
     /// The engine's own.
     fn select(&self, select: &Select) -> Result<SeriesSet, SelectError>;
+
+    /// The rollups of this width, of the series that match and have a sample in the range, whose
+    /// bounds lie on the grid: `start_ms` is the first moment of a span, `end_ms` the last one.
+    /// They are those of the numbers among the samples of [`Kinds::Both`] that [`Self::select`]
+    /// would give, wherever these still exist, and those that remain of the samples that do not. `None` if the engine keeps no such tier,
+    /// or the bounds do not lie on its grid. Which queries they answer says
+    /// [`crate::rollup::over_time::choose`].
+    ///
+    /// # Errors
+    /// The engine's own.
+    fn rollups(&self, select: &Select, width_ms: i64) -> Result<Option<RollupSet>, SelectError> {
+        let _none = (select, width_ms);
+        Ok(None)
+    }
 
     /// The values of one label over all series that match (all series if there are no matchers),
     /// sorted, each once.

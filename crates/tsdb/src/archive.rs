@@ -69,7 +69,9 @@ impl Archive {
         let dir = &self.core.dir;
         let disk = self.core.env.disk.as_ref();
         let mut files = Vec::new();
-        for block in self.core.blocks.read().iter() {
+        let mut blocks = self.core.blocks.read().clone();
+        blocks.extend(self.core.tiers.blocks());
+        for block in &blocks {
             let info = block.info();
             let place = Path::new("blk").join(manifest::block_name(block));
             files.push(ArchiveFile { place, n_bytes: info.file_bytes, block: Some(info.meta.id) });

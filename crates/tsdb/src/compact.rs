@@ -26,9 +26,16 @@ impl Core {
         let mut upkeep = self.upkeep.lock();
         self.bury(&mut upkeep);
         let blocks = self.blocks.read().clone();
-        let Some(group) = due(&blocks, now_ms) else { return Ok(false) };
+        let Some(group) = due(&blocks, now_ms) else {
+            drop(blocks);
+            return self.roll_up(&mut upkeep, now_ms);
+        };
         drop(blocks);
-        self.rewrite(&mut upkeep, group)?;
+        if let Err(error) = self.rewrite(&mut upkeep, group) {
+            // What cannot be merged can be rolled up all the same, as far as it can be read.
+            let has_rolled = matches!(self.roll_up(&mut upkeep, now_ms), Ok(true));
+            return if has_rolled { Ok(true) } else { Err(error) };
+        }
         self.prune_tombstones(&upkeep);
         Ok(true)
     }
@@ -87,7 +94,7 @@ impl Core {
         };
         let folder = self.dir.blocks();
         let mut writer = BlockWriter::create(Arc::clone(disk), &folder, meta)?;
-        let floor_ms = self.floor_ms.load(Ordering::Acquire);
+        let floor_ms = self.tiers.kept_ms();
         let hidden = |block: &Arc<Block>| self.hiding.in_block(&block.info());
         let sources: Vec<_> =
             group.iter().map(|block| (Arc::clone(block), hidden(block))).collect();

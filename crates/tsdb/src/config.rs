@@ -21,6 +21,13 @@ pub struct Config {
     pub retention_size_bytes: Option<u64>,
     /// Series that are kept for a shorter time; the first rule that speaks of a series wins.
     pub retention_rules: Vec<RetentionRule>,
+    /// How long rollups of 5 minutes are kept; `None` makes none.
+    pub retention_5m: Option<Duration>,
+    /// How long after its end a day is rolled up; `None` waits until its samples are about to go,
+    /// as rollups beside samples take disk and say nothing new.
+    pub roll_up_after: Option<Duration>,
+    /// How long rollups of an hour are kept; `None` makes none.
+    pub retention_1h: Option<Duration>,
     /// How long nothing is dropped on the word of a clock that is ahead of all data by more than
     /// the retention.
     pub doubt_clock_for: Duration,
@@ -115,6 +122,9 @@ impl Config {
             retention: None,
             retention_size_bytes: None,
             retention_rules: Vec::new(),
+            retention_5m: None,
+            roll_up_after: None,
+            retention_1h: None,
             doubt_clock_for: Duration::from_secs(6 * 3600),
             series: storage::SeriesLimits::default(),
             segment_bytes_max: 64 << 20,
@@ -129,6 +139,18 @@ impl Config {
         }
     }
 
+    /// How long after its end a day is rolled up, milliseconds; `None` never: its samples stay.
+    pub(crate) fn roll_up_after_ms(&self) -> Option<i64> {
+        let soon = Duration::from_secs(3600);
+        let kept = match self.retention_size_bytes {
+            // Nobody knows when the size will be reached.
+            Some(_) => Some(soon),
+            None => self.retention.map(|kept| kept.saturating_sub(Duration::from_secs(86_400))),
+        };
+        let after = self.roll_up_after.or(kept)?.max(soon);
+        Some(i64::try_from(after.as_millis()).unwrap_or(i64::MAX))
+    }
+
     /// The oldest moment that is kept at `now_ms`, Unix milliseconds.
     pub(crate) fn floor_ms(&self, now_ms: i64) -> i64 {
         self.retention.map_or(i64::MIN, |kept| before(now_ms, kept))
@@ -140,6 +162,7 @@ impl Config {
     }
 }
 
-fn before(now_ms: i64, age: Duration) -> i64 {
+/// A moment so long ago, Unix milliseconds.
+pub(crate) fn before(now_ms: i64, age: Duration) -> i64 {
     now_ms.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
 }

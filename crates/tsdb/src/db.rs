@@ -22,6 +22,7 @@ use crate::manifest::{self, Manifest};
 use crate::notes::{self, Notes};
 use crate::recovery::{Recovered, recover};
 use crate::replay::Replay;
+use crate::tiers::{RecoveredTiers, Tiers};
 use crate::wal::{Pending, Reach, SegmentId, SegmentInfo, Writer, WriterStart};
 use crate::{
     CompactError, FlushError, Meter, OpenError, RetentionError, snapshot, threads, tombstones,
@@ -87,6 +88,8 @@ pub(crate) struct Core {
     /// The blocks, in the order of their epochs. Who holds it sees each sample of a flush either
     /// in a block or in the head.
     pub(crate) blocks: RwLock<Vec<Arc<Block>>>,
+    /// What stays of samples that are too old.
+    pub(crate) tiers: Tiers,
     /// Pages of blocks that were read lately.
     pub(crate) pages: Arc<PageCache>,
     /// The number of the live epoch.
@@ -105,7 +108,11 @@ pub(crate) struct Found {
     recovered: Recovered,
     hiding: Hiding,
     clock: ClockGuard,
+    /// What time it is, as far as retention believes the clock, Unix milliseconds.
+    believed_ms: i64,
+    /// Samples before this are gone, Unix milliseconds.
     floor_ms: i64,
+    tiers: Tiers,
     /// Those of the file.
     notes: Notes,
 }
@@ -137,7 +144,13 @@ impl Found {
         let hiding = Hiding::new(tombstones);
         hiding.raise_floors(&config.retention_rules, believed_ms);
         let notes = notes::read(dir, env.disk.as_ref(), config.exemplars_max, &meter.recovery)?;
-        Ok(Self { recovered, hiding, clock, floor_ms: config.floor_ms(believed_ms), notes })
+        let floor_ms = config.floor_ms(believed_ms);
+        let tiers = RecoveredTiers {
+            blocks: std::mem::take(&mut recovered.tier_blocks),
+            raw_from_ms: recovered.raw_from_ms,
+        };
+        let tiers = Tiers::new(tiers, config, floor_ms);
+        Ok(Self { recovered, hiding, clock, believed_ms, floor_ms, tiers, notes })
     }
 }
 
@@ -180,7 +193,7 @@ impl Db {
         let (dir, lock) = DataDir::open(&config.dir, env.disk.as_ref())?;
         snapshot::remove_unfinished(&dir, env.disk.as_ref());
         let found = Found::look(&config, env, &dir, &meter)?;
-        let health = write_first_manifest(&found.recovered, &dir, env, &meter);
+        let health = write_first_manifest(&found.recovered, &found.tiers, &dir, env, &meter);
         let driver = config.driver;
         let core = Core::new(config, env, dir, meter, found);
         *core.health.write() = health;
@@ -243,7 +256,8 @@ impl Db {
     }
 
     /// Merges the blocks of one window where there are enough of them at this moment (Unix
-    /// milliseconds), and says whether there were. [`Driver::Thread`] calls this after each flush.
+    /// milliseconds), or else rolls up a day that is over, and says whether there was one.
+    /// [`Driver::Thread`] calls this after each flush.
     ///
     /// # Errors
     /// Nothing is lost; the next call tries again.
@@ -282,13 +296,22 @@ impl Drop for Db {
 
 /// Writes the manifest of what was recovered and says whether the disk took it. Then what it does
 /// not list may go.
-fn write_first_manifest(recovered: &Recovered, dir: &DataDir, env: &Env, meter: &Meter) -> Health {
+fn write_first_manifest(
+    recovered: &Recovered,
+    tiers: &Tiers,
+    dir: &DataDir,
+    env: &Env,
+    meter: &Meter,
+) -> Health {
+    let tier_blocks = tiers.blocks();
+    let blocks = recovered.blocks.iter().chain(&tier_blocks);
     let manifest = Manifest {
         generation: recovered.epoch + 1,
         next_segment: recovered.next_segment,
         segments: recovered.segments.clone(),
         epoch: u64::from(recovered.flushed_epoch),
-        blocks: recovered.blocks.iter().map(|block| manifest::block_name(block)).collect(),
+        blocks: blocks.map(|block| manifest::block_name(block)).collect(),
+        raw_from_ms: tiers.raw_from_ms(),
     };
     meter.segments.set(recovered.segments.len() as i64);
     match manifest.write(dir, env.disk.as_ref()) {
@@ -311,7 +334,7 @@ impl Core {
         env: &Env,
         dir: DataDir,
         meter: Arc<Meter>,
-        Found { recovered, hiding, clock, floor_ms, notes }: Found,
+        Found { recovered, hiding, clock, believed_ms, floor_ms, tiers, notes }: Found,
     ) -> Self {
         let last_lsn = recovered.last_lsn;
         let start = WriterStart {
@@ -351,6 +374,7 @@ impl Core {
             clock,
             upkeep: Mutex::new(Upkeep { old_log, ..Upkeep::default() }),
             blocks: RwLock::new(recovered.blocks),
+            tiers,
             pages: recovered.pages,
             epoch: AtomicU32::new(recovered.epoch + 1),
             flushed_epoch: AtomicU32::new(recovered.flushed_epoch),
@@ -360,6 +384,7 @@ impl Core {
             lock: Mutex::new(None),
             meter,
         };
+        core.raise_tier_floors(&core.upkeep.lock(), believed_ms);
         core.look_for_expired(floor_ms);
         core.measure_head();
         core.measure_blocks();
@@ -377,7 +402,7 @@ impl Core {
         *self.recovered.write() = Some(Arc::clone(&head));
         drop(blocks);
         let (dir, env, meter) = (&self.dir, &self.env, &self.meter);
-        let floor_ms = self.floor_ms.load(Ordering::Acquire);
+        let floor_ms = self.tiers.kept_ms();
         let exemplars_max = self.config.exemplars_max;
         let notes = Mutex::new(notes.clone());
         Replay { dir, env, meter, floor_ms, head: Arc::clone(&head), notes: &notes, exemplars_max }
@@ -450,6 +475,8 @@ impl Core {
         self.meter.blocks.set(blocks.len() as i64);
         let bytes = blocks.iter().map(|block| block.info().file_bytes).sum::<u64>();
         self.meter.block_bytes.set(bytes as i64);
+        drop(blocks);
+        self.measure_tiers();
     }
 
     /// The number of the live epoch.

@@ -53,8 +53,10 @@ impl Core {
         if matchers.is_empty() {
             return Err(DeleteError::NoMatcher);
         }
-        self.flush_all().map_err(DeleteError::Flush)?;
-        let upkeep = self.upkeep.lock();
+        let mut upkeep = self.upkeep.lock();
+        // The epoch is later than all that tiers know: so what they know was not deleted.
+        self.flush_all_into_blocks(&mut upkeep, self.env.clock.now_ms())
+            .map_err(DeleteError::Flush)?;
         let epoch = u64::from(self.flushed_epoch.load(Ordering::Acquire));
         let tombstone = Tombstone { epoch, start_ms, end_ms, matchers: matchers.to_vec() };
         if !tombstone.fits() {
@@ -83,12 +85,20 @@ impl Core {
             let blocks = self.blocks.read().clone();
             let is_touched =
                 |block: &&Arc<Block>| tombstones.iter().any(|one| self.touches(one, block));
-            let Some(block) = blocks.iter().find(is_touched).cloned() else {
-                self.drop_tombstones()?;
-                return Ok(n_rewritten);
-            };
+            let touched = blocks.iter().find(is_touched).cloned();
             drop(blocks);
-            self.rewrite(&mut upkeep, vec![block]).map_err(DeleteError::Rewrite)?;
+            let touched_tier = || tombstones.iter().find_map(|one| self.touched_tier(one));
+            let rewritten = match touched {
+                Some(block) => self.rewrite(&mut upkeep, vec![block]),
+                None => match touched_tier() {
+                    Some(block) => self.clean_tier(&mut upkeep, &block),
+                    None => {
+                        self.drop_tombstones()?;
+                        return Ok(n_rewritten);
+                    }
+                },
+            };
+            rewritten.map_err(DeleteError::Rewrite)?;
             n_rewritten += 1;
         }
     }
@@ -148,6 +158,7 @@ impl Core {
 
     fn is_needed(&self, tombstone: &Tombstone) -> bool {
         self.blocks.read().iter().any(|block| self.touches(tombstone, block))
+            || self.touched_tier(tombstone).is_some()
     }
 
     /// Whether a block holds a sample that the tombstone hides, or cannot be read where one may be.

@@ -103,6 +103,10 @@ impl Dump<'_> {
         };
         let Manifest { generation, next_segment, epoch, .. } = manifest;
         writeln!(out, "  generation {generation}, next segment {next_segment}, epoch {epoch}")?;
+        if manifest.raw_from_ms > i64::MIN {
+            let from = format_rfc3339(manifest.raw_from_ms);
+            writeln!(out, "  samples before {from} may be gone")?;
+        }
         writeln!(out, "  live segments {:?}", manifest.segments)?;
         for block in &manifest.blocks {
             writeln!(out, "  live block {block}")?;

@@ -121,10 +121,18 @@ impl Frozen {
 impl Core {
     /// See [`crate::Db::flush`].
     pub(crate) fn flush(&self, now_ms: i64) -> Result<(), FlushError> {
-        let mut upkeep = self.upkeep.lock();
-        self.flush_old(&mut upkeep, now_ms)?;
+        self.flush_all_into_blocks(&mut self.upkeep.lock(), now_ms)
+    }
+
+    /// The same, for who keeps the files in order already. Every time a later epoch is in blocks.
+    pub(crate) fn flush_all_into_blocks(
+        &self,
+        upkeep: &mut Upkeep,
+        now_ms: i64,
+    ) -> Result<(), FlushError> {
+        self.flush_old(upkeep, now_ms)?;
         let frozen = self.freeze()?;
-        self.flush_frozen(&mut upkeep, frozen, now_ms)
+        self.flush_frozen(upkeep, frozen, now_ms)
     }
 
     /// Flushes what was recovered, or what could not be flushed before.
@@ -144,6 +152,7 @@ impl Core {
     ) -> Result<(), FlushError> {
         if frozen.is_empty() && self.writer.lock().segments_up_to(frozen.last_lsn).is_empty() {
             frozen.head.forget_frozen();
+            self.flushed_epoch.fetch_max(frozen.epoch, Ordering::AcqRel);
             return Ok(());
         }
         let blocks = self.write_blocks(&frozen, now_ms);
@@ -189,7 +198,7 @@ impl Core {
     fn write_blocks(&self, frozen: &Frozen, now_ms: i64) -> Result<Vec<Arc<Block>>, FlushError> {
         let (mut done, mut blocks) = (BTreeSet::new(), Vec::new());
         loop {
-            let floor_ms = self.floor_ms.load(Ordering::Acquire);
+            let floor_ms = self.tiers.kept_ms();
             let mut pass =
                 Pass { core: self, now_ms, done: &done, writers: Vec::new(), more: false };
             frozen.series.visit(|slot, columns, histograms| {
@@ -266,6 +275,17 @@ impl Core {
         epoch: u32,
         dead: &[SegmentId],
     ) -> std::io::Result<()> {
+        self.write_manifest_of(blocks, &self.tiers.blocks(), epoch, dead)
+    }
+
+    /// The same with these blocks of tiers.
+    pub(crate) fn write_manifest_of(
+        &self,
+        blocks: &[Arc<Block>],
+        tier_blocks: &[Arc<Block>],
+        epoch: u32,
+        dead: &[SegmentId],
+    ) -> std::io::Result<()> {
         let (mut segments, next_segment) = self.writer.lock().live();
         segments.retain(|id| !dead.contains(id));
         segments.sort_unstable();
@@ -274,7 +294,8 @@ impl Core {
             next_segment,
             segments,
             epoch: u64::from(epoch),
-            blocks: blocks.iter().map(|block| manifest::block_name(block)).collect(),
+            blocks: blocks.iter().chain(tier_blocks).map(|b| manifest::block_name(b)).collect(),
+            raw_from_ms: self.tiers.raw_from_ms(),
         };
         manifest.write(&self.dir, self.env.disk.as_ref())
     }

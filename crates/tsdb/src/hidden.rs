@@ -80,6 +80,14 @@ impl Hiding {
         }
     }
 
+    /// What is hidden in a block of a tier: deletions that it does not know of, and what rules have
+    /// outdated.
+    pub(crate) fn in_tier(&self, block: &BlockInfo) -> Hidden {
+        let tombstones = self.tombstones();
+        let reaching = tombstones.iter().filter(|tombstone| tombstone.reaches_tier(block));
+        Hidden { tombstones: reaching.cloned().collect(), floors: self.floors() }
+    }
+
     /// The values of a label in a block, over all series that match and of which something at or
     /// after a moment is seen.
     pub(crate) fn seen_values(

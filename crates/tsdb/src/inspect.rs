@@ -17,6 +17,8 @@ const PAGE_CACHE_BYTES: usize = 1 << 20;
 pub struct BlockSummary {
     /// The file's name.
     pub name: String,
+    /// Of a block of a tier the width of its rollups, which are counted as samples, milliseconds.
+    pub tier_ms: Option<i64>,
     /// How often it was merged.
     pub level: u32,
     /// The first sample, Unix milliseconds.
@@ -79,6 +81,7 @@ fn file_name(path: &Path) -> String {
 fn unreadable(path: &Path, error: &BlockError) -> BlockSummary {
     BlockSummary {
         name: file_name(path),
+        tier_ms: None,
         level: 0,
         min_ms: 0,
         max_ms: 0,
@@ -101,6 +104,7 @@ fn summary(block: &Block, look: Look) -> BlockSummary {
     let labels = block.cardinality().into_iter();
     BlockSummary {
         name: file_name(block.path()),
+        tier_ms: info.tier.map(|tier| tier.width_ms),
         level: info.meta.level,
         min_ms: info.min_ms,
         max_ms: info.max_ms,

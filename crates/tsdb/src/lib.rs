@@ -45,6 +45,7 @@ mod replay;
 mod retention;
 mod snapshot;
 mod threads;
+mod tiers;
 mod tombstones;
 mod view;
 mod wal;

@@ -14,8 +14,8 @@ use crate::dir::DataDir;
 use crate::wal::SegmentId;
 
 const MANIFEST_MAGIC: [u8; 8] = *b"PHAROSMF";
-/// Version 1 had no blocks and no epoch.
-const MANIFEST_VERSION: u32 = 2;
+/// Version 1 had no blocks and no epoch, version 2 did not say from when on samples are there.
+const MANIFEST_VERSION: u32 = 3;
 const FIXED_BYTES: usize = 36;
 const CHECKSUM_BYTES: usize = 4;
 
@@ -32,6 +32,9 @@ pub(crate) struct Manifest {
     pub(crate) epoch: u64,
     /// The file names of the live blocks.
     pub(crate) blocks: Vec<String>,
+    /// Samples before this may be gone, so that no rollup is made of what is left, Unix
+    /// milliseconds.
+    pub(crate) raw_from_ms: i64,
 }
 
 /// Why there is no manifest to use.
@@ -115,6 +118,7 @@ impl Manifest {
             bytes.extend_from_slice(&n_bytes.to_le_bytes());
             bytes.extend_from_slice(name.as_bytes());
         }
+        bytes.extend_from_slice(&self.raw_from_ms.to_le_bytes());
         let sum = crc32fast::hash(&bytes);
         bytes.extend_from_slice(&sum.to_le_bytes());
         bytes
@@ -144,6 +148,13 @@ impl Manifest {
                 Some(end.and_then(|end| content.get(end..)).ok_or(ManifestError::Damaged)?)
             }
         };
+        let (rest, raw_from_ms) = match rest.filter(|_| version > 2) {
+            None => (rest, i64::MIN),
+            Some(rest) => {
+                let (rest, from_ms) = rest.split_last_chunk().ok_or(ManifestError::Damaged)?;
+                (Some(rest), i64::from_le_bytes(*from_ms))
+            }
+        };
         let (epoch, blocks) =
             rest.map_or(Some((0, Vec::new())), decode_blocks).ok_or(ManifestError::Damaged)?;
         Ok(Self {
@@ -152,6 +163,7 @@ impl Manifest {
             segments: ids[..n_segments].iter().map(|id| u64::from_le_bytes(*id)).collect(),
             epoch,
             blocks,
+            raw_from_ms,
         })
     }
 }

@@ -52,6 +52,14 @@ pub struct Meter {
     pub blocks: Gauge,
     /// Bytes of the blocks' files.
     pub block_bytes: Gauge,
+    /// Rollups written into blocks of tiers.
+    pub rollups: Counter,
+    /// Spans that could not be rolled up; their samples stay.
+    pub rollup_failures: Counter,
+    /// Blocks of tiers.
+    pub tier_blocks: Gauge,
+    /// Bytes of their files, of each tier: those of 5 minutes, those of an hour.
+    pub tier_bytes: [Gauge; 2],
     /// Deletions that hide samples until blocks are rewritten.
     pub tombstones: Gauge,
     /// Snapshots made.
@@ -154,6 +162,10 @@ impl Default for Meter {
             lost_chunks: Counter::default(),
             blocks: Gauge::default(),
             block_bytes: Gauge::default(),
+            rollups: Counter::default(),
+            rollup_failures: Counter::default(),
+            tier_blocks: Gauge::default(),
+            tier_bytes: [Gauge::default(), Gauge::default()],
             tombstones: Gauge::default(),
             snapshots: Counter::default(),
             oversize_blocks: Counter::default(),

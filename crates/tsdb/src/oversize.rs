@@ -13,11 +13,16 @@ use crate::wal::segment_path;
 
 impl Core {
     /// Takes the oldest blocks out until the rest and the log are as large as they may be. The
-    /// newest block stays.
-    pub(crate) fn take_oversize(&self, blocks: &mut Vec<Arc<Block>>) -> Vec<Arc<Block>> {
-        let Some(max) = self.config.retention_size_bytes else { return Vec::new() };
+    /// newest block stays. Only if that is not enough, blocks of tiers go, which say the most of a
+    /// time for their size. Returns the blocks of samples, and those of tiers.
+    pub(crate) fn take_oversize(
+        &self,
+        blocks: &mut Vec<Arc<Block>>,
+        tier_blocks: &mut Vec<Arc<Block>>,
+    ) -> (Vec<Arc<Block>>, Vec<Arc<Block>>) {
+        let Some(max) = self.config.retention_size_bytes else { return Default::default() };
         let mut taken = Vec::new();
-        let sizes = blocks.iter().map(|block| block.info().file_bytes);
+        let sizes = blocks.iter().chain(&*tier_blocks).map(|block| block.info().file_bytes);
         let mut n_bytes = self.log_bytes() + sizes.sum::<u64>();
         while n_bytes > max
             && let Some(oldest) = oldest(blocks)
@@ -26,7 +31,8 @@ impl Core {
             n_bytes -= block.info().file_bytes;
             taken.push(block);
         }
-        taken
+        let tiers = self.take_oversize_tiers(tier_blocks, blocks, n_bytes.saturating_sub(max));
+        (taken, tiers)
     }
 
     /// What the log takes on disk. A segment that cannot be measured counts nothing.

@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use model::{Labels, Matcher, Metadata};
-use storage::{Cardinality, Querier, Select, SelectError, SeriesExemplars, SeriesSet};
+use storage::{Cardinality, Querier, RollupSet, Select, SelectError, SeriesExemplars, SeriesSet};
 
 use crate::block::Lost;
 use crate::db::{Core, Db};
@@ -69,6 +69,10 @@ impl Core {
 impl Querier for Db {
     fn select(&self, select: &Select) -> Result<SeriesSet, SelectError> {
         Ok(Box::new(View::take(&self.core, select)))
+    }
+
+    fn rollups(&self, select: &Select, width_ms: i64) -> Result<Option<RollupSet>, SelectError> {
+        self.core.rollups(select, width_ms)
     }
 
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {

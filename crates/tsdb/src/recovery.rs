@@ -15,6 +15,7 @@ use crate::block::{
 use crate::dir::DataDir;
 use crate::manifest::{self, MANIFEST_VERSION_MAX, Manifest, ManifestError};
 use crate::meter::RecoveryMeter;
+use crate::tiers::{tier, without_overlaps};
 use crate::wal::exemplar_record::decode_exemplars;
 use crate::wal::histogram_record::Histograms;
 use crate::wal::{
@@ -40,6 +41,10 @@ pub(crate) struct Recovered {
     pub(crate) dead_segments: Vec<SegmentId>,
     /// The blocks, in the order of their epochs.
     pub(crate) blocks: Vec<Arc<Block>>,
+    /// The blocks of tiers, not overlapping within one width.
+    pub(crate) tier_blocks: Vec<Arc<Block>>,
+    /// Samples before this may be gone, Unix milliseconds.
+    pub(crate) raw_from_ms: Option<i64>,
     /// Files beside them that no manifest names: unfinished, or replaced.
     pub(crate) dead_block_files: Vec<PathBuf>,
     /// The cache that the blocks read through.
@@ -115,10 +120,20 @@ impl Recovery<'_> {
         let pages = Arc::new(PageCache::new(PAGE_CACHE_BYTES));
         #[cfg(feature = "planted-bugs")]
         pages.plant(self.planted_bug);
-        let (blocks, dead_block_files) = self.blocks(manifest.as_ref(), &pages)?;
+        let (blocks, mut dead_block_files) = self.blocks(manifest.as_ref(), &pages)?;
         let flushed = blocks.iter().map(|block| block.info().meta.epoch_to).max().unwrap_or(0);
         let flushed = manifest.as_ref().map_or(0, |manifest| manifest.epoch).max(flushed);
         let flushed_epoch = u32::try_from(flushed).expect(EPOCHS_LAST);
+        let (tier_blocks, blocks) = blocks.into_iter().partition(|b| b.info().tier.is_some());
+        let (tier_blocks, surplus) = without_overlaps(tier_blocks);
+        dead_block_files.extend(surplus);
+        // Without a manifest it is not known which samples were dropped: what was rolled up stays
+        // as it is.
+        let rolled_ms = tier_blocks.iter().map(|block| tier(block).end_ms).max();
+        let raw_from_ms = match &manifest {
+            Some(manifest) => Some(manifest.raw_from_ms),
+            None => rolled_ms.map(|end_ms| end_ms.saturating_add(1)),
+        };
         let reach = self.reach(&live)?;
         let known = manifest.as_ref().map_or(0, |manifest| manifest.generation);
         let spent = reach.epoch.max(known).max(flushed_epoch);
@@ -128,6 +143,8 @@ impl Recovery<'_> {
             epoch: spent.checked_add(1).expect(EPOCHS_LAST),
             dead_segments,
             blocks,
+            tier_blocks,
+            raw_from_ms,
             dead_block_files,
             pages,
             flushed_epoch,

@@ -11,7 +11,9 @@ use crate::manifest;
 impl Core {
     /// See [`crate::Db::enforce_retention`].
     pub(crate) fn enforce_retention(&self, now_ms: i64) -> Result<(), RetentionError> {
-        if self.config.longest_kept().is_none() && self.config.retention_size_bytes.is_none() {
+        let keeps_all =
+            self.config.longest_kept().is_none() && self.config.retention_size_bytes.is_none();
+        if keeps_all && !self.config.has_tiers() && self.tiers.blocks().is_empty() {
             return Ok(());
         }
         let mut upkeep = self.upkeep.lock();
@@ -21,7 +23,8 @@ impl Core {
         let before = self.floor_ms.fetch_max(floor_ms, Ordering::AcqRel);
         let floor_ms = before.max(floor_ms);
         self.look_for_expired(floor_ms);
-        let freed = self.drop_blocks(floor_ms, &mut upkeep);
+        self.raise_tier_floors(&upkeep, now_ms);
+        let freed = self.drop_blocks(&mut upkeep);
         // Counted; the next pass tries again. What should go is hidden meanwhile.
         let _counted = self.apply_rules(&mut upkeep);
         freed.inspect_err(|_| self.meter.retention_failures.inc())
@@ -36,19 +39,27 @@ impl Core {
         self.has_expired.store(has_expired, Ordering::Release);
     }
 
-    fn drop_blocks(&self, floor_ms: i64, upkeep: &mut Upkeep) -> Result<(), RetentionError> {
+    fn drop_blocks(&self, upkeep: &mut Upkeep) -> Result<(), RetentionError> {
+        let floor_ms = self.tiers.kept_ms();
         let blocks = self.blocks.read().clone();
         let (mut dead_blocks, mut blocks): (Vec<_>, Vec<_>) =
             blocks.into_iter().partition(|block| block.info().max_ms < floor_ms);
-        let oversize = self.take_oversize(&mut blocks);
-        let n_oversize = oversize.len() as u64;
+        let mut tier_blocks = self.tiers.blocks();
+        let mut dead_tiers = self.take_outdated(&mut tier_blocks);
+        let (oversize, oversize_tiers) = self.take_oversize(&mut blocks, &mut tier_blocks);
+        let n_oversize = (oversize.len() + oversize_tiers.len()) as u64;
+        dead_tiers.extend(oversize_tiers);
+        for block in &oversize {
+            self.tiers.note_gone(block.info().max_ms);
+        }
         dead_blocks.extend(oversize);
-        if dead_blocks.is_empty() {
+        if dead_blocks.is_empty() && dead_tiers.is_empty() {
             return Ok(());
         }
         let epoch = self.flushed_epoch.load(Ordering::Acquire);
-        self.write_manifest(&blocks, epoch, &[])
+        self.write_manifest_of(&blocks, &tier_blocks, epoch, &[])
             .map_err(|cause| RetentionError::Manifest { path: manifest::path(&self.dir), cause })?;
+        self.tiers.publish(tier_blocks);
         *self.blocks.write() = blocks;
         self.meter.oversize_blocks.add(n_oversize);
         if n_oversize > 0 {
@@ -56,6 +67,7 @@ impl Core {
             self.forget_empty_series(&[]);
         }
         upkeep.replaced.extend(dead_blocks);
+        upkeep.replaced.extend(dead_tiers);
         self.bury(upkeep);
         self.prune_tombstones(upkeep);
         self.measure_blocks();

@@ -88,7 +88,8 @@ impl Core {
         let dir = DataDir::unlocked(root);
         create_durably(disk, &dir.wal())?;
         create_durably(disk, &dir.blocks())?;
-        let blocks = self.blocks.read().clone();
+        let mut blocks = self.blocks.read().clone();
+        blocks.extend(self.tiers.blocks());
         let names: Vec<String> = blocks.iter().map(|block| manifest::block_name(block)).collect();
         for (block, name) in blocks.iter().zip(&names) {
             disk.hard_link(block.path(), &dir.blocks().join(name))?;
@@ -103,6 +104,7 @@ impl Core {
             segments: Vec::new(),
             epoch: u64::from(self.flushed_epoch.load(Ordering::Acquire)),
             blocks: names,
+            raw_from_ms: self.tiers.raw_from_ms(),
         };
         manifest.write(&dir, disk)
     }

@@ -51,6 +51,14 @@ impl Tombstone {
             && block.max_ms >= self.start_ms
     }
 
+    /// Whether a block of a tier may hold rollups of samples that it hides: whoever made one since
+    /// knew what was deleted.
+    pub(crate) fn reaches_tier(&self, block: &BlockInfo) -> bool {
+        let end_ms = block.tier.map_or(block.max_ms, |tier| tier.end_ms);
+        let start_ms = block.tier.map_or(block.min_ms, |tier| tier.start_ms);
+        block.meta.epoch_to < self.epoch && start_ms < self.end_ms && end_ms >= self.start_ms
+    }
+
     /// Whether it hides samples of a series.
     pub(crate) fn matches(&self, labels: &Labels) -> bool {
         self.matchers.iter().all(|matcher| matcher.matches(labels))

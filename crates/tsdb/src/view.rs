@@ -34,15 +34,24 @@ impl View {
         let select = Select { start_ms: select.start_ms.max(floor_ms), ..select.clone() };
         // While this is held no block takes the place of frozen samples.
         let blocks = core.blocks.read();
-        let in_range = blocks.iter().filter(|b| b.overlaps(select.start_ms, select.end_ms));
-        let mut sources: Vec<Source> =
-            in_range.map(|block| from_block(core, block, &select)).collect();
-        let recovered = core.recovered.read();
-        sources.extend(recovered.as_ref().map(|old| from_head(old, &select, core)));
-        sources.push(from_head(&core.head, &select, core));
-        drop(recovered);
+        let view = Self::of_blocks(core, &blocks, &select).with_heads(core, &select);
         drop(blocks);
-        Self { sources: sources.into_iter().map(Iterator::peekable).collect() }
+        view
+    }
+
+    /// Takes hold of what matches in blocks, in the order of their epochs, however old it is.
+    pub(crate) fn of_blocks(core: &Core, blocks: &[Arc<Block>], select: &Select) -> Self {
+        let in_range = blocks.iter().filter(|b| b.overlaps(select.start_ms, select.end_ms));
+        Self { sources: in_range.map(|block| from_block(core, block, select).peekable()).collect() }
+    }
+
+    /// Takes hold of what matches in memory as well. The blocks are held.
+    pub(crate) fn with_heads(mut self, core: &Core, select: &Select) -> Self {
+        let recovered = core.recovered.read();
+        let old = recovered.as_ref().map(|old| from_head(old, select, core));
+        let sources = old.into_iter().chain([from_head(&core.head, select, core)]);
+        self.sources.extend(sources.map(Iterator::peekable));
+        self
     }
 }
 

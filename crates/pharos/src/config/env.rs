@@ -33,6 +33,8 @@ pub(super) fn read(environment: &BTreeMap<String, String>) -> Result<Layer, Conf
         prometheus_port: variables.parsed("PROMETHEUS_PORT", str::parse)?,
         data_dir: variables.get("PHAROS_DATA_DIR").map(Into::into),
         retention: variables.duration("METRICS_RETENTION")?,
+        retention_5m: variables.duration("PHAROS_RETENTION_5M")?,
+        retention_1h: variables.duration("PHAROS_RETENTION_1H")?,
         durability: variables
             .parsed("PHAROS_DURABILITY", |text| Durability::from_str(text, true))?,
         retention_size_bytes: variables.parsed("PHAROS_RETENTION_SIZE", model::parse_byte_size)?,

@@ -20,6 +20,9 @@ pub(super) struct Layer {
     pub(super) data_dir: Option<PathBuf>,
     /// Zero keeps everything.
     pub(super) retention: Option<Duration>,
+    /// How long rollups of 5 minutes are kept, and those of an hour; zero makes none.
+    pub(super) retention_5m: Option<Duration>,
+    pub(super) retention_1h: Option<Duration>,
     /// Zero sets no bound.
     pub(super) retention_size_bytes: Option<u64>,
     pub(super) durability: Option<Durability>,
@@ -47,6 +50,8 @@ impl Layer {
             insecure_open: flags.insecure_open.then_some(true),
             data_dir: flags.data_dir.clone(),
             retention: flags.retention,
+            retention_5m: flags.retention_5m,
+            retention_1h: flags.retention_1h,
             retention_size_bytes: flags.retention_size,
             durability: flags.durability,
             series_max: flags.series_max,
@@ -73,6 +78,8 @@ impl Layer {
             insecure_open: self.insecure_open.or(below.insecure_open),
             data_dir: self.data_dir.or(below.data_dir),
             retention: self.retention.or(below.retention),
+            retention_5m: self.retention_5m.or(below.retention_5m),
+            retention_1h: self.retention_1h.or(below.retention_1h),
             retention_size_bytes: self.retention_size_bytes.or(below.retention_size_bytes),
             durability: self.durability.or(below.durability),
             // Only the file can name rules.

@@ -21,6 +21,10 @@ const PORT_DEFAULT: u16 = 8000;
 const COMPAT_PORTS: [u16; 3] = [3000, 5000, 8082];
 
 const RETENTION_DEFAULT: Duration = Duration::from_secs(7 * 86_400);
+/// Three months, in which a person looks for what happened on a day.
+const RETENTION_5M_DEFAULT: Duration = Duration::from_secs(90 * 86_400);
+/// Five years, in which a person looks for what grows.
+const RETENTION_1H_DEFAULT: Duration = Duration::from_secs(5 * 365 * 86_400);
 const SILENT_AFTER_DEFAULT: Duration = Duration::from_secs(180);
 
 /// How much to log.
@@ -84,6 +88,10 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// `None` keeps everything.
     pub(crate) retention: Option<Duration>,
+    /// `None` makes no rollups of 5 minutes.
+    pub(crate) retention_5m: Option<Duration>,
+    /// `None` makes no rollups of an hour.
+    pub(crate) retention_1h: Option<Duration>,
     /// When a sample is acknowledged.
     pub(crate) durability: Durability,
     /// `None` sets no bound.
@@ -155,12 +163,17 @@ impl Config {
         };
         let retention = layer.retention.unwrap_or(RETENTION_DEFAULT);
         refuse_longer_rules(&layer.retention_rules, retention)?;
+        let tier = |keep: Option<Duration>, default: Duration| {
+            Some(keep.unwrap_or(default)).filter(|keep| !keep.is_zero())
+        };
         Ok(Self {
             service_name: layer.service_name.unwrap_or_else(|| "monitoring".to_owned()),
             listen,
             metrics_listen,
             data_dir: layer.data_dir.unwrap_or_else(|| "./data".into()),
             retention: (!retention.is_zero()).then_some(retention),
+            retention_5m: tier(layer.retention_5m, RETENTION_5M_DEFAULT),
+            retention_1h: tier(layer.retention_1h, RETENTION_1H_DEFAULT),
             durability: layer.durability.unwrap_or(Durability::Sync),
             retention_size_bytes: layer.retention_size_bytes.filter(|bytes| *bytes > 0),
             retention_rules: layer.retention_rules,
@@ -192,6 +205,8 @@ impl Config {
             ("prometheus_port", self.metrics_listen != other.metrics_listen),
             ("data_dir", self.data_dir != other.data_dir),
             ("retention", self.retention != other.retention),
+            ("retention_5m", self.retention_5m != other.retention_5m),
+            ("retention_1h", self.retention_1h != other.retention_1h),
             ("durability", self.durability != other.durability),
             ("retention_size", self.retention_size_bytes != other.retention_size_bytes),
             ("retention_rules", self.retention_rules != other.retention_rules),

@@ -111,6 +111,20 @@ fn series_are_bounded_by_the_first_layer_that_says_so() {
 }
 
 #[test]
+fn rollups_are_kept_for_months_and_years_and_zero_makes_none() {
+    let days = |n: u64| Some(Duration::from_secs(n * 86_400));
+    let tiers = |config: super::Config| (config.retention_5m, config.retention_1h);
+    assert_eq!(tiers(of_file("").unwrap()), (days(90), days(5 * 365)));
+    let text = "retention_5m = \"30d\"\nretention_1h = 0";
+    assert_eq!(tiers(of_file(text).unwrap()), (days(30), None));
+    let flags = ServeArgs { retention_5m: Some(Duration::ZERO), ..ServeArgs::default() };
+    let variables = [("PHAROS_RETENTION_5M", "1d"), ("PHAROS_RETENTION_1H", "1y")];
+    assert_eq!(tiers(config(&flags, &variables, text).unwrap()), (None, days(365)));
+    let changed = of_file(text).unwrap().restart_needed(&of_file("").unwrap());
+    assert_eq!(changed, ["retention_5m", "retention_1h"]);
+}
+
+#[test]
 fn retention_zero_keeps_everything() {
     assert_eq!(of_file("retention = 0").unwrap().retention, None);
 }

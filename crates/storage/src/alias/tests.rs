@@ -4,7 +4,8 @@ use model::{Labels, METRIC_NAME, Matcher, Sample};
 
 use super::AliasQuerier;
 use crate::memory::MemoryStore;
-use crate::{Appender, Querier, Row, Select};
+use crate::rollup::roll;
+use crate::{Appender, Querier, RollupSeries, RollupSet, Row, Select, SelectError, SeriesSet};
 
 fn pushed() -> AliasQuerier {
     let store = Arc::new(MemoryStore::default());
@@ -53,4 +54,51 @@ fn an_aliased_series_has_the_labels_it_shows() {
     assert_eq!(names("cpu"), [METRIC_NAME, "host", "service"]);
     assert_eq!(names("service_metric"), [METRIC_NAME, "metric_type", "service"]);
     assert_eq!(names("none"), Vec::<String>::new());
+}
+
+/// The reference store with a tier.
+struct Tiered(MemoryStore);
+
+impl Querier for Tiered {
+    fn select(&self, select: &Select) -> Result<SeriesSet, SelectError> {
+        self.0.select(select)
+    }
+
+    fn rollups(&self, select: &Select, width_ms: i64) -> Result<Option<RollupSet>, SelectError> {
+        let rolled = self.0.select(select)?.map(move |series| {
+            let series = series?;
+            Ok(RollupSeries { labels: series.labels, rollups: roll(&series.samples, width_ms) })
+        });
+        Ok(Some(Box::new(rolled)))
+    }
+
+    fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
+        self.0.label_names(matchers)
+    }
+
+    fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
+        self.0.label_values(name, matchers)
+    }
+}
+
+#[test]
+fn rollups_have_plain_names_too() {
+    let store = MemoryStore::default();
+    let row = |labels: Labels| Row { labels, sample: Sample::new(7, 2.0) };
+    let pushed = [("service", "api"), ("metric_type", "cpu")];
+    let rows = [
+        row(Labels::of_metric("service_metric", pushed).unwrap()),
+        row(Labels::of_metric("cpu", [("host", "a")]).unwrap()),
+    ];
+    store.append(rows.into()).unwrap().wait().unwrap();
+    let select = Select::floats(vec![Matcher::equal(METRIC_NAME, "cpu")], 1, 10);
+    assert!(
+        AliasQuerier::new(Arc::new(MemoryStore::default())).rollups(&select, 10).unwrap().is_none()
+    );
+    let set = AliasQuerier::new(Arc::new(Tiered(store))).rollups(&select, 10).unwrap().unwrap();
+    let found: Vec<_> =
+        set.map(Result::unwrap).map(|s| (s.labels.to_string(), s.rollups[0].sum)).collect();
+    let expected =
+        [(r#"cpu{host="a"}"#.to_owned(), 2.0), (r#"cpu{service="api"}"#.to_owned(), 2.0)];
+    assert_eq!(found, expected);
 }

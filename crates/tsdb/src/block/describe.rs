@@ -9,7 +9,7 @@ use super::cursor::LabelReader;
 use super::footer::Extent;
 use super::page::{PAGE_CONTENT_BYTES, n_pages};
 use super::reader::Block;
-use super::series_table::{ChunkRef, KIND_FLOATS, KIND_HISTOGRAMS};
+use super::series_table::{ChunkRef, KIND_FLOATS, KIND_HISTOGRAMS, KIND_ROLLUPS};
 use super::{BlockError, GROUP, PageCache, ReadError};
 
 /// Pages that are kept meanwhile.
@@ -43,6 +43,10 @@ impl Block {
         writeln!(out, "epochs {} to {}", meta.epoch_from, meta.epoch_to)?;
         for parent in &meta.parents {
             writeln!(out, "parent {parent:016x}")?;
+        }
+        if let Some(tier) = info.tier {
+            let (from, to) = (format_rfc3339(tier.start_ms), format_rfc3339(tier.end_ms));
+            writeln!(out, "rollups of {} ms, of all after {from} up to {to}", tier.width_ms)?;
         }
         let (from, to) = (format_rfc3339(info.min_ms), format_rfc3339(info.max_ms));
         writeln!(out, "times {from} to {to} ({} to {})", info.min_ms, info.max_ms)?;
@@ -104,6 +108,9 @@ impl Block {
     fn encodings(&self, chunk: &ChunkRef) -> Result<String, ReadError> {
         if chunk.kind == KIND_HISTOGRAMS {
             return Ok("histograms".to_owned());
+        }
+        if chunk.kind == KIND_ROLLUPS {
+            return Ok("rollups".to_owned());
         }
         if chunk.kind != KIND_FLOATS {
             return Ok(format!("kind {}", chunk.kind));

@@ -16,9 +16,11 @@ pub(super) const FOOTER_MAGIC: [u8; 8] = [0xF6, b'P', b'H', b'B', b'K', b'F', 0x
 pub(crate) const PARENTS_MAX: usize = 1024;
 /// Bytes of a footer without its parents: 16 words of 8 and 9 of 4, then length, checksum, magic.
 const FIXED_BYTES: usize = 16 * 8 + 9 * 4 + TAIL_BYTES;
+/// Bytes that the footer of a tier has more: three words of 8.
+const TIER_BYTES: usize = 24;
 const TAIL_BYTES: usize = 16;
 /// Bytes of the longest footer.
-pub(super) const FOOTER_BYTES_MAX: usize = FIXED_BYTES + 8 * PARENTS_MAX;
+pub(super) const FOOTER_BYTES_MAX: usize = FIXED_BYTES + TIER_BYTES + 8 * PARENTS_MAX;
 
 /// A part of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,11 +70,42 @@ pub(crate) struct BlockMeta {
     pub(crate) parents: Vec<BlockId>,
 }
 
+/// The feature of a block that holds rollups in the place of samples.
+const FEATURE_TIER: u32 = 1;
+
+/// What a block of rollups is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TierSpan {
+    /// The width of a rollup, milliseconds.
+    pub(crate) width_ms: i64,
+    /// All samples after this moment are in it, Unix milliseconds,
+    pub(crate) start_ms: i64,
+    /// up to and with this one.
+    pub(crate) end_ms: i64,
+}
+
+impl TierSpan {
+    fn words(self) -> [i64; 3] {
+        [self.width_ms, self.start_ms, self.end_ms]
+    }
+
+    fn is_plausible(self) -> bool {
+        self.width_ms > 0 && self.start_ms < self.end_ms
+    }
+}
+
+/// The features of a block.
+pub(super) fn features_of(tier: Option<TierSpan>) -> u32 {
+    if tier.is_some() { FEATURE_TIER } else { 0 }
+}
+
 /// What a finished block is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BlockInfo {
     /// What it was to be.
     pub(crate) meta: BlockMeta,
+    /// What its rollups are of; `None` if it has samples.
+    pub(crate) tier: Option<TierSpan>,
     /// Its first sample, Unix milliseconds.
     pub(crate) min_ms: i64,
     /// Its last sample, Unix milliseconds.
@@ -109,6 +142,7 @@ impl Extent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Footer {
     pub(super) meta: BlockMeta,
+    pub(super) tier: Option<TierSpan>,
     pub(super) min_ms: i64,
     pub(super) max_ms: i64,
     pub(super) n_series: u32,
@@ -145,11 +179,12 @@ pub(super) enum FooterError {
 }
 
 /// The first bytes of a block.
-pub(super) fn encode_header(id: BlockId) -> [u8; HEADER_BYTES] {
+pub(super) fn encode_header(id: BlockId, features: u32) -> [u8; HEADER_BYTES] {
     let mut bytes = [0; HEADER_BYTES];
     bytes[..8].copy_from_slice(&BLOCK_MAGIC);
     bytes[8..12].copy_from_slice(&BLOCK_VERSION.to_le_bytes());
-    // 12..16 features and 16..20 tenant stay zero.
+    bytes[12..16].copy_from_slice(&features.to_le_bytes());
+    // 16..20 tenant stays zero.
     bytes[20..28].copy_from_slice(&id.to_le_bytes());
     bytes
 }
@@ -162,12 +197,12 @@ pub(super) fn newer_header(bytes: &[u8]) -> Option<FooterError> {
 }
 
 fn is_newer(version: u32, features: u32) -> bool {
-    version > BLOCK_VERSION || features != 0
+    version > BLOCK_VERSION || features & !FEATURE_TIER != 0
 }
 
 /// Bytes of a footer with so many parents.
-pub(super) fn footer_bytes(n_parents: usize) -> usize {
-    FIXED_BYTES + 8 * n_parents
+pub(super) fn footer_bytes(n_parents: usize, tier: Option<TierSpan>) -> usize {
+    FIXED_BYTES + 8 * n_parents + tier.map_or(0, |_| TIER_BYTES)
 }
 
 impl Footer {
@@ -206,6 +241,7 @@ impl Footer {
     pub(super) fn info(&self) -> BlockInfo {
         BlockInfo {
             meta: self.meta.clone(),
+            tier: self.tier,
             min_ms: self.min_ms,
             max_ms: self.max_ms,
             n_series: self.n_series,
@@ -217,10 +253,10 @@ impl Footer {
     /// Its bytes.
     pub(super) fn encode(&self) -> Vec<u8> {
         let meta = &self.meta;
-        let mut bytes = Vec::with_capacity(footer_bytes(meta.parents.len()));
+        let mut bytes = Vec::with_capacity(footer_bytes(meta.parents.len(), self.tier));
         let tenant = 0;
         let [series, dictionary, postings] = [self.series, self.dictionary, self.postings];
-        for word in [BLOCK_VERSION, 0, tenant, meta.level] {
+        for word in [BLOCK_VERSION, features_of(self.tier), tenant, meta.level] {
             bytes.extend_from_slice(&word.to_le_bytes());
         }
         for word in [
@@ -247,6 +283,9 @@ impl Footer {
         for word in [self.names_bytes, self.spares_bytes].into_iter().chain(counts) {
             bytes.extend_from_slice(&word.to_le_bytes());
         }
+        for word in self.tier.iter().flat_map(|tier| tier.words()) {
+            bytes.extend_from_slice(&word.to_le_bytes());
+        }
         for parent in &meta.parents {
             bytes.extend_from_slice(&parent.to_le_bytes());
         }
@@ -266,11 +305,11 @@ impl Footer {
         if is_newer(version, features) {
             return Err(FooterError::Newer { version, features });
         }
-        let footer = Self::decode_words(cursor).ok_or(FooterError::Damaged)?;
+        let footer = Self::decode_words(cursor, features).ok_or(FooterError::Damaged)?;
         if footer.is_plausible() { Ok(footer) } else { Err(FooterError::Damaged) }
     }
 
-    fn decode_words(mut cursor: Cursor<'_>) -> Option<Self> {
+    fn decode_words(mut cursor: Cursor<'_>, features: u32) -> Option<Self> {
         let c = &mut cursor;
         let _tenant = c.u32()?;
         let level = c.u32()?;
@@ -282,6 +321,13 @@ impl Footer {
         let guides = [c.u64()?, c.u64()?];
         let (names_bytes, spares_bytes) = (c.u32()?, c.u32()?);
         let (n_series, n_names, n_tags) = (c.u32()?, c.u32()?, c.u32()?);
+        let tier = match features & FEATURE_TIER {
+            0 => None,
+            _ => {
+                let mut word = || c.u64().map(|word| word as i64);
+                Some(TierSpan { width_ms: word()?, start_ms: word()?, end_ms: word()? })
+            }
+        };
         let mut parents = Vec::with_capacity(c.len() / 8);
         while c.len() > 0 {
             parents.push(c.u64()?);
@@ -289,6 +335,7 @@ impl Footer {
         let meta = BlockMeta { id, level, epoch_from, epoch_to, parents };
         Some(Self {
             meta,
+            tier,
             min_ms,
             max_ms,
             n_series,
@@ -320,6 +367,7 @@ impl Footer {
             && u64::from(self.n_tags) <= self.dictionary.bytes.min(self.postings.bytes)
             && self.n_names <= self.names_bytes
             && self.min_ms <= self.max_ms
+            && self.tier.is_none_or(TierSpan::is_plausible)
     }
 }
 

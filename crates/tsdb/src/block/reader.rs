@@ -138,7 +138,6 @@ impl Block {
     }
 
     /// How often something could not be read and was skipped, since the block was opened.
-    #[cfg(test)]
     pub(crate) fn n_skipped(&self) -> u64 {
         self.n_skipped.load(Ordering::Relaxed)
     }
@@ -442,7 +441,7 @@ fn find_footer(disk: &dyn Disk, path: &Path) -> Result<Footer, BlockError> {
 }
 
 fn last_footer(bytes: &[u8]) -> Result<Footer, FooterError> {
-    let shortest = footer_bytes(0);
+    let shortest = footer_bytes(0, None);
     for end in (shortest..=bytes.len()).rev() {
         if bytes[..end].ends_with(&FOOTER_MAGIC) {
             match Footer::decode(&bytes[..end]) {

@@ -13,6 +13,8 @@ use super::{CHUNK_SAMPLES_MAX, GROUP};
 pub(super) const KIND_FLOATS: u8 = 1;
 /// Native histograms.
 pub(super) const KIND_HISTOGRAMS: u8 = 2;
+/// Rollups, in the blocks of a tier alone.
+pub(super) const KIND_ROLLUPS: u8 = 3;
 /// The bits of the first byte that say the kind.
 const KIND_MASK: u8 = 0x1f;
 /// The bit that says: the same times as the neighbour.

@@ -7,10 +7,10 @@ use model::Labels;
 use super::chunk::ChunkReader;
 use super::columns::Columns;
 use super::cursor::LabelReader;
-use super::footer::{Footer, encode_header, footer_bytes};
+use super::footer::{Footer, encode_header, features_of, footer_bytes};
 use super::page::{PAGE_CONTENT_BYTES, n_pages, page_of, read_unchecked};
 use super::reader::Block;
-use super::series_table::{ChunkRef, KIND_HISTOGRAMS, SeriesEntry};
+use super::series_table::{ChunkRef, KIND_HISTOGRAMS, KIND_ROLLUPS, SeriesEntry};
 use super::{BlockError, GROUP, HEADER_BYTES, PageCache, ReadError, Section};
 
 /// Pages that are kept while a block is verified.
@@ -117,11 +117,12 @@ impl Verifier<'_> {
             let found = read_unchecked(disk.as_ref(), &path, offset, expected.len());
             found.is_ok_and(|found| found == expected)
         };
-        if !is_there(0, &encode_header(footer.meta.id)) {
+        if !is_there(0, &encode_header(footer.meta.id, features_of(footer.tier))) {
             self.damaged(Section::Header, 0);
         }
         let expected = footer.encode();
-        let last = footer.content_bytes - footer_bytes(footer.meta.parents.len()) as u64;
+        let last =
+            footer.content_bytes - footer_bytes(footer.meta.parents.len(), footer.tier) as u64;
         let is_large = footer.guides[0] != footer.guides[1];
         for offset in is_large.then_some(footer.data_end).into_iter().chain([last]) {
             if !is_there(offset, &expected) {
@@ -184,6 +185,7 @@ impl Verifier<'_> {
         let all = (i64::MIN, i64::MAX);
         match chunk.kind {
             KIND_HISTOGRAMS => chunks.read_histograms(self.block, chunk, all, &mut Vec::new()),
+            KIND_ROLLUPS => chunks.read_rollups(self.block, chunk, &mut Vec::new()),
             _ => chunks.read(self.block, chunk, all, &mut Columns::default()),
         }
     }

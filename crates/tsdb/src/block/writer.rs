@@ -15,10 +15,12 @@ use super::chunk::{SealedChunk, encode_column, encode_starts};
 use super::columns::{ChunkColumns, Columns};
 use super::dictionary::{Tag, TagNumbers};
 use super::footer::{
-    BlockInfo, BlockMeta, Extent, Footer, PARENTS_MAX, encode_header, footer_bytes,
+    BlockInfo, BlockMeta, Extent, Footer, PARENTS_MAX, TierSpan, encode_header, features_of,
+    footer_bytes,
 };
 use super::page::{PAGE_BYTES, PageWriter, page_of};
-use super::series_table::{ChunkRef, ChunkTimes, KIND_FLOATS, SeriesTable};
+use super::rollups::tier_name;
+use super::series_table::{ChunkRef, ChunkTimes, KIND_FLOATS, KIND_ROLLUPS, SeriesTable};
 use super::time_columns::{Column, TimeColumns, TimeSlice};
 use super::{BlockError, HEADER_BYTES, Section, tables};
 use crate::codec::values::{Encoder, Hint};
@@ -39,6 +41,8 @@ pub(crate) struct BlockWriter {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     meta: BlockMeta,
+    /// Set if it is to hold rollups.
+    tier: Option<TierSpan>,
     /// Dropped before it was finished, the writer removes it.
     unfinished: Unfinished,
     pages: PageWriter,
@@ -89,11 +93,13 @@ impl Drop for Unfinished {
     }
 }
 
-/// `<level>-<first time>-<last time>-<first epoch>-<last epoch>.blk`
+/// `<level>-<first time>-<last time>-<first epoch>-<last epoch>.blk`, and the width of its rollups
+/// before the dot
 pub(crate) fn block_path(dir: &Path, info: &BlockInfo) -> PathBuf {
     let BlockMeta { level, epoch_from, epoch_to, .. } = info.meta;
     let (min_ms, max_ms) = (info.min_ms, info.max_ms);
-    dir.join(format!("{level}-{min_ms}-{max_ms}-{epoch_from}-{epoch_to}.blk"))
+    let tier = info.tier.map_or(String::new(), |tier| format!("-{}", tier_name(tier.width_ms)));
+    dir.join(format!("{level}-{min_ms}-{max_ms}-{epoch_from}-{epoch_to}{tier}.blk"))
 }
 
 /// Whether a file has a finished block's name. What it is says its footer.
@@ -113,6 +119,16 @@ impl BlockWriter {
         dir: &Path,
         meta: BlockMeta,
     ) -> Result<Self, BlockError> {
+        Self::create_of(disk, dir, meta, None)
+    }
+
+    /// Begins a block of samples, or of the rollups of this tier.
+    pub(super) fn create_of(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        meta: BlockMeta,
+        tier: Option<TierSpan>,
+    ) -> Result<Self, BlockError> {
         assert!(meta.parents.len() <= PARENTS_MAX, "a block of {} parents", meta.parents.len());
         assert!(meta.epoch_from <= meta.epoch_to, "a block's epochs end before they begin");
         let path = dir.join(format!("{:016x}.blk.tmp", meta.id));
@@ -120,11 +136,12 @@ impl BlockWriter {
         let file = disk.create(&path).map_err(failed)?;
         let unfinished = Unfinished { disk: Arc::clone(&disk), path: path.clone(), is_there: true };
         let mut pages = PageWriter::new(file, meta.id);
-        pages.append(&encode_header(meta.id)).map_err(failed)?;
+        pages.append(&encode_header(meta.id, features_of(tier))).map_err(failed)?;
         Ok(Self {
             disk,
             dir: dir.to_owned(),
             meta,
+            tier,
             unfinished,
             pages,
             tags: TagNumbers::default(),
@@ -226,6 +243,13 @@ impl BlockWriter {
         self.check(&ChunkColumns { times: chunk.times, values: &[], starts: &[] });
         self.write_all_pending()?;
         self.write_chunk(chunk)
+    }
+
+    /// Adds rollups to the series, later than those before: the times of their first values, and
+    /// the rest.
+    pub(super) fn push_rollups(&mut self, times: &[i64], bytes: &[u8]) -> Result<(), BlockError> {
+        let values_bytes = bytes.len();
+        self.push_sealed(SealedChunk { kind: KIND_ROLLUPS, times, bytes, values_bytes })
     }
 
     /// Samples must be later than those before; returns how many they are.
@@ -383,7 +407,7 @@ impl BlockWriter {
         let tables = tables.map_err(|section| self.too_large(section))?;
         let data_end = self.pages.offset();
         let n_names = tables.n_names;
-        let footer_len = footer_bytes(self.meta.parents.len()) as u64;
+        let footer_len = footer_bytes(self.meta.parents.len(), self.tier) as u64;
         let guide_len = tables.guide.len() as u64;
         let is_large = tables.are_large();
         let first_guide = data_end + footer_len;
@@ -395,6 +419,7 @@ impl BlockWriter {
         let last_guide = postings.end();
         let footer = Footer {
             meta: self.meta.clone(),
+            tier: self.tier,
             min_ms: self.min_ms,
             max_ms: self.max_ms,
             n_series: self.table.len() as u32,

@@ -21,6 +21,7 @@ pub(crate) mod histograms;
 mod ints;
 mod long;
 mod pack;
+pub(crate) mod rollups;
 pub(crate) mod starts;
 pub(crate) mod times;
 pub(crate) mod values;

@@ -9,12 +9,20 @@ const GOLDEN_V1: &[u8] = b"PHAROSMF\
     \x05\x00\x00\x00\x00\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00\
     \x78\xbc\xc6\x4a";
 
-const GOLDEN: &[u8] = b"PHAROSMF\
+/// Version 2: without the time from which on samples are there.
+const GOLDEN_V2: &[u8] = b"PHAROSMF\
     \x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\
     \x09\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\
     \x05\x00\x00\x00\x00\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00\
     \x07\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x0d\x00\
     0-1-2-7-7.blk\xf0\x51\x78\xe1";
+
+const GOLDEN: &[u8] = b"PHAROSMF\
+    \x03\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\
+    \x09\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\
+    \x05\x00\x00\x00\x00\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00\
+    \x07\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x0d\x00\
+    0-1-2-7-7.blk\x02\x01\x00\x00\x00\x00\x00\x00\x7b\x33\x85\x42";
 
 fn golden() -> Manifest {
     Manifest {
@@ -23,6 +31,7 @@ fn golden() -> Manifest {
         segments: vec![5, 8],
         epoch: 7,
         blocks: vec!["0-1-2-7-7.blk".to_owned()],
+        raw_from_ms: 258,
     }
 }
 
@@ -30,7 +39,9 @@ fn golden() -> Manifest {
 fn frozen_bytes() {
     assert_eq!(golden().encode(), GOLDEN);
     assert_eq!(Manifest::decode(GOLDEN).unwrap(), golden());
-    let without_blocks = Manifest { epoch: 0, blocks: Vec::new(), ..golden() };
+    let with_blocks = Manifest { raw_from_ms: i64::MIN, ..golden() };
+    assert_eq!(Manifest::decode(GOLDEN_V2).unwrap(), with_blocks);
+    let without_blocks = Manifest { epoch: 0, blocks: Vec::new(), ..with_blocks };
     assert_eq!(Manifest::decode(GOLDEN_V1).unwrap(), without_blocks);
 }
 
@@ -49,11 +60,11 @@ fn every_damage_is_noticed() {
 #[test]
 fn a_later_version_is_refused_by_name() {
     let mut bytes = GOLDEN[..GOLDEN.len() - 4].to_vec();
-    bytes[8] = 3;
+    bytes[8] = 4;
     let sum = crc32fast::hash(&bytes);
     bytes.extend_from_slice(&sum.to_le_bytes());
     let decoded = Manifest::decode(&bytes);
-    assert!(matches!(decoded, Err(ManifestError::Newer { version: 3, features: 0 })));
+    assert!(matches!(decoded, Err(ManifestError::Newer { version: 4, features: 0 })));
 }
 
 #[test]

@@ -288,11 +288,11 @@ fn a_large_block_without_its_end_opens() {
 #[test]
 fn a_newer_version_or_feature_is_refused() {
     let victim = Victim::new(&scraped(3, 3));
-    for (at, expected) in [(0, (257, 0)), (4, (1, 1))] {
+    for (at, expected) in [(0, (257, 0)), (4, (1, 2))] {
         // In the footer, which is read first, and in the header, if there is no footer.
         let footer_bytes = victim.block.footer().encode();
         let mut footer = footer_bytes.clone();
-        footer[if at == 0 { 1 } else { 4 }] += 1;
+        footer[if at == 0 { 1 } else { 4 }] += if at == 0 { 1 } else { 2 };
         let n = footer.len();
         let sum = crc32fast::hash(&footer[..n - 12]);
         footer[n - 12..n - 8].copy_from_slice(&sum.to_le_bytes());
@@ -303,7 +303,7 @@ fn a_newer_version_or_feature_is_refused() {
         assert_eq!(refused(&victim), Some(expected));
 
         let mut bytes = victim.bytes.clone();
-        bytes[if at == 0 { 9 } else { 12 }] += 1;
+        bytes[if at == 0 { 9 } else { 12 }] += if at == 0 { 1 } else { 2 };
         bytes[end - 1] ^= 1;
         victim.disk.put(victim.block.path(), &bytes);
         assert_eq!(refused(&victim), Some(expected));
