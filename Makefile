@@ -38,6 +38,10 @@ ui/dist/index.html: ui/node_modules/.installed $(UI_SOURCES)
 build: ui
 	$(CARGO) build --bin pharos
 
+# CONFORMANCE=DIR: a folder with published lists of queries and answers, which are tried too.
+ifneq ($(CONFORMANCE),)
+export CONFORMANCE
+endif
 test: test-tools build
 	tests/run.sh
 
