@@ -26,7 +26,11 @@ pub(super) struct Room(SemaphorePermit<'static>);
 impl Room {
     /// Room for `n_bytes`, or 429 while others have it.
     pub(super) fn reserve(n_bytes: usize) -> Result<Self, ApiError> {
-        let permit = u32::try_from(n_bytes).ok().and_then(|n| BYTES.try_acquire_many(n).ok());
+        Self::reserve_of(&BYTES, n_bytes)
+    }
+
+    fn reserve_of(all: &'static Semaphore, n_bytes: usize) -> Result<Self, ApiError> {
+        let permit = u32::try_from(n_bytes).ok().and_then(|n| all.try_acquire_many(n).ok());
         permit.map(Self).ok_or_else(|| {
             let detail = format!("bodies under way take all of the {BYTES_MAX} bytes they may");
             ApiError::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(1)
@@ -48,19 +52,31 @@ pub(super) struct HeldBody {
 impl HeldBody {
     /// Reads a whole body of at most `bytes_max`.
     pub(super) async fn read(body: Body, bytes_max: usize) -> Result<Self, ApiError> {
+        Self::read_of(&BYTES, body, bytes_max).await
+    }
+
+    async fn read_of(
+        all: &'static Semaphore,
+        body: Body,
+        bytes_max: usize,
+    ) -> Result<Self, ApiError> {
         if body.size_hint().lower() > bytes_max as u64 {
             return Err(too_large(bytes_max));
         }
-        let reading = Self::read_frames(body, bytes_max);
+        let reading = Self::read_frames(all, body, bytes_max);
         tokio::time::timeout(BODY_TIMEOUT, reading).await.unwrap_or_else(|_| {
             let detail = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
             Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, detail))
         })
     }
 
-    async fn read_frames(body: Body, bytes_max: usize) -> Result<Self, ApiError> {
+    async fn read_frames(
+        all: &'static Semaphore,
+        body: Body,
+        bytes_max: usize,
+    ) -> Result<Self, ApiError> {
         let claimed = usize::try_from(body.size_hint().lower()).unwrap_or(bytes_max);
-        let mut room = Room::reserve(0)?;
+        let mut room = Room::reserve_of(all, 0)?;
         // A body that comes in one frame is used where it lies.
         let mut only = Bytes::new();
         let mut joined = Vec::new();
@@ -72,7 +88,7 @@ impl HeldBody {
             if only.len() + joined.len() + frame.len() > bytes_max {
                 return Err(too_large(bytes_max));
             }
-            room.0.merge(Room::reserve(frame.len())?.0);
+            room.0.merge(Room::reserve_of(all, frame.len())?.0);
             if only.is_empty() && joined.is_empty() {
                 only = frame;
                 continue;
@@ -99,6 +115,7 @@ mod tests {
     use axum::http::StatusCode;
     use axum::response::IntoResponse as _;
     use futures_util::stream;
+    use tokio::sync::Semaphore;
 
     use super::{BYTES_MAX, HeldBody, Room};
     use crate::error::ApiError;
@@ -126,21 +143,24 @@ mod tests {
         assert_eq!(read(&[b"", alone]).await.as_ptr(), alone.as_ptr());
     }
 
-    /// One test, because the room is the process'.
+    /// In memory of its own: other tests use the process'.
     #[tokio::test]
     async fn bodies_are_bounded_alone_and_together() {
-        let held = HeldBody::read(endless(10), 10_000).await.unwrap();
+        let all: &'static Semaphore = Box::leak(Box::new(Semaphore::new(BYTES_MAX)));
+        let read = |body, bytes_max| HeldBody::read_of(all, body, bytes_max);
+        let held = read(endless(10), 10_000).await.unwrap();
         assert_eq!(held.bytes.len(), 10_000);
-        assert_eq!(status(HeldBody::read(endless(11), 10_000).await), 413);
-        assert_eq!(status(HeldBody::read(Body::from(vec![0; 10_001]), 10_000).await), 413);
+        assert_eq!(status(read(endless(11), 10_000).await), 413);
+        assert_eq!(status(read(Body::from(vec![0; 10_001]), 10_000).await), 413);
 
-        assert_eq!(status(Room::reserve(BYTES_MAX)), 429, "the first body is still there");
-        let rest = Room::reserve(BYTES_MAX - 10_000).unwrap();
-        assert_eq!(status(HeldBody::read(endless(1), 10_000).await), 429);
+        assert_eq!(status(Room::reserve_of(all, BYTES_MAX)), 429, "the first body is still there");
+        let rest = Room::reserve_of(all, BYTES_MAX - 10_000).unwrap();
+        assert_eq!(status(read(endless(1), 10_000).await), 429);
         drop(held);
-        HeldBody::read(endless(10), 10_000).await.unwrap();
+        read(endless(10), 10_000).await.unwrap();
         drop(rest);
-        Room::reserve(BYTES_MAX).unwrap();
+        drop(Room::reserve_of(all, BYTES_MAX).unwrap());
+        assert_eq!(status(Room::reserve_of(all, usize::MAX)), 429);
         assert_eq!(status(Room::reserve(usize::MAX)), 429);
     }
 }
