@@ -119,9 +119,6 @@ impl From<BlockError> for CompactError {
 /// attempt frees the disk.
 #[derive(Debug, thiserror::Error)]
 pub enum RetentionError {
-    /// The definitions of series that live on could not be written again.
-    #[error("cannot carry series definitions forward: {0}")]
-    Carry(CommitError),
     /// The list of live files could not be replaced.
     #[error("cannot write {}: {cause}", path.display())]
     Manifest {

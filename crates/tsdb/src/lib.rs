@@ -3,8 +3,9 @@
 //! An append is encoded into the pending part of the log, then put into the head, where queries
 //! see it. The committer writes and syncs what is pending and resolves the commits that wait. A
 //! flush moves the head into blocks and frees the log; compaction merges blocks. A query joins
-//! blocks and head in one view. At the next start the rest of the log is read back into the head. What a commit has resolved survives a killed
-//! process, a power cut, a full disk and a failed sync.
+//! blocks and head in one view. At the next start the rest of the log is read back, while new
+//! samples are taken already. What a commit has resolved survives a killed process, a power cut, a
+//! full disk and a failed sync.
 //!
 //! A deletion and a rule of retention hide samples in blocks until those are rewritten without
 //! them; a snapshot is a data directory that shares the blocks.

@@ -5,6 +5,7 @@
 use model::{EXEMPLAR_CHARS_MAX, Exemplar, ExemplarError, Labels, LabelsError};
 
 use super::fields::{FieldError, Fields, Value};
+use super::labels::read_label;
 
 /// Why an exemplar is left out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +44,7 @@ pub fn read_exemplar(message: &[u8]) -> Result<Exemplar, BadExemplar> {
                     return Err(ExemplarError { n_chars: pairs.len() }.into());
                 }
                 let n_label = pairs.len();
-                let pair = read_pair(fields.within(span))?;
+                let pair = read_label(fields.within(span))?;
                 pairs.push(pair.ok_or(BadExemplar::NotUtf8 { n_label })?);
             }
             (2, Value::Fixed64(bits)) => value = f64::from_bits(bits),
@@ -61,22 +62,6 @@ pub fn read_exemplar(message: &[u8]) -> Result<Exemplar, BadExemplar> {
     let exemplar = Exemplar { labels: Labels::new(pairs)?, value, t_ms };
     exemplar.validate()?;
     Ok(exemplar)
-}
-
-/// Name and value of a label; `None` if one of them is no text.
-fn read_pair(mut fields: Fields<'_>) -> Result<Option<(&str, &str)>, FieldError> {
-    let (mut name, mut value) = (Some(""), Some(""));
-    let mut offset = fields.offset();
-    while let Some((number, field)) = fields.next()? {
-        match (number, field) {
-            (1, Value::Bytes(span)) => name = str::from_utf8(fields.bytes(span)).ok(),
-            (2, Value::Bytes(span)) => value = str::from_utf8(fields.bytes(span)).ok(),
-            (1 | 2, _) => return Err(Fields::wrong_type(offset, number)),
-            _ => {}
-        }
-        offset = fields.offset();
-    }
-    Ok(name.zip(value))
 }
 
 #[cfg(test)]
