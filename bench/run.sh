@@ -21,6 +21,9 @@ bench=${BENCH_BIN:-$built/bench}
 [ -x "$pharos" ] || { echo "there is no $pharos: run make bench" >&2; exit 1; }
 [ -n "${BENCH_BIN:-}" ] || cargo build --quiet --release --package bench
 
+# Before the results themselves change, which are kept beside the sources.
+commit=$(git describe --always --dirty 2>/dev/null || echo unknown)
+
 version_of() {
     cat "$peers/$1/.unpacked" 2>/dev/null || echo "not installed"
 }
@@ -35,7 +38,7 @@ Command: \`bench/run.sh $1\`. What the rows mean stands in [bench/README.md](../
 - memory: $(awk '/^MemTotal:/ {printf "%.1f GB", $2 / 1e6}' /proc/meminfo)
 - kernel: $(uname -sr), $(findmnt -no FSTYPE -T target 2>/dev/null || echo unknown) below target/
 - load of the machine before: $(cut -d' ' -f1-3 /proc/loadavg)
-- $("$pharos" version), commit $(git describe --always --dirty 2>/dev/null || echo unknown), $(rustc --version)
+- $("$pharos" version), commit $commit, $(rustc --version)
 - prometheus $(version_of prometheus), victoria-metrics $(version_of victoria-metrics), node_exporter $(version_of prometheus-node-exporter), alertmanager $(version_of prometheus-alertmanager)
 
 TEXT
