@@ -1,0 +1,43 @@
+//! Remote write: no more memory than allowed, labels in order, and counts that are true.
+
+use wire::remote_write::{LABELS_MAX, Opener, Reader, SAMPLES_MAX, read_labels};
+
+const BYTES_MAX: usize = 1 << 20;
+
+/// Any bytes as a block and as a message.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn remote_write(bytes: &[u8]) {
+    check(bytes);
+    if let Ok(message) = Opener::default().open(bytes, BYTES_MAX) {
+        assert!(message.len() <= BYTES_MAX);
+        check(message);
+    }
+}
+
+fn check(message: &[u8]) {
+    let mut reader = Reader::default();
+    let Ok(request) = reader.read(message) else { return };
+    let mut n_samples = 0;
+    for series in 0..request.n_series() {
+        assert!(series == 0 || request.index(series - 1) < request.index(series));
+        n_samples += request.samples(series).len();
+        let mut labels = Vec::new();
+        if request.labels(series, &mut labels).is_ok() {
+            assert!(!request.spelling(series).is_empty() || labels.is_empty());
+            assert!(labels.len() <= LABELS_MAX);
+            assert!(labels.windows(2).all(|pair| pair[0].0 < pair[1].0));
+            assert!(labels.iter().all(|(name, value)| !name.is_empty() && !value.is_empty()));
+        }
+    }
+    assert_eq!(request.counts().samples, n_samples as u64);
+    assert!(n_samples <= SAMPLES_MAX);
+    for (_, _, histograms) in request.histograms() {
+        assert!(histograms.count() > 0);
+    }
+    for (_, spelling, exemplars) in request.exemplars() {
+        assert!(exemplars.count() > 0);
+        let _any = read_labels(spelling, &mut Vec::new());
+    }
+}
