@@ -13,53 +13,39 @@
 //! Without a server, an [`Importer`] writes samples straight into blocks, an [`Archive`] reads a
 //! directory and changes nothing, and [`dump`] shows what files are made of.
 //!
+//! The folders, in the order that a sample comes by: `append`, `wal`, `head`, `flush`, `block` with
+//! its `codec`, `tiers`; then `query`, which reads; `keep`, which lets go; `recovery`, the next
+//! start; `offline`, without a server. Beside them `dir`, the files' places, `notes`, what comes
+//! beside samples, and `db`, which holds it all together.
+//!
 //! Every byte on disk is drawn in `docs/formats/`.
 
 mod append;
-mod append_notes;
-mod archive;
 mod block;
-mod clock;
 mod codec;
-mod compact;
 mod config;
 mod db;
-mod delete;
 mod dir;
-mod dump;
 mod error;
-mod exemplars;
 mod flush;
 mod head;
-mod hidden;
-mod import;
-mod inspect;
-mod maintenance;
-mod manifest;
+mod keep;
 mod meter;
-mod mixed;
 mod notes;
-mod oversize;
+mod offline;
 mod query;
 mod recovery;
-mod replay;
-mod retention;
-mod snapshot;
-mod threads;
 mod tiers;
-mod tombstones;
-mod view;
 mod wal;
-mod windows;
 
-pub use archive::{Archive, ArchiveFile};
 #[cfg(feature = "planted-bugs")]
 #[doc(hidden)]
 pub use config::PlantedBug;
 pub use config::{Config, Driver, Durability, RetentionRule};
 pub use db::{Db, Health};
-pub use dump::{Detail, DumpError, dump};
 pub use error::{CompactError, DeleteError, FlushError, OpenError, RetentionError, SnapshotError};
-pub use import::{ImportError, Imported, Importer};
-pub use inspect::{BlockSummary, Look, inspect_blocks};
 pub use meter::{Meter, RecoveryMeter};
+pub use offline::{
+    Archive, ArchiveFile, BlockSummary, Detail, DumpError, ImportError, Imported, Importer, Look,
+    dump, inspect_blocks,
+};

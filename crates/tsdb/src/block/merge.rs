@@ -18,8 +18,8 @@ use super::reader::Block;
 use super::series_table::{ChunkRef, KIND_FLOATS, KIND_HISTOGRAMS};
 use super::writer::HISTOGRAMS_PER_CHUNK;
 use super::{BlockError, BlockWriter};
-use crate::hidden::{Gaps, Hidden};
-use crate::mixed::Point;
+use crate::query::hidden::{Gaps, Hidden};
+use crate::query::mixed::Point;
 
 /// A chunk of so many samples gains nothing by becoming longer: it is a full sub-block.
 const COPIED_SAMPLES_MIN: u32 = 1024;

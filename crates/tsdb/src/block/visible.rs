@@ -11,7 +11,7 @@ use super::chunk::ChunkReader;
 use super::cursor::{LabelReader, Lost, SeriesCursor};
 use super::reader::Block;
 use super::series_table::ChunkRef;
-use crate::hidden::{Gaps, Hidden};
+use crate::query::hidden::{Gaps, Hidden};
 
 /// What a search in a block has found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use super::chain;
 use super::histograms::{Histograms, Kept};
 use super::pages::Pages;
 use crate::block::Columns;
-use crate::mixed::Mixed;
+use crate::query::mixed::Mixed;
 
 /// What an entry of the late samples takes, the tree's own share included.
 const LATE_BYTES: usize = 48;

@@ -12,7 +12,7 @@ use model::{HistogramSample, Sample};
 use super::chain::{self, Before};
 use super::epoch::{Epoch, Excerpt, Wanted};
 use super::pages::Ends;
-use crate::mixed::Mixed;
+use crate::query::mixed::Mixed;
 
 /// Lines are taken from the allocator so many at a time, so that growing copies none of them.
 pub(super) const LINES_PER_PART: usize = 1024;

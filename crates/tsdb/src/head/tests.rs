@@ -8,7 +8,7 @@ use storage::Kinds;
 
 use super::{Head, Wanted};
 use crate::codec::histograms::random;
-use crate::mixed::{Mixed, Point};
+use crate::query::mixed::{Mixed, Point};
 
 type Model = BTreeMap<u32, BTreeMap<i64, Point>>;
 

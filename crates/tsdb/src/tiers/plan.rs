@@ -8,8 +8,8 @@ use storage::rollup::span_of;
 
 use super::{DAY_MS, tier};
 use crate::block::{Block, BlockInfo};
-use crate::hidden::RuleFloor;
-use crate::tombstones::Tombstone;
+use crate::keep::tombstones::Tombstone;
+use crate::query::hidden::RuleFloor;
 
 /// A span of time, open on the left, whose rollups come from one place.
 #[derive(Debug, Clone, PartialEq, Eq)]

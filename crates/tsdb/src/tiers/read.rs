@@ -11,9 +11,9 @@ use crate::Meter;
 use crate::block::{Block, BlockInfo, BlockRollups};
 use crate::db::Core;
 use crate::head::Wanted;
-use crate::hidden::Hidden;
-use crate::mixed::Mixed;
-use crate::view::View;
+use crate::query::hidden::Hidden;
+use crate::query::mixed::Mixed;
+use crate::query::view::View;
 
 /// Rollups of series in the order of their labels.
 pub(super) struct RollupView {

@@ -10,7 +10,7 @@ use super::tier;
 use crate::block::Block;
 use crate::config::before;
 use crate::db::{Core, Upkeep};
-use crate::tombstones::Tombstone;
+use crate::keep::tombstones::Tombstone;
 
 /// Samples stay on the disk for so long beyond their retention, and the longest time that a flush
 /// lets them be in memory: what came in at the last moment is rolled up as well.

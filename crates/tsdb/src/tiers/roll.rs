@@ -15,8 +15,8 @@ use super::{MONTH_MS, tier};
 use crate::CompactError;
 use crate::block::{Block, BlockInfo, BlockMeta, TierSpan, TierWriter, block_path};
 use crate::db::{Core, Upkeep};
-use crate::manifest;
-use crate::view::View;
+use crate::dir::manifest;
+use crate::query::view::View;
 
 /// Months whose samples are never dropped are made when they ended so long ago.
 const OLD_AFTER_MS: i64 = 30 * super::DAY_MS;
@@ -119,7 +119,7 @@ impl Core {
         &self,
         width_ms: i64,
         raw: &'k [BlockInfo],
-        tombstones: &'k [Arc<crate::tombstones::Tombstone>],
+        tombstones: &'k [Arc<crate::keep::tombstones::Tombstone>],
     ) -> Known<'k> {
         Known {
             raw,

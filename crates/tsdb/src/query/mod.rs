@@ -1,5 +1,12 @@
 //! Query: what a store answers. What matches is gathered from blocks, from what was recovered, and
 //! from the head.
+//!
+//! `view` takes hold of all that at one moment, `hidden` leaves out what is deleted or too old, and
+//! `mixed` joins the sources of one series.
+
+pub(crate) mod hidden;
+pub(crate) mod mixed;
+pub(crate) mod view;
 
 use std::sync::atomic::Ordering;
 
@@ -9,7 +16,7 @@ use storage::{Cardinality, Querier, RollupSet, Select, SelectError, SeriesExempl
 use crate::block::Lost;
 use crate::db::{Core, Db};
 use crate::head::FloorOf;
-use crate::view::View;
+use crate::query::view::View;
 
 impl Core {
     pub(crate) fn label_values(&self, name: &str, matchers: &[Matcher]) -> Vec<String> {

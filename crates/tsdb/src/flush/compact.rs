@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::CompactError;
 use crate::block::{Block, BlockMeta, BlockWriter, block_path, merge_visible};
 use crate::db::{Core, Upkeep};
-use crate::manifest;
-use crate::windows::Window;
-use crate::{CompactError, tombstones};
+use crate::dir::manifest;
+use crate::flush::windows::Window;
+use crate::keep::tombstones;
 
 /// So many blocks of a window that still grows are merged.
 const BLOCKS_MAX: usize = 4;

@@ -13,7 +13,7 @@ use storage::Select;
 
 use crate::block::{Block, BlockInfo, Columns, Lost};
 use crate::config::RetentionRule;
-use crate::tombstones::Tombstone;
+use crate::keep::tombstones::Tombstone;
 
 /// What the store hides. Who reads it along with the blocks holds the blocks: a tombstone goes only
 /// after the blocks that it hides something in.

@@ -6,6 +6,8 @@
 //!
 //! The bytes are drawn in `docs/formats/notes.md`.
 
+mod exemplars;
+
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::PathBuf;
@@ -16,8 +18,8 @@ use stdx::Disk;
 
 use crate::OpenError;
 use crate::dir::DataDir;
-use crate::exemplars::Exemplars;
 use crate::meter::RecoveryMeter;
+use crate::notes::exemplars::Exemplars;
 use crate::wal::exemplar_record::{
     BeforeExemplar, decode_exemplars, encode_exemplar, exemplar_bytes,
 };

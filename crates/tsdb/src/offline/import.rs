@@ -21,8 +21,9 @@ use model::{Labels, Sample, is_stale_marker};
 use stdx::Env;
 
 use crate::block::{Block, BlockError, BlockMeta, BlockWriter, Columns, block_path};
-use crate::windows::Window;
-use crate::{CompactError, Config, Db, Driver, FlushError, Health, OpenError, manifest};
+use crate::dir::manifest;
+use crate::flush::windows::Window;
+use crate::{CompactError, Config, Db, Driver, FlushError, Health, OpenError};
 
 /// After so many runs they become live and are merged, so that no window has too many blocks.
 const RUNS_MAX: usize = 64;

@@ -14,7 +14,7 @@ use storage::Select;
 
 use crate::block::{Block, Search};
 use crate::db::{Core, Db, Upkeep};
-use crate::tombstones::{self, TOMBSTONES_MAX, Tombstone};
+use crate::keep::tombstones::{self, TOMBSTONES_MAX, Tombstone};
 use crate::{DeleteError, FlushError};
 
 impl Db {

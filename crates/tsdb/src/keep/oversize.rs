@@ -8,7 +8,7 @@ use model::Labels;
 use crate::CompactError;
 use crate::block::Block;
 use crate::db::{Core, Upkeep};
-use crate::hidden::RuleFloor;
+use crate::query::hidden::RuleFloor;
 use crate::wal::segment_path;
 
 impl Core {

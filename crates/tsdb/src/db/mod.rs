@@ -1,4 +1,8 @@
-//! Db: the store as its users see it, and what its parts share.
+//! Db: the store as its users see it, and what its parts share. `threads` take its steps, `maintenance`
+//! is what a person may ask of it.
+
+mod maintenance;
+mod threads;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -12,21 +16,20 @@ use stdx::Env;
 use storage::CommitError;
 
 use crate::block::{Block, PageCache};
-use crate::clock::{ClockGuard, Moment};
 use crate::config::{Config, Driver};
+use crate::dir::manifest::{self, Manifest};
 use crate::dir::{DataDir, LockGuard};
 use crate::flush::Frozen;
 use crate::head::Head;
-use crate::hidden::Hiding;
-use crate::manifest::{self, Manifest};
+use crate::keep::clock::{ClockGuard, Moment};
+use crate::keep::{snapshot, tombstones};
 use crate::notes::{self, Notes};
+use crate::query::hidden::Hiding;
+use crate::recovery::replay::Replay;
 use crate::recovery::{Recovered, recover};
-use crate::replay::Replay;
 use crate::tiers::{RecoveredTiers, Tiers};
 use crate::wal::{Pending, Reach, SegmentId, SegmentInfo, Writer, WriterStart};
-use crate::{
-    CompactError, FlushError, Meter, OpenError, RetentionError, snapshot, threads, tombstones,
-};
+use crate::{CompactError, FlushError, Meter, OpenError, RetentionError};
 
 /// Whether writes are taken. Queries always are.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,10 @@
 //! is a frozen epoch too.
 //!
 //! Whatever fails, the frozen samples stay in memory and in the log, and the next flush writes
-//! them.
+//! them. Blocks keep to `windows` of time; those of one window `compact` merges.
+
+mod compact;
+pub(crate) mod windows;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,11 +22,11 @@ use model::{HistogramSample, Matcher};
 use crate::FlushError;
 use crate::block::{Block, BlockError, BlockMeta, BlockWriter, ChunkColumns, block_path};
 use crate::db::{Core, Upkeep};
+use crate::dir::manifest::{self, Manifest};
+use crate::flush::windows::Window;
 use crate::head::{FrozenEpoch, Head};
-use crate::manifest::{self, Manifest};
 use crate::notes;
 use crate::wal::{Reach, SegmentId};
-use crate::windows::Window;
 
 /// A series that had no sample for so long leaves the head once it is in a block.
 const IDLE_MS: i64 = 3_600_000;

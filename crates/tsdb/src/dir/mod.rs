@@ -1,4 +1,6 @@
-//! Dir: the data directory, its folders and its lock.
+//! Dir: the data directory, its folders and its lock. Which of its files count, `manifest` says.
+
+pub(crate) mod manifest;
 
 use std::io;
 use std::path::{Path, PathBuf};

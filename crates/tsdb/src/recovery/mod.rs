@@ -1,7 +1,9 @@
 //! Recovery: from the files of a data directory to a store that can be written to.
 //!
 //! It learns what the manifest and the blocks say and how far the log reaches, and leaves the log's
-//! content to the replay: an epoch's log needs no other's, so new samples need not wait for it.
+//! content to the `replay`: an epoch's log needs no other's, so new samples need not wait for it.
+
+pub(crate) mod replay;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use crate::block::{
     BLOCK_VERSION, Block, BlockError, PageCache, is_block_name, is_unfinished_name,
 };
 use crate::dir::DataDir;
-use crate::manifest::{self, MANIFEST_VERSION_MAX, Manifest, ManifestError};
+use crate::dir::manifest::{self, MANIFEST_VERSION_MAX, Manifest, ManifestError};
 use crate::meter::RecoveryMeter;
 use crate::tiers::{tier, without_overlaps};
 use crate::wal::exemplar_record::decode_exemplars;

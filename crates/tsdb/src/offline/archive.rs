@@ -12,9 +12,9 @@ use stdx::{Disk, DiskFile, Env};
 use storage::{Querier, Select, SelectError, SeriesExemplars, SeriesSet};
 
 use crate::db::{Core, Found};
+use crate::dir::manifest::{self, Manifest};
 use crate::dir::{DataDir, LockGuard};
-use crate::manifest::{self, Manifest};
-use crate::view::View;
+use crate::query::view::View;
 use crate::wal::segment_path;
 use crate::{Config, Meter, OpenError};
 

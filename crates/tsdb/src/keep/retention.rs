@@ -1,12 +1,12 @@
 //! Retention: what is older than its time leaves queries at once and the disk by block. What is
 //! still in memory goes when it would be flushed. Size, rules per series and a doubtful clock: see
-//! [`crate::oversize`], [`crate::hidden`] and [`crate::clock`].
+//! [`crate::keep::oversize`], [`crate::query::hidden`] and [`crate::keep::clock`].
 
 use std::sync::atomic::Ordering;
 
 use crate::RetentionError;
 use crate::db::{Core, Upkeep};
-use crate::manifest;
+use crate::dir::manifest;
 
 impl Core {
     /// See [`crate::Db::enforce_retention`].

@@ -11,11 +11,12 @@ use std::sync::atomic::Ordering;
 
 use stdx::Disk;
 
+use crate::SnapshotError;
 use crate::db::{Core, Db};
+use crate::dir::manifest::{self, Manifest};
 use crate::dir::{DataDir, create_durably};
-use crate::manifest::{self, Manifest};
+use crate::keep::tombstones;
 use crate::notes;
-use crate::{SnapshotError, tombstones};
 
 /// What an unfinished snapshot's name ends with; a finished one's has no dot.
 const UNFINISHED: &str = ".tmp";

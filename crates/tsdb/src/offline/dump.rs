@@ -11,7 +11,7 @@ use stdx::Env;
 
 use crate::block::{is_block_name, open_to_describe};
 use crate::dir::DataDir;
-use crate::manifest::Manifest;
+use crate::dir::manifest::Manifest;
 use crate::wal::exemplar_record::decode_exemplars;
 use crate::wal::histogram_record::Histograms;
 use crate::wal::metadata_record::decode_metadata;

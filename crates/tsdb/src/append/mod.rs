@@ -4,7 +4,9 @@
 //! read and made. Then the samples are encoded for the log. Both go, under one lock, into the
 //! pending part of the log and into the head, so that the two have everything in one order. A
 //! series that enters an epoch with this batch is defined in the log before its samples, so the
-//! log of an epoch can be read without any other.
+//! log of an epoch can be read without any other. What comes beside samples: `notes`.
+
+mod notes;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

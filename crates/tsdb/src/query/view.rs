@@ -14,8 +14,8 @@ use crate::Meter;
 use crate::block::{Block, BlockSeries};
 use crate::db::Core;
 use crate::head::{Head, Wanted};
-use crate::hidden::Hidden;
-use crate::mixed::Mixed;
+use crate::query::hidden::Hidden;
+use crate::query::mixed::Mixed;
 
 /// See the head of this file. Yields the series in the order of their labels.
 pub(crate) struct View {
