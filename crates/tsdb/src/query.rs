@@ -4,7 +4,10 @@
 use std::sync::atomic::Ordering;
 
 use model::{Labels, Matcher, Metadata};
-use storage::{Cardinality, Querier, RollupSet, Select, SelectError, SeriesExemplars, SeriesSet};
+use storage::{
+    Cardinality, Querier, RollupSet, Scan, Select, SelectError, SeriesExemplars, SeriesSet,
+    SeriesVisitor,
+};
 
 use crate::block::Lost;
 use crate::db::{Core, Db};
@@ -69,6 +72,11 @@ impl Core {
 impl Querier for Db {
     fn select(&self, select: &Select) -> Result<SeriesSet, SelectError> {
         Ok(Box::new(View::take(&self.core, select)))
+    }
+
+    fn scan(&self, scan: &Scan, visitor: &mut dyn SeriesVisitor) -> Result<(), SelectError> {
+        self.core.scan(scan, visitor);
+        Ok(())
     }
 
     fn rollups(&self, select: &Select, width_ms: i64) -> Result<Option<RollupSet>, SelectError> {
