@@ -11,6 +11,9 @@
 //! Names that a function drops stay until the very end and carry a mark meanwhile, so that
 //! `sum by (__name__) (rate(x[5m]))` can still tell them apart.
 //!
+//! Wherever series can be evaluated one by one, that is done in one pass over columns (`fused`), to
+//! the same bits.
+//!
 //! What is computed, in which order and with which rounding, follows the engine of Prometheus 3.
 
 mod absent;
@@ -29,6 +32,7 @@ mod engine;
 mod evaluator;
 mod extended;
 mod format;
+mod fused;
 mod hash;
 mod info;
 mod instant;

@@ -286,7 +286,7 @@ fn queries_hold_no_more_than_they_may() {
         engine(TWO, options).range(query, 0, 300_000, 60_000).unwrap_err()
     };
     let few = |n| Options { samples_max: n, ..Options::default() };
-    assert!(matches!(error("c", few(20)), QueryError::TooManySamples));
+    assert!(matches!(error("c", few(10)), QueryError::TooManySamples));
     assert!(engine(TWO, few(50)).range("c", 0, 300_000, 60_000).is_ok());
     // What was needed on the way is given back.
     assert!(engine(TWO, few(50)).range("sum(c) + sum(c)", 0, 300_000, 60_000).is_ok());

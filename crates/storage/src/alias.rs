@@ -6,8 +6,8 @@ use std::sync::Arc;
 use model::{Labels, METRIC_NAME, MatchOp, Matcher, Metadata};
 
 use crate::{
-    Cardinality, Querier, RollupSeries, RollupSet, Select, SelectError, Series, SeriesExemplars,
-    SeriesSet,
+    Cardinality, Querier, RollupSeries, RollupSet, Scan, Select, SelectError, Series,
+    SeriesExemplars, SeriesSet, SeriesVisitor, scan_series,
 };
 
 /// The name under which all pushed metrics are stored.
@@ -40,6 +40,17 @@ impl Querier for AliasQuerier {
         let mut all: Vec<_> = stored.chain(renamed).collect::<Result<_, _>>()?;
         all.sort_by(|a, b| a.labels.cmp(&b.labels));
         Ok(Box::new(all.into_iter().map(Ok)))
+    }
+
+    fn scan(&self, scan: &Scan, visitor: &mut dyn SeriesVisitor) -> Result<(), SelectError> {
+        // Few plain names are those of pushed metrics.
+        if let Some((_, matchers)) = aliased(&scan.select.matchers) {
+            let aliased = Select { matchers, ..scan.select };
+            if self.0.select(&aliased)?.next().is_some() {
+                return scan_series(self.select(&scan.select)?, scan, visitor);
+            }
+        }
+        self.0.scan(scan, visitor)
     }
 
     fn rollups(&self, select: &Select, width_ms: i64) -> Result<Option<RollupSet>, SelectError> {

@@ -19,6 +19,7 @@ mod query;
 mod records;
 pub mod rollup;
 mod rows;
+mod scan;
 mod series_batch;
 
 pub use alias::{AliasQuerier, PUSHED_METRIC};
@@ -38,4 +39,5 @@ pub use records::{
 };
 pub use rollup::{ROLLUP_WIDTHS_MS, Rollup, RollupSeries};
 pub use rows::RowsBatch;
+pub use scan::{Keys, Scan, SeriesColumns, SeriesVisitor, WantedLabels, scan_series};
 pub use series_batch::SeriesBatch;

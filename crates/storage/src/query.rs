@@ -2,7 +2,7 @@
 
 use model::{Exemplar, HistogramSample, Labels, Matcher, Metadata, Sample};
 
-use crate::{Cardinality, RollupSeries};
+use crate::{Cardinality, RollupSeries, Scan, SeriesVisitor, scan_series};
 
 /// Which kinds of samples to read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -93,6 +93,15 @@ pub trait Querier: Send + Sync {
     /// # Errors
     /// The engine's own.
     fn select(&self, select: &Select) -> Result<SeriesSet, SelectError>;
+
+    /// Shows the series of a selection one after the other, see [`Scan`]: what [`Self::select`]
+    /// would give, without more memory than for one of them.
+    ///
+    /// # Errors
+    /// The engine's own.
+    fn scan(&self, scan: &Scan, visitor: &mut dyn SeriesVisitor) -> Result<(), SelectError> {
+        scan_series(self.select(&scan.select)?, scan, visitor)
+    }
 
     /// The rollups of this width, of the series that match and have a sample in the range, whose
     /// bounds lie on the grid: `start_ms` is the first moment of a span, `end_ms` the last one.

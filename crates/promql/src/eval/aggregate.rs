@@ -97,7 +97,13 @@ impl Evaluator<'_> {
         param: &[f64],
         steps: &Steps,
     ) -> Result<Vec<Row>, QueryError> {
+        if let Some(rows) = self.fused_fold(node, param, steps)? {
+            return Ok(rows);
+        }
         let rows = self.eval_as_rows(&node.expr, steps)?;
+        if let Some(rows) = self.fold_rows(node, param, &rows, steps)? {
+            return Ok(rows);
+        }
         let groups = Groups::new(&node.grouping, &rows);
         let mut out = Collector::default();
         let (mut view, mut now) = (StepView::new(&rows), Vec::new());

@@ -69,7 +69,7 @@ struct Repairs {
 }
 
 /// Doubts while they are gathered: each once.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Remarks {
     warnings: BTreeMap<(usize, String), ()>,
     infos: BTreeMap<(usize, String), ()>,

@@ -30,6 +30,9 @@ pub struct Options {
     pub bytes_max: usize,
     /// When to give up.
     pub stop: StopCheck,
+    /// Whether to evaluate step by step alone, and keep all samples: what the fast evaluation is
+    /// compared with. The values are the same.
+    pub is_plain: bool,
 }
 
 /// As Prometheus has it: 5 minutes back, subqueries by the minute, 50 million samples.
@@ -42,6 +45,7 @@ impl Default for Options {
             series_max: 5_000_000,
             bytes_max: 4 << 30,
             stop: StopCheck::never(),
+            is_plain: false,
         }
     }
 }

@@ -49,6 +49,9 @@ impl<'q> Evaluator<'q> {
     }
 
     fn node(&mut self, expr: &Expr, steps: &Steps) -> Result<Evaluated, QueryError> {
+        if let Some(rows) = self.fused(expr, steps)? {
+            return Ok(Evaluated::Rows(rows));
+        }
         match expr {
             Expr::Aggregate(node) => self.aggregate(node, steps).map(Evaluated::Rows),
             Expr::Binary(node) => self.chain(node, steps),

@@ -48,6 +48,15 @@ pub(super) struct Mean {
 }
 
 impl Mean {
+    /// Of no numbers.
+    pub(super) const NONE: Self =
+        Self { state: KahanSum { sum: 0.0, lost: 0.0 }, n: 0.0, is_incremental: false };
+
+    /// Whether no number was added.
+    pub(super) fn is_none(&self) -> bool {
+        self.n == 0.0
+    }
+
     /// With one more number.
     pub(super) fn add(&mut self, value: f64) {
         self.n += 1.0;

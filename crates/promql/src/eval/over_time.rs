@@ -54,7 +54,7 @@ type OfFloats = fn(&[Sample], &RangeCall<'_>) -> Option<f64>;
 
 /// How a function computes.
 #[derive(Clone, Copy)]
-enum Form {
+pub(super) enum Form {
     /// From samples of both kinds.
     Window(OfWindow),
     /// From floats, which are at least one; histograms are left out.
@@ -62,7 +62,7 @@ enum Form {
 }
 
 /// The function of this name, if it takes a range vector.
-fn form(name: &str) -> Option<Form> {
+pub(super) fn form(name: &str) -> Option<Form> {
     use Form::{Floats, Window};
     Some(match name {
         "avg_over_time" => Window(average),
@@ -92,8 +92,8 @@ fn form(name: &str) -> Option<Form> {
         }
         "rate" => Window(rate::rate),
         "resets" => Window(rate::resets),
-        "stddev_over_time" => Floats(|samples, _| Some(variance(samples).sqrt())),
-        "stdvar_over_time" => Floats(|samples, _| Some(variance(samples))),
+        "stddev_over_time" => Floats(|samples, _| Some(variance(of(samples)).sqrt())),
+        "stdvar_over_time" => Floats(|samples, _| Some(variance(of(samples)))),
         "sum_over_time" => Window(sum),
         "ts_of_first_over_time" => Window(|call| first(&call.window).map(|point| seconds(&point))),
         "ts_of_last_over_time" => Window(|call| last(&call.window).map(|point| seconds(&point))),
@@ -125,7 +125,7 @@ impl Evaluator<'_> {
         }
         let Some(arg) = of_range else { return Ok(None) };
         check_extension(node.function.name, args_alone(arg))?;
-        check_params(node, &params, self, arg.span())?;
+        check_params(node, &params, self)?;
         let range = self.range_vector(arg, steps)?;
         let mut rows = Vec::new();
         for series in &range.series {
@@ -133,7 +133,10 @@ impl Evaluator<'_> {
             let row =
                 self.row_over(node.function.name, form, (&range, series, arg), &params, steps);
             self.take_points(row.points.len())?;
-            self.doubt_counter(node.function.name, &row, arg.span());
+            if row.points.iter().any(|point| point.value.float().is_some()) {
+                let metric = row.labels.metric_name();
+                doubt_counter(&mut self.remarks, node.function.name, metric, arg.span());
+            }
             if !row.points.is_empty() {
                 rows.push(row);
             }
@@ -141,7 +144,8 @@ impl Evaluator<'_> {
         Ok(Some(rows))
     }
 
-    fn row_over(
+    /// The row of one series.
+    pub(super) fn row_over(
         &mut self,
         name: &str,
         form: Form,
@@ -171,22 +175,20 @@ impl Evaluator<'_> {
         }
         row
     }
+}
 
-    /// Says that what is taken for a counter does not read like one.
-    fn doubt_counter(&mut self, name: &str, row: &Row, span: Span) {
-        let metric = row.labels.metric_name();
-        let is_named_so =
-            ["_total", "_sum", "_count", "_bucket"].iter().any(|ending| metric.ends_with(ending));
-        let has_floats = row.points.iter().any(|point| point.value.float().is_some());
-        if !matches!(name, "rate" | "increase") || metric.is_empty() || is_named_so || !has_floats {
-            return;
-        }
-        let text = format!(
-            "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {}",
-            Quoted(metric)
-        );
-        self.remarks.info(span, text);
+/// Says of a metric that has numbers, if it is taken for a counter and does not read like one.
+pub(super) fn doubt_counter(remarks: &mut Remarks, name: &str, metric: &str, span: Span) {
+    let is_named_so =
+        ["_total", "_sum", "_count", "_bucket"].iter().any(|ending| metric.ends_with(ending));
+    if !matches!(name, "rate" | "increase") || metric.is_empty() || is_named_so {
+        return;
     }
+    let text = format!(
+        "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {}",
+        Quoted(metric)
+    );
+    remarks.info(span, text);
 }
 
 impl Form {
@@ -229,11 +231,11 @@ fn check_extension(name: &str, arg: &Expr) -> Result<(), QueryError> {
     ))
 }
 
-fn check_params(
+/// Refuses or doubts parameters.
+pub(super) fn check_params(
     node: &Call,
     params: &[Vec<f64>],
     evaluator: &mut Evaluator<'_>,
-    _arg: Span,
 ) -> Result<(), QueryError> {
     match node.function.name {
         "double_exponential_smoothing" => {
@@ -258,8 +260,12 @@ fn check_params(
     Ok(())
 }
 
+fn of(samples: &[Sample]) -> impl Iterator<Item = f64> {
+    samples.iter().map(|sample| sample.value)
+}
+
 fn values(samples: &[Sample]) -> Vec<f64> {
-    samples.iter().map(|sample| sample.value).collect()
+    of(samples).collect()
 }
 
 fn seconds(point: &Point) -> Value {
@@ -337,13 +343,13 @@ fn extreme(samples: &[Sample], beats: impl Fn(f64, f64) -> bool) -> Option<Sampl
 }
 
 /// The mean square of the distance from the mean, by Welford's method with corrected sums.
-fn variance(samples: &[Sample]) -> f64 {
+pub(super) fn variance(values: impl Iterator<Item = f64>) -> f64 {
     let (mut n, mut mean, mut squares) = (0.0, KahanSum::default(), KahanSum::default());
-    for sample in samples {
+    for value in values {
         n += 1.0;
-        let delta = sample.value - (mean.sum + mean.lost);
+        let delta = value - (mean.sum + mean.lost);
         mean = mean.plus(delta / n);
-        squares = squares.plus(delta * (sample.value - (mean.sum + mean.lost)));
+        squares = squares.plus(delta * (value - (mean.sum + mean.lost)));
     }
     (squares.sum + squares.lost) / n
 }

@@ -204,7 +204,7 @@ impl Evaluator<'_> {
 }
 
 /// The newest sample of each step, if it is not too old and no end of the series.
-fn latest(
+pub(super) fn latest(
     series: &Ranged,
     reference: Reference,
     lookback_ms: i64,

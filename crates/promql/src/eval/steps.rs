@@ -34,7 +34,8 @@ impl Steps {
         }
     }
 
-    fn at(&self, i: usize) -> i64 {
+    /// One of them, from 0.
+    pub(super) fn at(&self, i: usize) -> i64 {
         let t_ms = i128::from(self.start_ms) + i as i128 * i128::from(self.step_ms);
         // Not beyond the end, as there are so many steps.
         i64::try_from(t_ms).unwrap_or(self.end_ms)

@@ -125,6 +125,17 @@ impl SeriesCursor {
         }
     }
 
+    /// Puts the tags and the chunks of the next one that can be read into these, if there is one.
+    pub(super) fn next_into(&mut self, tags: &mut Vec<Tag>, chunks: &mut Vec<ChunkRef>) -> bool {
+        match self.next_series() {
+            Some(series) => {
+                (*tags, *chunks) = (series.tags, series.chunks);
+                true
+            }
+            None => false,
+        }
+    }
+
     fn load_group(&mut self, number: u32) {
         if self.group.as_ref().is_none_or(|(held, _)| *held != number) {
             self.group = Some((number, self.block.series_group(number).ok()));
@@ -152,8 +163,14 @@ impl LabelReader {
     }
 
     fn value(&mut self, block: &Block, tag: Tag) -> Result<String, ReadError> {
-        if let Some(value) = self.values.get(&tag) {
-            return Ok(value.clone());
+        self.load(block, tag)?;
+        Ok(self.values.get(&tag).cloned().unwrap_or_default())
+    }
+
+    /// Makes sure that the value of a tag is remembered.
+    pub(super) fn load(&mut self, block: &Block, tag: Tag) -> Result<(), ReadError> {
+        if self.values.contains_key(&tag) {
+            return Ok(());
         }
         if self.values.len() >= VALUES_KEPT_MAX {
             self.values.clear();
@@ -161,8 +178,14 @@ impl LabelReader {
         let group = tag / GROUP as u32;
         let (values, failed) = block.tagged_values(group);
         self.values.extend(values);
-        let malformed = || block.malformed(block.footer().dictionary.offset);
-        let value = self.values.get(&tag).cloned();
-        value.ok_or_else(|| failed.unwrap_or_else(malformed))
+        if self.values.contains_key(&tag) {
+            return Ok(());
+        }
+        Err(failed.unwrap_or_else(|| block.malformed(block.footer().dictionary.offset)))
+    }
+
+    /// A label whose value was just loaded.
+    pub(super) fn loaded<'r>(&'r self, block: &'r Block, tag: Tag) -> Option<(&'r str, &'r str)> {
+        Some((block.names().of_tag(tag)?, self.values.get(&tag)?))
     }
 }

@@ -16,6 +16,7 @@
 
 use model::Sample;
 
+use crate::query::gathered::Gathered;
 use crate::wal::{put_varint_at, take_varint, unzigzag, zigzag};
 
 /// No sample takes more bytes: tag, time, value, start.
@@ -239,6 +240,18 @@ impl<'b> Samples<'b> {
         let (taken, rest) = self.bytes.split_first_chunk::<N>()?;
         self.bytes = rest;
         Some(*taken)
+    }
+}
+
+/// Appends the samples of a chain within these times, both inclusive.
+pub(super) fn read(bytes: &[u8], base_ms: i64, (start_ms, end_ms): (i64, i64), out: &mut Gathered) {
+    for sample in Samples::new(bytes, base_ms) {
+        if sample.t_ms > end_ms {
+            break;
+        }
+        if sample.t_ms >= start_ms {
+            out.push(&sample);
+        }
     }
 }
 

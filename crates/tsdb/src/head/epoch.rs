@@ -64,6 +64,16 @@ impl Epoch {
         excerpt.samples()
     }
 
+    /// Whether a series has wanted samples beside its chain.
+    pub(super) fn has_beside(&self, slot: u32, wanted: &Wanted) -> bool {
+        let (start_ms, end_ms) = wanted.range;
+        let is_late = !self.late.is_empty()
+            && start_ms <= end_ms
+            && self.late.range((slot, start_ms)..=(slot, end_ms)).next().is_some();
+        let may_have = wanted.kinds == Kinds::Both && !self.histograms.is_empty();
+        is_late || (may_have && !self.histograms.within(slot, wanted.range).is_empty())
+    }
+
     /// All of a part but the chain's bytes.
     pub(super) fn excerpt(&self, slot: u32, wanted: &Wanted) -> Excerpt {
         let range = wanted.range;

@@ -167,7 +167,6 @@ impl Identities {
     }
 
     /// Every number of a label is below this.
-    #[cfg(test)]
     pub(crate) fn tags_end(&self) -> usize {
         self.tags.end()
     }

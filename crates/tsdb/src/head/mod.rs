@@ -12,6 +12,7 @@ mod epoch;
 mod histograms;
 mod identity;
 mod pages;
+mod scan;
 mod shard;
 mod sources;
 mod spellings;
@@ -19,6 +20,7 @@ mod spellings;
 use std::collections::BTreeSet;
 use std::ops::AddAssign;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use model::{HistogramSample, Labels, Matcher, Sample};
 use parking_lot::{Mutex, MutexGuard, RwLock};
@@ -27,6 +29,7 @@ use stdx::Randomness;
 use crate::block::Columns;
 pub(crate) use epoch::{Epoch, Wanted, merge};
 pub(crate) use identity::Identities;
+pub(crate) use scan::HeadScan;
 pub(crate) use shard::Captured;
 use shard::{Appended, LINE_BYTES, LINES_PER_PART, Shard};
 pub(crate) use sources::Sources;
@@ -43,6 +46,10 @@ pub(crate) struct Head {
     spellings: RwLock<Spellings>,
     sources: Mutex<Sources>,
     shards: Vec<Mutex<Shard>>,
+    /// The first epoch that it has samples of.
+    first_epoch: u32,
+    /// The newest sample of a series that was let go, Unix milliseconds.
+    forgotten_ms: AtomicI64,
 }
 
 /// How old the newest sample of a series may be, Unix milliseconds.
@@ -88,12 +95,24 @@ impl Head {
             spellings: RwLock::new(Spellings::new(key)),
             sources: Mutex::default(),
             shards: (0..N_SHARDS).map(|_| Mutex::new(Shard::new(epoch))).collect(),
+            first_epoch: epoch,
+            forgotten_ms: AtomicI64::new(i64::MIN),
         }
     }
 
     /// The labels of the series.
     pub(crate) fn identities(&self) -> &RwLock<Identities> {
         &self.identities
+    }
+
+    /// The first epoch that it has samples of: whatever blocks have of later ones came through it.
+    pub(crate) fn first_epoch(&self) -> u32 {
+        self.first_epoch
+    }
+
+    /// No series that it once had and let go has a sample that is newer, Unix milliseconds.
+    pub(crate) fn forgotten_ms(&self) -> i64 {
+        self.forgotten_ms.load(Ordering::Acquire)
     }
 
     /// How senders name the series.
@@ -210,6 +229,8 @@ impl Head {
             let mut shard = self.shards[nth].lock();
             let is_idle = shard.is_idle(at, before_ms);
             if is_idle {
+                let newest_ms = shard.newest_ms(at).unwrap_or(i64::MIN);
+                self.forgotten_ms.fetch_max(newest_ms, Ordering::AcqRel);
                 shard.reset(at);
             }
             is_idle

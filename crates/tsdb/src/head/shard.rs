@@ -12,6 +12,7 @@ use model::{HistogramSample, Sample};
 use super::chain::{self, Before};
 use super::epoch::{Epoch, Excerpt, Wanted};
 use super::pages::Ends;
+use super::scan::Chained;
 use crate::query::mixed::Mixed;
 
 /// Lines are taken from the allocator so many at a time, so that growing copies none of them.
@@ -64,12 +65,16 @@ pub(super) struct Shard {
     /// By place: the time of the newest histogram that ever came, Unix milliseconds. Few series
     /// have one, so the line does not know of it.
     newest_histograms: HashMap<usize, i64, foldhash::fast::FixedState>,
+    /// By place: the time of the newest number that came late to the time of the newest number of
+    /// all, with another value, Unix milliseconds.
+    disputed: HashMap<usize, i64, foldhash::fast::FixedState>,
 }
 
 impl Shard {
     pub(super) fn new(epoch: u32) -> Self {
         let newest_histograms = HashMap::default();
-        Self { lines: Vec::new(), live: Epoch::new(epoch), frozen: None, newest_histograms }
+        let (lines, live) = (Vec::new(), Epoch::new(epoch));
+        Self { lines, live, frozen: None, newest_histograms, disputed: HashMap::default() }
     }
 
     /// Takes a sample for the line at this place; `slot` is its name among all shards.
@@ -83,6 +88,10 @@ impl Shard {
             return Appended { is_late: true, is_first, grown_bytes: 0 };
         }
         if is_late {
+            let Before { t_ms, value_bits, .. } = line.before;
+            if sample.t_ms == t_ms && sample.value.to_bits() != value_bits {
+                self.disputed.insert(at, t_ms);
+            }
             live.add_late(slot, *sample);
         } else {
             push(live, line, sample);
@@ -132,6 +141,7 @@ impl Shard {
             part[at % LINES_PER_PART] = NEW_LINE;
         }
         self.newest_histograms.remove(&at);
+        self.disputed.remove(&at);
     }
 
     /// Whether the line at this place has a sample in the live epoch.
@@ -200,6 +210,45 @@ impl Shard {
         Captured { frozen, live }
     }
 
+    /// What a series has of what is wanted; the bytes of its live chain are put behind others.
+    pub(super) fn chained(
+        &self,
+        at: usize,
+        slot: u32,
+        wanted: Wanted,
+        bytes: &mut Vec<u8>,
+    ) -> Chained {
+        let Some(part) = self.lines.get(at / LINES_PER_PART) else { return Chained::Nothing };
+        let line = &part[at % LINES_PER_PART];
+        let frozen = self.frozen.as_deref().and_then(|epoch| line.part_of(epoch));
+        let live = line.part_of(&self.live);
+        let parts = frozen.iter().chain(&live);
+        if parts.clone().any(|(epoch, _)| epoch.has_beside(slot, &wanted)) {
+            return Chained::Mixed(self.capture(at, slot, wanted));
+        }
+        if parts.count() == 0 || line.before.t_ms < wanted.range.0 {
+            return Chained::Nothing;
+        }
+        if let Some((epoch, first)) = live {
+            epoch.pages.read(first, bytes);
+        }
+        Chained::Chains(frozen.map_or(0, |(_, first)| first), self.live.base_ms)
+    }
+
+    /// The newest number that ever came to a series, if there is one; an error if it may not be
+    /// what the series has at its end.
+    pub(super) fn newest(&self, at: usize) -> Result<Option<Sample>, ()> {
+        let Some(part) = self.lines.get(at / LINES_PER_PART) else { return Ok(None) };
+        let Line { before, epoch, .. } = &part[at % LINES_PER_PART];
+        let is_disputed = self.disputed.get(&at) == Some(&before.t_ms);
+        if is_disputed || self.newest_histograms.contains_key(&at) {
+            return Err(());
+        }
+        let Before { t_ms, start_ms, value_bits, .. } = *before;
+        let sample = Sample { t_ms, value: f64::from_bits(value_bits), start_ms };
+        Ok((*epoch != 0).then_some(sample))
+    }
+
     /// Memory of the samples.
     pub(super) fn sample_bytes(&self) -> usize {
         self.live.bytes() + self.frozen.as_ref().map_or(0, |frozen| frozen.bytes())
@@ -241,6 +290,11 @@ fn push(live: &mut Epoch, line: &mut Line, sample: &Sample) {
 }
 
 impl Line {
+    /// An epoch that it has samples in, and its first page there, 0 if all of them are late.
+    fn part_of<'e>(&self, epoch: &'e Epoch) -> Option<(&'e Epoch, u32)> {
+        Some((epoch, self.first_in(epoch.number)?))
+    }
+
     /// Its first page in an epoch, 0 if all samples there are late; `None` if there are none.
     fn first_in(&self, epoch: u32) -> Option<u32> {
         if self.epoch == epoch {

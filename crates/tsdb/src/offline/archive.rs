@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use model::{Matcher, Metadata};
 use stdx::{Disk, DiskFile, Env};
-use storage::{Querier, Select, SelectError, SeriesExemplars, SeriesSet};
+use storage::{Querier, Scan, Select, SelectError, SeriesExemplars, SeriesSet, SeriesVisitor};
 
 use crate::db::{Core, Found};
 use crate::dir::manifest::{self, Manifest};
@@ -112,6 +112,11 @@ impl Archive {
 impl Querier for Archive {
     fn select(&self, select: &Select) -> Result<SeriesSet, SelectError> {
         Ok(Box::new(View::take(&self.core, select)))
+    }
+
+    fn scan(&self, scan: &Scan, visitor: &mut dyn SeriesVisitor) -> Result<(), SelectError> {
+        self.core.scan(scan, visitor);
+        Ok(())
     }
 
     fn exemplars(

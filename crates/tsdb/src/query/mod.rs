@@ -2,16 +2,22 @@
 //! from the head.
 //!
 //! `view` takes hold of all that at one moment, `hidden` leaves out what is deleted or too old, and
-//! `mixed` joins the sources of one series.
+//! `mixed` joins the sources of one series. `scan` goes through the same in columns, one series at a
+//! time, whose samples `gathered` holds.
 
+pub(crate) mod gathered;
 pub(crate) mod hidden;
 pub(crate) mod mixed;
+mod scan;
 pub(crate) mod view;
 
 use std::sync::atomic::Ordering;
 
 use model::{Labels, Matcher, Metadata};
-use storage::{Cardinality, Querier, RollupSet, Select, SelectError, SeriesExemplars, SeriesSet};
+use storage::{
+    Cardinality, Querier, RollupSet, Scan, Select, SelectError, SeriesExemplars, SeriesSet,
+    SeriesVisitor,
+};
 
 use crate::block::Lost;
 use crate::db::{Core, Db};
@@ -76,6 +82,11 @@ impl Core {
 impl Querier for Db {
     fn select(&self, select: &Select) -> Result<SeriesSet, SelectError> {
         Ok(Box::new(View::take(&self.core, select)))
+    }
+
+    fn scan(&self, scan: &Scan, visitor: &mut dyn SeriesVisitor) -> Result<(), SelectError> {
+        self.core.scan(scan, visitor);
+        Ok(())
     }
 
     fn rollups(&self, select: &Select, width_ms: i64) -> Result<Option<RollupSet>, SelectError> {

@@ -1,0 +1,141 @@
+//! Fused evaluation: what is computed of each series by itself, and what is added up over all of
+//! them, in one pass over columns of samples.
+//!
+//! ```text
+//! tree --plan--> stream: source, stages
+//! store --scan--> columns --bounds--> windows --kernels--> a number a step --stages--> sink
+//!                                                                      sink: rows, or a fold
+//! ```
+//!
+//! It makes what the plain evaluation makes, to the bit: the same operations in the same order,
+//! but of one series at a time and without keeping its samples. Whatever it has no kernel for runs
+//! through the plain functions, series by series; whatever cannot be seen so (histograms in an
+//! aggregation, operators between vectors) is left to the plain evaluation of that node alone.
+
+mod bounds;
+mod cells;
+mod change;
+mod columns;
+mod fold;
+mod kernel;
+mod plan;
+mod sink;
+mod stream;
+
+use model::{METRIC_NAME, STALE_MARKER_BITS, is_stale_marker};
+use storage::WantedLabels;
+
+use super::answer::QueryError;
+use super::evaluator::Evaluator;
+use super::row::Row;
+use super::steps::Steps;
+use crate::ast::{Aggregate, Expr, Grouping};
+use fold::{Folded, fold_of};
+use plan::Stream;
+use sink::RowSink;
+use stream::Outcome;
+
+/// In place of a number where there is none. No function gives it: arithmetic makes other bits of
+/// it, and samples that have it are no values.
+const ABSENT: f64 = f64::from_bits(STALE_MARKER_BITS);
+
+fn is_absent(value: f64) -> bool {
+    is_stale_marker(value)
+}
+
+/// More steps at once are left to the plain evaluation, which keeps nothing for each of them.
+const STEPS_MAX: usize = 1 << 20;
+
+impl Evaluator<'_> {
+    /// The rows of an expression; `None` if it is none that can be evaluated series by series.
+    pub(super) fn fused(
+        &mut self,
+        expr: &Expr,
+        steps: &Steps,
+    ) -> Result<Option<Vec<Row>>, QueryError> {
+        if !self.may_fuse(steps) {
+            return Ok(None);
+        }
+        let Some(stream) = self.stream(expr, steps)? else { return Ok(None) };
+        let mut sink = RowSink::new(stream.drops_name);
+        let is_done = self.run(&stream, steps, WantedLabels::All, &mut sink)?;
+        Ok(is_done.then(|| sink.into_rows()))
+    }
+
+    /// The rows of an aggregation that makes one number of many; `None` if its elements are none
+    /// that can be evaluated series by series, or are histograms.
+    pub(super) fn fused_fold(
+        &mut self,
+        node: &Aggregate,
+        param: &[f64],
+        steps: &Steps,
+    ) -> Result<Option<Vec<Row>>, QueryError> {
+        if !self.may_fuse(steps) {
+            return Ok(None);
+        }
+        let Some(stream) = self.stream(&node.expr, steps)? else { return Ok(None) };
+        let Some(mut fold) = fold_of(node) else { return Ok(None) };
+        let wanted = wanted(&node.grouping, stream.tells_names());
+        let is_done = self.run(&stream, steps, wanted, &mut fold)?;
+        Ok(is_done.then(|| fold.into_rows(&Folded { param, steps, drops_name: stream.drops_name })))
+    }
+
+    /// The same of rows that are there; `None` if there are histograms among them, or they differ
+    /// in whether their names are dropped.
+    pub(super) fn fold_rows(
+        &mut self,
+        node: &Aggregate,
+        param: &[f64],
+        rows: &[Row],
+        steps: &Steps,
+    ) -> Result<Option<Vec<Row>>, QueryError> {
+        if !self.may_fuse(steps) {
+            return Ok(None);
+        }
+        let drops_name = rows.first().is_some_and(|row| row.drops_name);
+        let is_float = |row: &Row| row.points.iter().all(|point| point.value.float().is_some());
+        if !rows.iter().all(|row| row.drops_name == drops_name && is_float(row)) {
+            return Ok(None);
+        }
+        let Some(mut fold) = fold_of(node) else { return Ok(None) };
+        fold.add_rows(rows, steps, &mut self.budget)?;
+        Ok(Some(fold.into_rows(&Folded { param, steps, drops_name })))
+    }
+
+    fn may_fuse(&self, steps: &Steps) -> bool {
+        !self.options.is_plain && (1..=STEPS_MAX).contains(&steps.n())
+    }
+
+    /// Runs a stream into a sink; false, and nothing has happened, if the sink cannot take it.
+    fn run(
+        &mut self,
+        stream: &Stream<'_>,
+        steps: &Steps,
+        wanted: WantedLabels,
+        sink: &mut dyn sink::Sink,
+    ) -> Result<bool, QueryError> {
+        let (held, remarks) = (self.budget.held(), self.remarks.clone());
+        match stream::run(self, stream, steps, wanted, sink)? {
+            Outcome::Done => Ok(true),
+            Outcome::GaveUp => {
+                self.budget.set_held(held);
+                self.remarks = remarks;
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// The labels of which those of a group are made. Doubts name the metric.
+fn wanted(grouping: &Grouping, tells_names: bool) -> WantedLabels {
+    let mut names = grouping.labels.clone();
+    if grouping.is_without {
+        // The name is dropped from the group, but two metrics are still two keys.
+        names.retain(|name| name != METRIC_NAME);
+        return WantedLabels::Without(names);
+    }
+    if tells_names {
+        names.push(METRIC_NAME.to_owned());
+    }
+    WantedLabels::Only(names)
+}
