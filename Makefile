@@ -2,6 +2,7 @@
 #
 #   make run      build everything and watch this host at http://127.0.0.1:8000/monitoring
 #   make test     install what tests need, then run all of them
+#   make conformance CONFORMANCE=DIR    published test lists, tried on the binary from outside
 #   make lint     formatting, clippy, dependency rules
 #   make bench    the figures of bench/, against the peers where one is named: half an hour
 #   make soak     the long forms of the tests and ten minutes of churn: hours, not minutes
@@ -10,7 +11,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run ui build test test-tools lint bench soak dist clean
+.PHONY: help run ui build test conformance test-tools lint bench soak dist clean
 
 CARGO ?= cargo
 PEERS := target/peers
@@ -19,7 +20,7 @@ TOOLS := target/tools
 UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -type f -print 2>/dev/null)
 
 help:
-	@sed -n '3,9p' Makefile
+	@sed -n '3,10p' Makefile
 
 run: ui
 	$(CARGO) run --release --bin pharos
@@ -38,12 +39,20 @@ ui/dist/index.html: ui/node_modules/.installed $(UI_SOURCES)
 build: ui
 	$(CARGO) build --bin pharos
 
-# CONFORMANCE=DIR: a folder with published lists of queries and answers, which are tried too.
+# CONFORMANCE=DIR: a folder of published test lists with their runners, which are tried too.
+# REAL_WORLD=DIR: a folder of files as people and programs write them, with a program that tries them.
 ifneq ($(CONFORMANCE),)
 export CONFORMANCE
 endif
+ifneq ($(REAL_WORLD),)
+export REAL_WORLD
+endif
 test: test-tools build
 	tests/run.sh
+
+conformance: build
+	tests/conformance.py $(if $(CONFORMANCE),--lists "$(CONFORMANCE)") \
+		$(if $(REAL_WORLD),--real-world "$(REAL_WORLD)")
 
 test-tools:
 	tests/install-tools.sh

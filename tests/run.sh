@@ -46,8 +46,8 @@ count_vitest() {
 
 # A program whose last words are "N passed, N failed".
 count_said() {
-    awk '
-        /^skipped: / { print "skipped browser: " substr($0, 10) }
+    awk -v name="$(basename "$1" .log)" '
+        /^skipped: / { print "skipped " name ": " substr($0, 10) }
         /^[0-9]+ passed, [0-9]+ failed/ { passed = $1; failed = $3 }
         END { print "passed " passed + 0; print "failed " failed + 0 }' "$1"
 }
@@ -110,6 +110,11 @@ page_lane() {
     step ui-types count_one npm --prefix ui run check
     if [ -e tests/browser/run.mjs ]; then
         step browser count_said node tests/browser/run.mjs "$PHAROS_BIN"
+    fi
+    if [ -n "${CONFORMANCE:-}${REAL_WORLD:-}" ]; then
+        # One script at a time: the other lane has a processor, too.
+        step conformance count_said tests/conformance.py --jobs 1 \
+            ${CONFORMANCE:+--lists "$CONFORMANCE"} ${REAL_WORLD:+--real-world "$REAL_WORLD"}
     fi
 }
 

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "a test that is skipped says why")]
 
 mod bad_input;
+mod command_line;
 mod compatibility;
 mod config;
 mod disk;

@@ -267,8 +267,18 @@ fn prometheus_writes_to_us() {
     for name in ["prometheus_build_info", "prometheus_tsdb_head_series", "go_goroutines"] {
         assert!(names.contains(name), "no {name} in {names}");
     }
-    // Its own account: everything was taken, metadata among it, and nothing was refused.
+    // To the same question at the same time, both give the same.
     let prometheus = Client::new(own);
+    let t_s = now_ms() / 1000;
+    for query in ["up", "go_goroutines[1m]", "sum by (job) (count_over_time(up[30s]))"] {
+        let path = format!("/api/v1/query?time={t_s}&query={}", query.replace(' ', "%20"));
+        eventually(Duration::from_secs(20), "what Prometheus has is here", || {
+            let ours = reader.json(&path);
+            let has_any = !ours["data"]["result"].as_array().unwrap().is_empty();
+            has_any && ours["data"]["result"] == prometheus.json(&path)["data"]["result"]
+        });
+    }
+    // Its own account: everything was taken, metadata among it, and nothing was refused.
     eventually(Duration::from_secs(20), "metadata was sent and nothing failed", || {
         let page = page(&prometheus);
         page.only("prometheus_remote_storage_metadata_total") > 0.0

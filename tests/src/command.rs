@@ -1,5 +1,6 @@
 //! Command: `pharos` run to its end, as a person at a shell runs it.
 
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -26,17 +27,28 @@ pub struct Finished {
 /// # Panics
 /// When the binary cannot be run.
 pub fn pharos(arguments: &[&str], variables: &[(&str, &str)]) -> Finished {
-    let process = Command::new(crate::binary())
+    pharos_reads(b"", arguments, variables)
+}
+
+/// The same with this text on standard input.
+///
+/// # Panics
+/// When the binary cannot be run.
+pub fn pharos_reads(input: &[u8], arguments: &[&str], variables: &[(&str, &str)]) -> Finished {
+    let mut process = Command::new(crate::binary())
         .args(arguments)
         .env_clear()
         .envs(variables.iter().copied())
         .current_dir(crate::root())
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary runs");
     let pid = Pid::from_child(&process);
+    let (mut stdin, input) = (process.stdin.take().expect("it is a pipe"), input.to_vec());
+    // One that does not read its input is no fault of the test.
+    std::thread::spawn(move || stdin.write_all(&input));
     let (sender, finished) = mpsc::sync_channel(1);
     std::thread::spawn(move || sender.send(process.wait_with_output()));
     let output = finished.recv_timeout(DEADLINE).unwrap_or_else(|_| {

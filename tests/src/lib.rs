@@ -17,7 +17,7 @@ mod server;
 mod wait;
 
 pub use client::{Answer, Client, Request};
-pub use command::{Finished, pharos};
+pub use command::{Finished, pharos, pharos_reads};
 pub use page::{Page, Series};
 pub use peers::{Peer, compile_c, moto, peer, schemathesis};
 pub use place::{binary, free_port, root};

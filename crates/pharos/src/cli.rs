@@ -7,7 +7,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::check_command::Check;
 use crate::config::{Durability, LogFormat, LogLevel};
+use crate::push_command::PushArgs;
+use crate::query_command::QueryArgs;
 use crate::tsdb_command::Tsdb;
 
 /// Watches hosts and GPUs, services, pipelines and alerts.
@@ -21,6 +24,8 @@ use crate::tsdb_command::Tsdb;
   pharos --listen 127.0.0.1:9100          the same, elsewhere
   pharos serve --config pharos.toml       with a configuration file
   pharos check config pharos.toml         say what is wrong with it
+  pharos query 'up == 0'                  ask a running server
+  pharos push room_celsius 21.5 room=lab  tell it something
   kill -HUP PID                           read the configuration file again"
 )]
 pub(crate) struct Cli {
@@ -35,9 +40,13 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Collect, store and serve (what `pharos` alone does).
     Serve(ServeArgs),
-    /// Check files without starting anything.
+    /// Check settings, pages and expressions without starting anything.
     #[command(subcommand)]
     Check(Check),
+    /// Ask a running server what a PromQL expression gives.
+    Query(QueryArgs),
+    /// Send samples to a running server.
+    Push(PushArgs),
     /// Look at the samples on disk, and move them in and out.
     #[command(subcommand)]
     Tsdb(Tsdb),
@@ -48,16 +57,6 @@ pub(crate) enum Command {
     },
     /// Print the version.
     Version,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Check {
-    /// Check a configuration file: exit 0 if it is right, 3 if not.
-    Config {
-        /// The file; pharos.toml, if absent.
-        #[arg(default_value = "pharos.toml")]
-        file: PathBuf,
-    },
 }
 
 /// Flags of `serve`. Each wins over the environment, which wins over the file.

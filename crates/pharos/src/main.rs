@@ -3,33 +3,37 @@
 //! settings.
 
 mod app;
+mod caret;
+mod check_command;
 mod cli;
 mod config;
+mod exit;
+mod input;
 mod logging;
 mod own_metrics;
 mod process;
+mod push_command;
+mod query_command;
+mod server_args;
 mod tsdb_command;
+mod web_client;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use cli::{Check, Cli, Command, ServeArgs};
+use cli::{Cli, Command, ServeArgs};
 use config::Config;
-
-/// What the shell is told; see the guide.
-const FAILED: u8 = 1;
-const INVALID_CONFIG: u8 = 3;
+use exit::{FAILED, INVALID};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(flags) => serve(&flags),
-        Command::Check(Check::Config { file }) => match Config::check_file(&file) {
-            Ok(_) => print(&format!("{}: valid\n", file.display())),
-            Err(error) => complain(&error.to_string(), INVALID_CONFIG),
-        },
+        Command::Check(check) => exit::code(check_command::run(&check)),
+        Command::Query(args) => exit::code(query_command::run(&args)),
+        Command::Push(args) => exit::code(push_command::run(&args)),
         Command::Tsdb(command) => finished(tsdb_command::run(&command)),
         Command::Completion { shell } => {
             let mut script = Vec::new();
@@ -43,7 +47,7 @@ fn main() -> ExitCode {
 fn serve(flags: &ServeArgs) -> ExitCode {
     let config = match Config::load(flags) {
         Ok(config) => config,
-        Err(error) => return complain(&error.to_string(), INVALID_CONFIG),
+        Err(error) => return complain(&error.to_string(), INVALID),
     };
     match app::run(flags, config) {
         Ok(()) => ExitCode::SUCCESS,

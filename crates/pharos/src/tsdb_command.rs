@@ -12,7 +12,6 @@ mod import;
 mod progress;
 mod restore;
 mod snapshot;
-mod web_client;
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};

@@ -18,6 +18,12 @@ pub(super) fn process() -> BTreeMap<String, String> {
     std::env::vars_os().filter_map(text).collect()
 }
 
+/// One variable of this process, if it is set and not empty.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// Reads the variables that are set and not empty.
 pub(super) fn read(environment: &BTreeMap<String, String>) -> Result<Layer, ConfigError> {
     let variables = Variables(environment);

@@ -13,6 +13,7 @@ use clap::ValueEnum;
 use serde::Deserialize;
 
 use crate::cli::ServeArgs;
+pub(crate) use env::variable;
 use layer::Layer;
 
 /// The port everything is served on unless settings say otherwise.

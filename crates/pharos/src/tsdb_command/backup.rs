@@ -25,7 +25,8 @@ use self::list::{BackupFile, BackupList};
 use self::store::Store;
 use super::args::{BackupArgs, RestoreArgs};
 use super::restore::{self, Target};
-use super::{opened, progress, web_client};
+use super::{opened, progress};
+use crate::web_client;
 
 /// Copies what is new and says what.
 ///

@@ -17,6 +17,7 @@ pub struct LineParser {
     labels: Vec<(Span, Span)>,
     exemplar_labels: Vec<(Span, Span)>,
     unescaped: String,
+    needs_commas: bool,
 }
 
 /// What a sample's line says, but for its labels.
@@ -25,9 +26,17 @@ struct Outline {
     value: f64,
     t_ms: Option<i64>,
     exemplar: Option<(f64, Option<i64>)>,
+    /// Where the value and the time are written.
+    value_at: Span,
+    time_at: Option<Span>,
 }
 
 impl LineParser {
+    /// One that wants a comma between labels in the older format, too: scrapers do without.
+    pub(super) fn with_commas() -> Self {
+        Self { needs_commas: true, ..Self::default() }
+    }
+
     /// Takes one line apart, given without its end.
     ///
     /// # Errors
@@ -63,6 +72,8 @@ impl LineParser {
             value: outline.value,
             t_ms: outline.t_ms,
             exemplar,
+            value_text: outline.value_at.of(line, ""),
+            time_text: outline.time_at.map(|span| span.of(line, "")),
         }))
     }
 
@@ -131,8 +142,13 @@ impl LineParser {
         }
         let name = name.ok_or_else(|| cursor.error_at(braces, "the name of a metric in quotes"))?;
         blank(cursor, dialect)?;
+        let value_from = cursor.at;
         let value = number(cursor, parse_float, "a value")?;
+        let value_at = Span { start: value_from, end: cursor.at, is_unescaped: false };
         let t_ms = self.time(cursor, dialect)?;
+        // A time ends where the cursor stands, a blank after the value.
+        let from_time = Span { start: value_at.end + 1, end: cursor.at, is_unescaped: false };
+        let time_at = t_ms.map(|_| from_time);
         let exemplar = self.exemplar(cursor, dialect)?;
         if dialect == Dialect::Prometheus {
             cursor.take_while(is_blank);
@@ -140,7 +156,7 @@ impl LineParser {
         if cursor.peek().is_some() {
             return Err(cursor.error("the end of the line"));
         }
-        Ok(Outline { name, value, t_ms, exemplar })
+        Ok(Outline { name, value, t_ms, exemplar, value_at, time_at })
     }
 
     /// A blank and a time, if they follow.
@@ -227,7 +243,12 @@ impl LineParser {
             if cursor.eat(b'}') {
                 return Ok(());
             }
-            cursor.expect(b',', "\",\" or \"}\"")?;
+            // Scrapers read labels without a comma between them, as long as they can be told apart.
+            let may_follow =
+                is_lenient && !self.needs_commas && cursor.peek().is_some_and(begins_label);
+            if !may_follow {
+                cursor.expect(b',', "\",\" or \"}\"")?;
+            }
             skip(cursor);
             if is_lenient && cursor.eat(b'}') {
                 return Ok(());
@@ -358,6 +379,10 @@ fn unescape_help(text: &str, dialect: Dialect) -> Cow<'_, str> {
         chars.next();
     }
     Cow::Owned(out)
+}
+
+fn begins_label(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'"')
 }
 
 fn is_blank(byte: u8) -> bool {

@@ -5,17 +5,20 @@
 //! the line, and only texts with escapes are copied, into a buffer that is used again. [`Page`]
 //! goes through a whole page from any source in bounded memory, knows the type of the family at
 //! hand, and so tells a `_created` line from a sample. What contradicts the syntax is an error with
-//! line, column and what was expected there. [`write_series`] is the way back for stored histories.
+//! line, column and what was expected there. [`check()`] holds a page to all rules of its format, those
+//! over many lines included, and says what people regret later. [`write_series`] is the way back for stored histories.
 //!
 //! Source: <https://prometheus.io/docs/specs/om/open_metrics_spec/> and
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
+mod check;
 mod cursor;
 mod line;
 mod number;
 mod page;
 mod write;
 
+pub use check::{Checked, Hint, PROBLEMS_MAX, Problem, Strictness, check};
 pub use cursor::SyntaxError;
 pub use line::LineParser;
 pub use number::{ORDINARY_NAN_BITS, parse_float, seconds_to_ms};
@@ -128,6 +131,10 @@ pub struct SampleLine<'l> {
     pub t_ms: Option<i64>,
     /// An example of what was counted, if the line has one.
     pub exemplar: Option<Exemplar<'l>>,
+    /// The value as it is written.
+    pub value_text: &'l str,
+    /// The time as it is written, with blanks before it in the older format.
+    pub time_text: Option<&'l str>,
 }
 
 /// An example of what a sample counted.

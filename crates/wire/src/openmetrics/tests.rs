@@ -9,7 +9,7 @@ use super::Dialect::{OpenMetrics, Prometheus};
 use super::{Dialect, Exemplar, Kind, Line, LineParser, Page, SampleLine};
 
 fn told(sample: &SampleLine<'_>) -> String {
-    let SampleLine { name, labels, value, t_ms, exemplar } = sample;
+    let SampleLine { name, labels, value, t_ms, exemplar, .. } = sample;
     let mut out = format!("{name} {labels:?} {value:?}");
     if let Some(t_ms) = t_ms {
         write!(out, " @{t_ms}").unwrap();
@@ -73,6 +73,7 @@ fn samples_of_the_older_format() {
             "up{a=\"b\",} 1",
             "up{ } 1",
             "{ \"a.b\" , c=\"d\" } 1",
+            "up{a=\"b\" c=\"d\"} 1",
             "",
             "   ",
             "# anything at all",
@@ -91,6 +92,7 @@ fn samples_of_the_older_format() {
             up {"a": "b"} 1.0
             up {} 1.0
             a.b {"c": "d"} 1.0
+            up {"a": "b", "c": "d"} 1.0
             Nothing
             Nothing
             Nothing

@@ -15,7 +15,7 @@ use stdx::Disk;
 use super::list::{BackupFile, BackupList, LIST_BYTES_MAX, hex};
 use crate::tsdb_command::progress::Bar;
 use crate::tsdb_command::restore::{Target, read_part};
-use crate::tsdb_command::web_client;
+use crate::web_client;
 
 /// Files above this are sent in parts of this size; S3 takes 10,000 of them.
 const PART_BYTES: usize = 16 << 20;

@@ -11,7 +11,7 @@ use tsdb::ArchiveFile;
 
 use super::store::Store;
 use super::{Sent, Source, backup, name_of};
-use crate::tsdb_command::web_client::runtime;
+use crate::web_client::runtime;
 
 /// Files in a folder that goes away.
 struct Folder(PathBuf);

@@ -8,8 +8,9 @@ use wire::remote_read::{
 };
 
 use super::super::args::ImportArgs;
-use super::super::{progress, snapshot, web_client};
+use super::super::progress;
 use super::Intake;
+use crate::web_client;
 
 /// An answer in one piece may have so many bytes as it is sent, and so many when it is opened.
 const SENT_BYTES_MAX: usize = 64 << 20;
@@ -45,7 +46,7 @@ pub(super) fn fetch(
             let (start_ms, end_ms) = window;
             let query = Query { start_ms, end_ms, matchers: matchers.clone() };
             let fetched = runtime.block_on(source.fetch(&query, intake));
-            fetched.with_context(|| format!("cannot read from {}", snapshot::shown(url)))?;
+            fetched.with_context(|| format!("cannot read from {}", web_client::shown(url)))?;
         }
         bar.advance(1);
     }

@@ -13,12 +13,12 @@ const READ_TIMEOUT: Duration = Duration::from_secs(120);
 /// Of an answer that is no success, so much is shown.
 const SHOWN_CHARS_MAX: usize = 300;
 /// An answer that is shown, or that is small by nature, may have so many bytes.
-pub(super) const SMALL_BODY_BYTES_MAX: usize = 64 << 10;
+pub(crate) const SMALL_BODY_BYTES_MAX: usize = 64 << 10;
 /// Bytes of a key's file.
 const KEY_BYTES_MAX: usize = 4096;
 
 /// Names the cryptography that TLS uses. Every caller may: the first one counts.
-pub(super) fn use_ring() {
+pub(crate) fn use_ring() {
     let _was_named = rustls::crypto::ring::default_provider().install_default();
 }
 
@@ -26,11 +26,19 @@ pub(super) fn use_ring() {
 ///
 /// # Errors
 /// The file cannot be read or holds no key; or the machine lacks what TLS needs.
-pub(super) fn client(url: &str, key_file: Option<&Path>) -> anyhow::Result<reqwest::Client> {
+pub(crate) fn client(url: &str, key_file: Option<&Path>) -> anyhow::Result<reqwest::Client> {
+    client_with(url, key_file.map(bearer).transpose()?)
+}
+
+/// A client that sends this key, if there is one.
+///
+/// # Errors
+/// The machine lacks what TLS needs.
+pub(crate) fn client_with(url: &str, key: Option<HeaderValue>) -> anyhow::Result<reqwest::Client> {
     use_ring();
     let mut headers = HeaderMap::new();
-    if let Some(path) = key_file {
-        headers.insert(AUTHORIZATION, bearer(path)?);
+    if let Some(key) = key {
+        headers.insert(AUTHORIZATION, key);
     }
     let mut client = reqwest::Client::builder()
         .user_agent(concat!("pharos/", env!("CARGO_PKG_VERSION")))
@@ -45,17 +53,28 @@ pub(super) fn client(url: &str, key_file: Option<&Path>) -> anyhow::Result<reqwe
     client.build().context("cannot prepare TLS: are certificates installed? (see SSL_CERT_FILE)")
 }
 
-/// The key's text never appears in an error.
-fn bearer(path: &Path) -> anyhow::Result<HeaderValue> {
+/// The header of the key in a file.
+///
+/// # Errors
+/// The file cannot be read or holds no key.
+pub(crate) fn bearer(path: &Path) -> anyhow::Result<HeaderValue> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the key in {}", path.display()))?;
+    bearer_of(&text, &path.display().to_string())
+}
+
+/// The header of a key that comes from a place. The key's text never appears in an error.
+///
+/// # Errors
+/// It is no key.
+pub(crate) fn bearer_of(text: &str, place: &str) -> anyhow::Result<HeaderValue> {
     let key = text.trim();
     if key.is_empty() || key.len() > KEY_BYTES_MAX {
-        bail!("{} holds no key", path.display());
+        bail!("{place} holds no key");
     }
     let value = HeaderValue::from_str(&format!("Bearer {key}"));
     let Ok(mut value) = value else {
-        bail!("the key in {} has characters that no key has", path.display());
+        bail!("the key in {place} has characters that no key has");
     };
     value.set_sensitive(true);
     Ok(value)
@@ -65,7 +84,7 @@ fn bearer(path: &Path) -> anyhow::Result<HeaderValue> {
 ///
 /// # Errors
 /// The system gives no resources.
-pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("cannot start the runtime")
 }
@@ -74,7 +93,7 @@ pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 ///
 /// # Errors
 /// It has more, or the connection broke.
-pub(super) async fn body(
+pub(crate) async fn body(
     mut response: reqwest::Response,
     bytes_max: usize,
 ) -> anyhow::Result<Vec<u8>> {
@@ -92,7 +111,7 @@ pub(super) async fn body(
 ///
 /// # Errors
 /// The server said no.
-pub(super) async fn success(response: reqwest::Response) -> anyhow::Result<reqwest::Response> {
+pub(crate) async fn success(response: reqwest::Response) -> anyhow::Result<reqwest::Response> {
     let status = response.status();
     if status.is_success() {
         return Ok(response);
@@ -104,6 +123,26 @@ pub(super) async fn success(response: reqwest::Response) -> anyhow::Result<reqwe
 }
 
 /// The library's error with its causes, but without the address, which may hold a password.
-pub(super) fn told(error: reqwest::Error) -> anyhow::Error {
+pub(crate) fn told(error: reqwest::Error) -> anyhow::Error {
     anyhow::Error::from(error.without_url())
+}
+
+/// A URL as it may be shown: without a user and a password.
+pub(crate) fn shown(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}/{path}").trim_end_matches('/').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn a_password_is_not_shown() {
+        assert_eq!(shown("http://u:secret@host:1/p/"), "http://host:1/p");
+        assert_eq!(shown("http://host"), "http://host");
+        assert_eq!(shown("host"), "host");
+    }
 }
