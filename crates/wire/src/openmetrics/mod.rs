@@ -10,7 +10,7 @@
 //! Source: <https://prometheus.io/docs/specs/om/open_metrics_spec/> and
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
-mod cursor;
+pub(crate) mod cursor;
 mod line;
 mod number;
 mod page;
@@ -19,7 +19,7 @@ mod write;
 pub use cursor::SyntaxError;
 pub use line::LineParser;
 pub use number::{ORDINARY_NAN_BITS, parse_float, seconds_to_ms};
-pub use page::{LINE_BYTES_MAX, Page, PageError};
+pub use page::{LINE_BYTES_MAX, Page, PageError, PageRules};
 pub use write::{Lost, write_series};
 
 use std::borrow::Cow;
