@@ -360,12 +360,29 @@ impl Sources {
         ] {
             out.push(counter(name, help, count));
         }
+        self.import_families(out);
         out.push(gauge("pharos_http_connections", "Connections open now.", &self.web.connections));
         out.push(gauge(
             "pharos_live_watchers",
             "Clients of the live view now.",
             &self.web.live_watchers,
         ));
+    }
+
+    fn import_families(&self, out: &mut Vec<Family>) {
+        let mut refused = Family::counter(
+            "pharos_import_refused_total",
+            "Lines, or whole pushes, of a format that were refused, in whole or part.",
+        );
+        let mut skipped = Family::counter(
+            "pharos_import_skipped_total",
+            "Values of a format that were passed over because they are no samples.",
+        );
+        for (format, meter) in self.web.imports.all() {
+            refused.push_with([("format", format)], meter.refused.get() as f64);
+            skipped.push_with([("format", format)], meter.skipped.get() as f64);
+        }
+        out.extend([refused, skipped]);
     }
 }
 

@@ -30,6 +30,7 @@ struct File {
     retention_rules: Vec<RetentionRule>,
     limits: Limits,
     silent_after: Option<PositiveDuration>,
+    push_group_expire_after: Option<HumanDuration>,
     root: Option<Root>,
     cors_origins: Option<Vec<Origin>>,
     collect: Collect,
@@ -243,6 +244,7 @@ pub(super) fn parse(text: &str) -> Result<Layer, String> {
         metric_series_max: file.limits.series_per_metric,
         source_series_max: file.limits.series_per_source,
         silent_after: file.silent_after.map(|after| after.0),
+        push_group_expire_after: file.push_group_expire_after.map(|after| after.0),
         collect: file.collect.enabled,
         collect_interval: file.collect.interval.map(|interval| interval.0),
         roots: collect::Roots {

@@ -38,6 +38,8 @@ pub(super) struct Layer {
     pub(super) keys: Option<Vec<web::Key>>,
     pub(super) cors_origins: Option<Vec<String>>,
     pub(super) root: Option<web::RootPage>,
+    /// Zero keeps all.
+    pub(super) push_group_expire_after: Option<Duration>,
     pub(super) log_level: Option<LogLevel>,
     pub(super) log_format: Option<LogFormat>,
 }
@@ -96,6 +98,7 @@ impl Layer {
             keys: self.keys.or(below.keys),
             cors_origins: self.cors_origins.or(below.cors_origins),
             root: self.root.or(below.root),
+            push_group_expire_after: self.push_group_expire_after.or(below.push_group_expire_after),
             log_level: self.log_level.or(below.log_level),
             log_format: self.log_format.or(below.log_format),
         }

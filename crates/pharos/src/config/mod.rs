@@ -161,6 +161,7 @@ impl Config {
             keys: layer.keys.unwrap_or_default(),
             cors_origins: layer.cors_origins.unwrap_or_default(),
             root: layer.root.unwrap_or(web::RootPage::Auto),
+            push_group_expire_after: layer.push_group_expire_after.unwrap_or_default(),
         };
         let retention = layer.retention.unwrap_or(RETENTION_DEFAULT);
         refuse_longer_rules(&layer.retention_rules, retention)?;
