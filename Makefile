@@ -3,7 +3,7 @@
 #   make run      build everything and watch this host at http://127.0.0.1:8000/monitoring
 #   make test     install what tests need, then run all of them
 #   make lint     formatting, clippy, dependency rules
-#   make bench    the figures of bench/, against the peers where one is named: half an hour
+#   make bench    the figures of bench/, against the peers where one is named: an hour
 #   make soak     the long forms of the tests and ten minutes of churn: hours, not minutes
 #   make dist     a stripped binary, a tar.gz and its checksum in target/dist/
 

@@ -8,6 +8,7 @@
 mod bad_input;
 mod compatibility;
 mod config;
+mod differential;
 mod disk;
 mod durability;
 mod layers;
