@@ -4,7 +4,7 @@
 #   make test     install what tests need, then run all of them
 #   make conformance CONFORMANCE=DIR    published test lists, tried on the binary from outside
 #   make lint     formatting, clippy, dependency rules
-#   make bench    the figures of bench/, against the peers where one is named: half an hour
+#   make bench    the figures of bench/, against the peers where one is named: an hour
 #   make soak     the long forms of the tests and ten minutes of churn: hours, not minutes
 #   make dist     a stripped binary, a tar.gz and its checksum in target/dist/
 

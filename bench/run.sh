@@ -2,8 +2,8 @@
 # Measures the release binary and prints each figure beside its limit; the same text is kept in
 # bench/results/. `make bench` builds what this needs and then calls it.
 #
-#   bench/run.sh                      both suites
-#   bench/run.sh store                one suite: foundation or store
+#   bench/run.sh                      all suites
+#   bench/run.sh store                one suite: foundation, store or query
 #   bench/run.sh store --quick        smaller loads, for development; nothing is kept
 #   bench/run.sh foundation push      one part alone; nothing is kept
 #
@@ -82,7 +82,7 @@ keep() {
 case $# in
     0)
         status=0
-        for suite in foundation store; do
+        for suite in foundation store query; do
             keep "$suite" || status=$?
         done
         exit "$status"

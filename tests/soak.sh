@@ -5,16 +5,17 @@
 #   tests/soak.sh churn kills        these parts alone
 #   tests/soak.sh --quick [PART]...  so little that only the script itself is tested
 #
-# Parts: simulator, planted-bugs, churn, kills, disks.
+# Parts: simulator, planted-bugs, churn, kills, disks, queries.
 #
 #   PHAROS_KILLS=500         kills under load
 #   PHAROS_POWER_CUTS=100    power cuts under load; root is needed for the disk
 #   SIM_SEEDS=20000          lives of the simulated disk
+#   PHAROS_QUERIES=200000    random queries that Prometheus is asked too
 #   PHAROS_BIN=FILE          the binary, instead of building it
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-parts="simulator planted-bugs churn kills disks"
+parts="simulator planted-bugs churn kills disks queries"
 quick=
 if [ "${1:-}" = --quick ]; then
     quick=--quick
@@ -68,14 +69,18 @@ fi
 PHAROS_BIN=$(realpath "$PHAROS_BIN")
 export PHAROS_BIN
 # What is not named: the long form, or the quick one's.
-if [ -n "$quick" ]; then defaults=(3 1 50); else defaults=(500 100 20000); fi
+if [ -n "$quick" ]; then defaults=(3 1 50 50); else defaults=(500 100 20000 200000); fi
 export PHAROS_KILLS=${PHAROS_KILLS:-${defaults[0]}}
 export PHAROS_POWER_CUTS=${PHAROS_POWER_CUTS:-${defaults[1]}}
 export SIM_SEEDS=${SIM_SEEDS:-${defaults[2]}}
+export PHAROS_QUERIES=${PHAROS_QUERIES:-${defaults[3]}}
+# Each time others; what it prints repeats them.
+export PHAROS_QUERY_SEED=${PHAROS_QUERY_SEED:-$(date +%s)}
 
 soak simulator cargo test --release --package testkit -- --nocapture
 soak planted-bugs cargo test --release --package testkit --features planted-bugs -- --nocapture
 soak churn churn
 soak kills cargo test --release --package e2e --test it durability -- --nocapture --test-threads=1
 soak disks cargo test --release --package e2e --test it disk:: -- --nocapture --test-threads=1
+soak queries cargo test --release --package e2e --test it differential:: -- --nocapture
 exit "$failed"

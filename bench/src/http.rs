@@ -104,19 +104,37 @@ impl Connection {
 /// # Errors
 /// Any other status, with the start of the answer.
 pub(crate) fn fetch(address: SocketAddr, path: &str) -> anyhow::Result<String> {
-    let mut stream = Connection::open(address)?.stream;
     let request = format!("GET {path} HTTP/1.0\r\nHost: bench\r\n\r\n");
+    match ask_once(address, &request)? {
+        (200, body) => Ok(body),
+        (status, body) => {
+            bail!("{path} answered {status}: {}", body.chars().take(300).collect::<String>())
+        }
+    }
+}
+
+/// Sends a form once, on a connection of its own, and gives the status and the whole body.
+pub(crate) fn post_form(
+    address: SocketAddr,
+    path: &str,
+    form: &str,
+) -> anyhow::Result<(u16, String)> {
+    let request = format!(
+        "POST {path} HTTP/1.0\r\nHost: bench\r\nContent-Length: {}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}",
+        form.len()
+    );
+    ask_once(address, &request)
+}
+
+fn ask_once(address: SocketAddr, request: &str) -> anyhow::Result<(u16, String)> {
+    let mut stream = Connection::open(address)?.stream;
     stream.write_all(request.as_bytes()).context("cannot send")?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).context("cannot read the answer")?;
     let text = String::from_utf8(bytes).context("the answer is no text")?;
     let (head, body) = text.split_once("\r\n\r\n").context("the answer has no head")?;
-    match status_of(head)? {
-        200 => Ok(body.to_owned()),
-        status => {
-            bail!("{path} answered {status}: {}", body.chars().take(300).collect::<String>())
-        }
-    }
+    Ok((status_of(head)?, body.to_owned()))
 }
 
 /// A request without a body.

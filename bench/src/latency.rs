@@ -20,15 +20,23 @@ impl Latencies {
         self.0.len()
     }
 
+    /// How long it took that share of them at most.
+    ///
+    /// # Panics
+    /// When nothing was added.
+    pub(crate) fn quantile(&self, share: f64) -> Duration {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        sorted[((sorted.len() - 1) as f64 * share).round() as usize]
+    }
+
     /// The median and the 99th percentile.
     ///
     /// # Panics
     /// When nothing was added.
-    pub(crate) fn quantiles(mut self) -> Quantiles {
+    pub(crate) fn quantiles(&self) -> Quantiles {
         assert!(!self.0.is_empty(), "nothing was measured");
-        self.0.sort_unstable();
-        let at = |share: f64| self.0[((self.0.len() - 1) as f64 * share).round() as usize];
-        Quantiles { p50: at(0.50), p99: at(0.99) }
+        Quantiles { p50: self.quantile(0.50), p99: self.quantile(0.99) }
     }
 }
 

@@ -9,6 +9,7 @@ mod latency;
 mod peers;
 mod process;
 mod push;
+mod query;
 mod report;
 mod scrape;
 mod server;
@@ -42,7 +43,7 @@ type Part = (&'static str, fn(&Bench, &mut Report) -> anyhow::Result<()>);
 /// Parts that are measured together, and make one page.
 type Suite = (&'static str, &'static [Part]);
 
-const SUITES: [Suite; 3] = [
+const SUITES: [Suite; 4] = [
     (
         "foundation",
         &[
@@ -60,6 +61,15 @@ const SUITES: [Suite; 3] = [
             ("small", store::measure_small),
             ("disk", store::measure_disk_use),
             ("decode", store::measure_decode),
+        ],
+    ),
+    (
+        "query",
+        &[
+            ("fleet", query::measure_fleet),
+            ("regex", query::measure_regex),
+            ("devops", query::measure_devops),
+            ("hostile", query::measure_hostile),
         ],
     ),
     ("soak", &[("churn", store::measure_churn)]),

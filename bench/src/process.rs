@@ -115,6 +115,13 @@ fn resident_bytes_of(pid: u32) -> anyhow::Result<u64> {
     status_bytes(pid, "VmRSS")
 }
 
+/// Lets [`resident_bytes_peak`] begin anew.
+#[expect(clippy::disallowed_methods, reason = "the kernel's file is no file on a disk")]
+pub(crate) fn forget_resident_peak(pid: u32) -> anyhow::Result<()> {
+    let path = format!("/proc/{pid}/clear_refs");
+    std::fs::write(&path, "5").with_context(|| format!("cannot write {path}"))
+}
+
 /// The most memory of this process that ever was in RAM, bytes.
 pub(crate) fn resident_bytes_peak(pid: u32) -> anyhow::Result<u64> {
     status_bytes(pid, "VmHWM")

@@ -3,18 +3,18 @@
 //! counts; the loader renders its requests before.
 
 mod churn;
-mod compare;
-mod contender;
+pub(crate) mod compare;
+pub(crate) mod contender;
 mod decode;
 mod disk_use;
 mod fleet;
 mod history;
 mod ingest;
-mod load;
+pub(crate) mod load;
 mod many;
 mod page;
-mod random;
-mod remote_write;
+pub(crate) mod random;
+pub(crate) mod remote_write;
 mod sender;
 mod small;
 

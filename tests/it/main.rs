@@ -9,6 +9,7 @@ mod bad_input;
 mod command_line;
 mod compatibility;
 mod config;
+mod differential;
 mod disk;
 mod durability;
 mod layers;

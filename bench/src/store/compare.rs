@@ -29,6 +29,8 @@ pub(crate) struct Unit {
 pub(crate) enum Limit {
     /// At most this many times what the peer has.
     Times(f64, Kind),
+    /// At most one part in so many of what the peer has.
+    Faster(f64, Kind),
     /// At most this, in the figure's unit.
     Flat(f64),
 }
@@ -63,19 +65,23 @@ impl Limit {
     fn text(&self, unit: Unit) -> String {
         match self {
             Self::Times(times, kind) => format!("≤ {times:.2} × {}", kind.name()),
+            Self::Faster(times, kind) => format!("{times:.0} × faster than {}", kind.name()),
             Self::Flat(value) => format!("≤ {value} {}", unit.name),
         }
     }
 
     fn value(&self, figures: &[Figure; 3]) -> Option<f64> {
         match self {
-            Self::Times(times, kind) => {
-                let at = Kind::ALL.iter().position(|other| other == kind)?;
-                Some(times * figures[at].ok()?)
-            }
+            Self::Times(times, kind) => Some(times * figure_of(*kind, figures)?),
+            Self::Faster(times, kind) => Some(figure_of(*kind, figures)? / times),
             Self::Flat(value) => Some(*value),
         }
     }
+}
+
+fn figure_of(kind: Kind, figures: &[Figure; 3]) -> Option<f64> {
+    let at = Kind::ALL.iter().position(|other| *other == kind)?;
+    figures[at].ok()
 }
 
 /// Whether ours holds all limits; nothing if that cannot be said. A server that takes writes and

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
+use stdx::Clock;
 
 use crate::http::{self, Connection};
 use crate::process::{self, Process};
@@ -121,6 +122,19 @@ impl<'a> Contender<'a> {
 
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
         process::cpu_time(&[self.process.pid()])
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.bench.env.clock
+    }
+
+    pub(crate) fn resident_bytes(&self) -> anyhow::Result<u64> {
+        process::resident_bytes(&[self.process.pid()])
+    }
+
+    /// Lets the peak begin anew at what is resident now.
+    pub(crate) fn forget_peak(&self) -> anyhow::Result<()> {
+        process::forget_resident_peak(self.process.pid())
     }
 
     pub(crate) fn resident_bytes_peak(&self) -> anyhow::Result<u64> {
@@ -343,7 +357,8 @@ fn bytes_of_files(dir: &Path, counts: &dyn Fn(&Path) -> bool) -> anyhow::Result<
     Ok(bytes)
 }
 
-fn percent_encoded(text: &str) -> String {
+/// As a part of an address or a form.
+pub(crate) fn percent_encoded(text: &str) -> String {
     let encoded = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),
