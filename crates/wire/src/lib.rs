@@ -1,7 +1,7 @@
 //! Every format others speak, bytes <-> model, no sockets.
 //!
 //! A sample passes here twice: on its way in, when somebody pushes it ([`push`],
-//! [`remote_write`]), and on its way out, when a scraper asks for our page ([`exposition`]). Whole
+//! [`remote_write`], [`otlp`]), and on its way out, when a scraper asks for our page ([`exposition`]). Whole
 //! histories come and go as text ([`openmetrics`], [`json_lines`]) or from another server
 //! ([`remote_read`]).
 //! Decoders take a whole body, bound what they keep, and say where and why a body is refused; how
@@ -11,6 +11,7 @@ pub mod exposition;
 pub mod json_lines;
 pub mod lines;
 pub mod openmetrics;
+pub mod otlp;
 pub mod push;
 pub mod remote_read;
 pub mod remote_write;
