@@ -1,10 +1,9 @@
 //! Every format others speak, bytes <-> model, no sockets.
 //!
-//! A sample passes here twice: on its way in, when somebody pushes it ([`push`],
-//! [`remote_write`]), and on its way out, when a scraper asks for our page ([`exposition`]). Whole
-//! histories come and go as text ([`openmetrics`], [`json_lines`]) or from another server
-//! ([`remote_read`]). Other senders speak [`influx`], [`csv`], or to a
-//! [`pushgateway`].
+//! A sample passes here twice: on its way in, when somebody pushes it ([`push`], [`remote_write`],
+//! [`otlp`], [`influx`], [`csv`], [`pushgateway`]), and on its way out, when a scraper asks for our
+//! page ([`exposition`]). Whole histories come and go as text ([`openmetrics`], [`json_lines`]) or
+//! from another server ([`remote_read`]).
 //! Decoders take a whole body, bound what they keep, and say where and why a body is refused; how
 //! large a body may be and which HTTP status answers it is decided by the server.
 
@@ -14,6 +13,7 @@ pub mod influx;
 pub mod json_lines;
 pub mod lines;
 pub mod openmetrics;
+pub mod otlp;
 mod plain_name;
 pub mod push;
 pub mod pushgateway;
