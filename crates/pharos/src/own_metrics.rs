@@ -26,6 +26,7 @@ pub(crate) struct Sources {
     pub(crate) state: Arc<state::State>,
     pub(crate) host: Option<collect::Handle>,
     pub(crate) web: Arc<web::Meter>,
+    pub(crate) plain: Arc<[collect::listen::Handle]>,
     pub(crate) reload: Arc<ReloadMeter>,
 }
 
@@ -43,6 +44,7 @@ impl Sources {
         self.records_families(&mut out);
         self.collect_families(&mut out);
         self.http_families(&mut out);
+        self.listen_families(&mut out);
         out
     }
 
@@ -322,6 +324,46 @@ impl Sources {
         let seconds = meter.last_collection_us.get() as f64 / 1e6;
         let help = "How long the last reading of this host took.";
         out.push(Family::gauge("pharos_collect_last_duration_seconds", help).with_value(seconds));
+    }
+
+    /// Nothing where nothing is listened for.
+    fn listen_families(&self, out: &mut Vec<Family>) {
+        if self.plain.is_empty() {
+            return;
+        }
+        type Read = fn(&collect::listen::Meter) -> f64;
+        let counters: [(&'static str, &'static str, Read); 6] = [
+            ("pharos_listen_lines_total", "Lines that came.", |m| m.lines.get() as f64),
+            ("pharos_listen_bad_lines_total", "Lines that were not understood.", |m| {
+                m.bad_lines.get() as f64
+            }),
+            ("pharos_listen_skipped_lines_total", "Lines that are no metrics.", |m| {
+                m.skipped_lines.get() as f64
+            }),
+            ("pharos_listen_refused_total", "What was not taken because of a bound.", |m| {
+                m.refused.get() as f64
+            }),
+            ("pharos_listen_lost_samples_total", "Samples that the store did not take.", |m| {
+                m.lost_samples.get() as f64
+            }),
+            (
+                "pharos_listen_connections_refused_total",
+                "Connections closed because too many were open.",
+                |m| m.connections_refused.get() as f64,
+            ),
+        ];
+        let gauges: [(&'static str, &'static str, Read); 2] = [
+            ("pharos_listen_connections", "Connections open now.", |m| m.connections.get() as f64),
+            ("pharos_listen_series", "Series that are being counted.", |m| m.series.get() as f64),
+        ];
+        let counters = counters.map(|(name, help, read)| (Family::counter(name, help), read));
+        let gauges = gauges.map(|(name, help, read)| (Family::gauge(name, help), read));
+        for (mut family, read) in counters.into_iter().chain(gauges) {
+            for handle in self.plain.iter() {
+                family.push_with([("protocol", handle.name())], read(handle.meter()));
+            }
+            out.push(family);
+        }
     }
 
     fn http_families(&self, out: &mut Vec<Family>) {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use model::{Exemplar, Sample};
+use model::{Exemplar, HistogramSample, Sample};
 
 use crate::rows::END;
 use crate::{Batch, LimitError, Speller};
@@ -19,6 +19,8 @@ pub struct SpelledBatch {
     samples: Vec<Sample>,
     /// Rising by the series they are of.
     exemplars: Vec<(usize, Exemplar)>,
+    /// The same of native histograms.
+    histograms: Vec<(usize, HistogramSample)>,
 }
 
 /// Where the parts of a series end.
@@ -31,8 +33,14 @@ struct Place {
 impl SpelledBatch {
     /// An empty batch from a source, see [`Batch::source`].
     pub fn new(source: Arc<str>) -> Self {
-        let (spellings, places) = (Vec::new(), Vec::new());
-        Self { source, spellings, places, samples: Vec::new(), exemplars: Vec::new() }
+        Self {
+            source,
+            spellings: Vec::new(),
+            places: Vec::new(),
+            samples: Vec::new(),
+            exemplars: Vec::new(),
+            histograms: Vec::new(),
+        }
     }
 
     /// Adds a series, named by pairs in any order, the metric name among them. A pair with an empty
@@ -73,9 +81,19 @@ impl SpelledBatch {
         self.exemplars.push((last, exemplar));
     }
 
-    /// How many samples there are.
+    /// Adds a native histogram, which is valid, to the series that was added last and has none yet.
+    ///
+    /// # Panics
+    /// When there is no series, or it has one.
+    pub fn push_histogram(&mut self, histogram: HistogramSample) {
+        let last = self.places.len().checked_sub(1).expect("a series was added before");
+        assert!(self.histograms.last().is_none_or(|(of, _)| *of < last), "one of a series");
+        self.histograms.push((last, histogram));
+    }
+
+    /// How many samples there are, histograms among them.
     pub fn n_samples(&self) -> usize {
-        self.samples.len()
+        self.samples.len() + self.histograms.len()
     }
 
     /// Bytes of all spellings.
@@ -89,6 +107,7 @@ impl SpelledBatch {
         self.places.clear();
         self.samples.clear();
         self.exemplars.clear();
+        self.histograms.clear();
     }
 
     fn before(&self, series: usize) -> Place {
@@ -116,6 +135,15 @@ impl Batch for SpelledBatch {
 
     fn samples(&self, series: usize) -> &[Sample] {
         &self.samples[self.before(series).samples_end..self.places[series].samples_end]
+    }
+
+    fn has_histograms(&self) -> bool {
+        !self.histograms.is_empty()
+    }
+
+    fn histograms(&self, series: usize) -> &[HistogramSample] {
+        let at = self.histograms.binary_search_by_key(&series, |(of, _)| *of);
+        at.map_or(&[], |at| std::slice::from_ref(&self.histograms[at].1))
     }
 
     fn has_exemplars(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Every format others speak, bytes <-> model, no sockets.
 //!
 //! A sample passes here twice: on its way in, when somebody pushes it ([`push`], [`remote_write`],
-//! [`otlp`], [`influx`], [`csv`], [`pushgateway`]), and on its way out, when a scraper asks for our
+//! [`otlp`], [`influx`], [`csv`], [`statsd`], [`graphite`], [`pushgateway`]), and on its way out, when a scraper asks for our
 //! page ([`exposition`]). Whole histories come and go as text ([`openmetrics`], [`json_lines`]) or
 //! from another server ([`remote_read`]).
 //! Decoders take a whole body, bound what they keep, and say where and why a body is refused; how
@@ -9,6 +9,7 @@
 
 pub mod csv;
 pub mod exposition;
+pub mod graphite;
 pub mod influx;
 pub mod json_lines;
 pub mod lines;
@@ -19,5 +20,6 @@ pub mod push;
 pub mod pushgateway;
 pub mod remote_read;
 pub mod remote_write;
+pub mod statsd;
 
 pub use plain_name::{plain_label, plain_name};

@@ -8,9 +8,11 @@
 
 mod page;
 mod path;
+mod protobuf;
 
 pub use page::{PageFault, PushedFamily, PushedPage, read_group, read_page, write_group};
 pub use path::{PathFault, read_path};
+pub use protobuf::{ProtobufFault, read_protobuf};
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use model::Labels;
 use wire::openmetrics::Dialect;
-use wire::pushgateway::{PushedPage, read_page, read_path};
+use wire::pushgateway::{PushedPage, read_page, read_path, read_protobuf};
 
 use super::import::Key;
 use crate::auth::KeyName;
@@ -29,7 +29,8 @@ const INTERVAL: Duration = Duration::from_secs(15);
 /// Who sends the values of groups again, and pushes where no key says it.
 const SOURCE: &str = "pushgateway";
 
-/// Replaces a group of metrics by those of the body: Prometheus text or OpenMetrics, maybe gzip.
+/// Replaces a group of metrics by those of the body: Prometheus text, OpenMetrics or
+/// protobuf, maybe gzip.
 ///
 /// The path goes on with labels: `/metrics/job/JOB/LABEL/VALUE/...`; with `LABEL@base64` a value is
 /// written in base64 for addresses. Labels of the path win over those of the body. Metrics may not have
@@ -101,12 +102,12 @@ async fn push(
     replaces: bool,
 ) -> Result<StatusCode, ApiError> {
     let group = group_of(uri)?;
-    let dialect = dialect(headers)?;
+    let form = form(headers);
     let source = key.map_or_else(|| SOURCE.into(), |axum::Extension(KeyName(name))| name);
     let task = tokio::task::spawn_blocking(move || {
         let doors = doors(&shared, &source);
-        let pushed = read(&body, dialect)
-            .and_then(|page| shared.groups.push(&doors, &group, page, replaces));
+        let pushed =
+            read(&body, form).and_then(|page| shared.groups.push(&doors, &group, page, replaces));
         // Who looks after the group sees when it was that a push of it failed.
         if pushed.as_ref().is_err_and(|error| error.status() == StatusCode::BAD_REQUEST) {
             shared.meter.imports.pushgateway.refused.inc();
@@ -126,22 +127,31 @@ fn group_of(uri: &Uri) -> Result<Labels, ApiError> {
     read_path(path).map_err(|fault| ApiError::new(StatusCode::BAD_REQUEST, fault.to_string()))
 }
 
-fn dialect(headers: &HeaderMap) -> Result<Dialect, ApiError> {
+/// How a body is written.
+#[derive(Clone, Copy)]
+enum Form {
+    Text(Dialect),
+    Protobuf,
+}
+
+fn form(headers: &HeaderMap) -> Form {
     let given = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     let given = String::from_utf8_lossy(given).to_ascii_lowercase();
     if given.starts_with("application/openmetrics-text") {
-        return Ok(Dialect::OpenMetrics);
+        return Form::Text(Dialect::OpenMetrics);
     }
     if given.starts_with("application/vnd.google.protobuf") {
-        let detail = "metrics are taken as text: text/plain or application/openmetrics-text";
-        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        return Form::Protobuf;
     }
-    Ok(Dialect::Prometheus)
+    Form::Text(Dialect::Prometheus)
 }
 
-fn read(body: &[u8], dialect: Dialect) -> Result<PushedPage, ApiError> {
-    read_page(body, dialect)
-        .map_err(|fault| ApiError::new(StatusCode::BAD_REQUEST, fault.to_string()))
+fn read(body: &[u8], form: Form) -> Result<PushedPage, ApiError> {
+    let page = match form {
+        Form::Text(dialect) => read_page(body, dialect).map_err(|fault| fault.to_string()),
+        Form::Protobuf => read_protobuf(body).map_err(|fault| fault.to_string()),
+    };
+    page.map_err(|fault| ApiError::new(StatusCode::BAD_REQUEST, fault))
 }
 
 fn doors<'a>(shared: &'a Shared, source: &'a str) -> Doors<'a> {

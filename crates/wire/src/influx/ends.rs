@@ -58,7 +58,7 @@ impl PointEnds {
         self.place = match (self.place, byte) {
             (Place::Start, b'#') => Place::Comment,
             (Place::Start, b' ' | b'\t') => Place::Start,
-            (Place::Start | Place::Series, b' ') => Place::Key,
+            (Place::Series, b' ') => Place::Key,
             (Place::Start, _) => Place::Series,
             (Place::Key, b'=') => Place::Value,
             (Place::Value, b'"') => Place::Text,

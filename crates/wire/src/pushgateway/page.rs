@@ -9,7 +9,7 @@ use model::{Labels, METRIC_NAME, MetadataKind};
 use crate::openmetrics::{Dialect, Kind, Line, Page, PageError, SampleLine};
 
 /// Series of one push.
-const SERIES_MAX: usize = 100_000;
+pub(super) const SERIES_MAX: usize = 100_000;
 
 /// Metrics of one name.
 #[derive(Debug, Clone, Default, PartialEq)]
