@@ -33,7 +33,7 @@ const SEED: u64 = 1;
 /// logarithm, 1e-15 each, which a query adds up.
 pub(crate) const TOLERANCE: f64 = 1e-12;
 /// So many unexplained differences are shown, the others counted.
-const N_SHOWN: usize = 10;
+const N_SHOWN: usize = 400;
 /// Of all questions, in percent: a run that compares nothing has tested nothing.
 const COMPARED_MIN: u64 = 50;
 
@@ -77,7 +77,7 @@ impl Tally {
         let Some(first) = difference(&pair.ours, &pair.theirs, TOLERANCE) else { return };
         let what = first.what.clone();
         let smallest = smallest::smallest(sides, question, pair, first);
-        if let Some(reason) = reasons::reason(&smallest) {
+        if let Some(reason) = reasons::reason(&smallest, sides) {
             *self.explained.entry(reason).or_default() += 1;
             return;
         }

@@ -216,6 +216,10 @@ fn labels_are_replaced_joined_and_sorted_by() {
 fn absence_takes_the_labels_that_were_asked_for() {
     check("absent(none{a=\"x\", b=~\"y\", c=\"1\", c=\"2\"})", "", "{a=\"x\"} 1");
     check("absent_over_time(none{a=\"x\"}[5m])", "", "{a=\"x\"} 1");
+    // The order counts.
+    check("absent(none{a=~\"x|y\", a=\"x\"})", "", "{a=\"x\"} 1");
+    check("absent(none{a=\"x\", a=~\"x|y\"})", "", "{} 1");
+    check("absent(none{a=\"x\", a!=\"y\", a=\"x\"})", "", "{} 1");
     check("absent(sum(none{a=\"x\"}))", "", "{} 1");
     check_range("absent(c)", "c 1 stale", "{} 1@60 1@120 1@180");
 }
@@ -239,6 +243,10 @@ fn numbers_are_bounded_rounded_and_dated() {
 fn classic_buckets_have_quantiles() {
     let series = "b{le=\"1\"} 0 0 0 0 0 1\nb{le=\"2\"} 0 0 0 0 0 3\nb{le=\"+Inf\"} 0 0 0 0 0 4";
     check("histogram_quantile(0.5, b)", series, "{} 1.5");
+    // A bound that is no number is one all the same; with a sign it is not.
+    let of_nan = |le: &str| format!("b{{le=\"{le}\"}} 4 4 4 4 4 4");
+    check("histogram_quantile(0.5, b)", &of_nan("NaN"), "{} NaN");
+    check("histogram_quantile(0.5, b)", &of_nan("+NaN"), "");
     check("histogram_fraction(0, 2, b)", series, "{} 0.75");
     check("histogram_quantiles(b, \"q\", 0.25, 1)", series, "{q=\"0.25\"} 1\n{q=\"1.0\"} 2");
 }

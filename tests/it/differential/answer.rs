@@ -94,10 +94,23 @@ impl Answer {
         }
     }
 
-    /// All values, in no order.
+    /// All samples, of a series at a time.
+    pub(crate) fn samples(&self) -> impl Iterator<Item = (&Labels, i64, f64)> {
+        let series = self.rows().into_iter().flat_map(|rows| &rows.series);
+        series.flat_map(|(labels, samples)| {
+            samples.iter().map(move |(t_ms, value)| (labels, *t_ms, *value))
+        })
+    }
+
+    /// The values of all samples.
     pub(crate) fn values(&self) -> impl Iterator<Item = f64> {
-        let rows = self.rows().into_iter().flat_map(|rows| rows.series.values());
-        rows.flatten().map(|(_, value)| *value)
+        self.samples().map(|(_, _, value)| value)
+    }
+
+    /// The sample of a series at a time.
+    pub(crate) fn value(&self, labels: &Labels, t_ms: i64) -> Option<f64> {
+        let samples = self.rows()?.series.get(labels)?;
+        samples.iter().find(|(at_ms, _)| *at_ms == t_ms).map(|(_, value)| *value)
     }
 }
 

@@ -83,6 +83,11 @@ impl Expr {
         all.into_iter().filter(|part| !matches!(part, Self::Number(_) | Self::Text(_))).collect()
     }
 
+    /// Whether this holds of any part, or of the whole.
+    pub(crate) fn any(&self, holds: &dyn Fn(&Self) -> bool) -> bool {
+        holds(self) || self.parts().into_iter().any(|part| part.any(holds))
+    }
+
     /// The same with times in place of `start()` and `end()`, so that a part can be asked at
     /// another time than the whole.
     pub(crate) fn fixed(&self, start_ms: i64, end_ms: i64) -> Self {
@@ -119,11 +124,6 @@ impl Expr {
             })),
             Self::Minus(of) => Self::Minus(Box::new(fix(of))),
         }
-    }
-
-    /// Whether any part has this property.
-    pub(crate) fn any(&self, holds: &dyn Fn(&Self) -> bool) -> bool {
-        holds(self) || self.parts().into_iter().any(|part| part.any(holds))
     }
 }
 

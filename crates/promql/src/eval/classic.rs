@@ -246,13 +246,12 @@ fn tell_blur(blur: Option<Blur>, metric: &str, (remarks, span): (&mut Remarks, S
     remarks.info(span, format!("{text}{}", of_metric(metric)));
 }
 
-/// The bound that a label's value names.
+/// The bound that a label's value names. `NaN` is one, and nothing is known of a histogram that has
+/// it; with a sign it is none.
 fn bound_of(text: &str) -> Option<f64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    match digits.to_ascii_lowercase().as_str() {
-        "nan" => None,
-        _ => text.parse().ok(),
-    }
+    let is_signed_nan = digits.len() < text.len() && digits.eq_ignore_ascii_case("nan");
+    text.parse().ok().filter(|_| !is_signed_nan)
 }
 
 /// Puts buckets in order, those of one bound together.
