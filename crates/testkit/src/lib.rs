@@ -13,6 +13,7 @@ pub mod simulator;
 use std::sync::Arc;
 
 use stdx::Env;
+use tsdb::{Config, Db, OpenError};
 
 pub use clock::SimClock;
 pub use disk::{Faults, SimDisk};
@@ -42,4 +43,14 @@ pub fn sim_env(seed: u64) -> SimWorld {
         randomness: Arc::new(SimRandomness::new(seed ^ 0x5eed)),
     };
     SimWorld { env, clock, disk }
+}
+
+/// Opens a sample store whose answers are whole: what its log holds has been read back.
+///
+/// # Errors
+/// Those of [`Db::open`] and [`Db::warm`].
+pub fn open_warm(config: Config, env: &Env) -> Result<Arc<Db>, OpenError> {
+    let db = Db::open(config, env)?;
+    db.warm()?;
+    Ok(db)
 }

@@ -12,17 +12,10 @@ use std::time::Duration;
 use model::{Labels, METRIC_NAME, Matcher, STALE_MARKER_BITS, Sample};
 use stdx::{Clock as _, Disk as _};
 use storage::{Appender, Querier, Row, Select};
-use testkit::{SIM_START_MS, SimWorld, sim_env};
-use tsdb::{Config, Db, Driver, Health, OpenError};
+use testkit::{SIM_START_MS, SimWorld, open_warm, sim_env};
+use tsdb::{Config, Db, Driver, Health};
 
 const HOUR_MS: i64 = 3_600_000;
-
-/// Opens a store whose answers are whole.
-fn open_warm(config: Config, env: &stdx::Env) -> Result<std::sync::Arc<Db>, OpenError> {
-    let db = Db::open(config, env)?;
-    db.warm()?;
-    Ok(db)
-}
 
 fn manual() -> Config {
     let mut config = Config::new("/data");

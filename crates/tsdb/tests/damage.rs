@@ -8,17 +8,10 @@ use std::path::{Path, PathBuf};
 use model::{Labels, Sample};
 use stdx::Disk;
 use storage::{Appender, Querier, Row, Select};
-use testkit::{SIM_START_MS, SimWorld, sim_env};
+use testkit::{SIM_START_MS, SimWorld, open_warm, sim_env};
 use tsdb::{Config, Db, Driver, Health, OpenError};
 
 const DIR: &str = "/data";
-
-/// Opens a store whose answers are whole.
-fn open_warm(config: Config, env: &stdx::Env) -> Result<std::sync::Arc<Db>, OpenError> {
-    let db = Db::open(config, env)?;
-    db.warm()?;
-    Ok(db)
-}
 
 fn config() -> Config {
     let mut config = Config::new(DIR);

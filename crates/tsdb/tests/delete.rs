@@ -10,15 +10,8 @@ use std::sync::Arc;
 use model::{Labels, Matcher, Sample};
 use stdx::Disk as _;
 use storage::{Appender, Querier, Row, Select};
-use testkit::{Faults, Rng, SIM_START_MS, SimWorld, sim_env};
+use testkit::{Faults, Rng, SIM_START_MS, SimWorld, open_warm, sim_env};
 use tsdb::{Config, Db, DeleteError, Driver, Health, Look, OpenError, inspect_blocks};
-
-/// Opens a store whose answers are whole.
-fn open_warm(config: Config, env: &stdx::Env) -> Result<std::sync::Arc<Db>, tsdb::OpenError> {
-    let db = Db::open(config, env)?;
-    db.warm()?;
-    Ok(db)
-}
 
 const TOMBSTONES: &str = "/data/tombstones.log";
 

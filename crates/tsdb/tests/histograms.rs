@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use stdx::Clock as _;
 use storage::memory::MemoryStore;
 use storage::{Appender as _, Querier, Select, Series, SeriesBatch};
-use testkit::{SIM_START_MS, SimWorld, sim_env};
+use testkit::{SIM_START_MS, SimWorld, open_warm, sim_env};
 use tsdb::{Config, Db, Driver, Health};
 
 fn manual() -> Config {
@@ -25,9 +25,7 @@ fn manual() -> Config {
 }
 
 fn open(config: &Config, world: &SimWorld) -> Arc<Db> {
-    let db = Db::open(config.clone(), &world.env).unwrap();
-    db.warm().unwrap();
-    db
+    open_warm(config.clone(), &world.env).unwrap()
 }
 
 fn labels(job: &str) -> Labels {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use model::{Exemplar, Labels, Matcher, Metadata, MetadataKind, Sample};
 use stdx::{Clock as _, Disk as _};
 use storage::{Appender as _, Batch, LimitError, Querier, Speller};
-use testkit::{Faults, SIM_START_MS, SimWorld, sim_env};
+use testkit::{Faults, SIM_START_MS, SimWorld, open_warm, sim_env};
 use tsdb::{Archive, Config, Db, Driver, Health};
 
 const NOTES: &str = "/data/notes.log";
@@ -20,8 +20,7 @@ fn manual() -> Config {
 }
 
 fn open(world: &SimWorld) -> Arc<Db> {
-    let db = Db::open(manual(), &world.env).unwrap();
-    db.warm().unwrap();
+    let db = open_warm(manual(), &world.env).unwrap();
     db
 }
 
@@ -238,8 +237,7 @@ fn exemplars_have_a_bound_and_an_age() {
     let mut config = manual();
     config.exemplars_max = 3;
     config.retention = Some(Duration::from_secs(3600));
-    let db = Db::open(config, &world.env).unwrap();
-    db.warm().unwrap();
+    let db = open_warm(config, &world.env).unwrap();
     append(&db, &Sent(vec![("a", sample(), (0..9).map(exemplar).collect())]));
     assert_eq!(told(db.as_ref()), [("a".into(), vec![6, 7, 8])]);
     world.clock.advance(Duration::from_secs(3600));

@@ -11,15 +11,8 @@ use std::time::Duration;
 use model::{Labels, Matcher, Sample};
 use stdx::{Clock as _, Disk as _};
 use storage::{Appender, Querier, Row, Select};
-use testkit::{SIM_START_MS, SimWorld, sim_env};
+use testkit::{SIM_START_MS, SimWorld, open_warm, sim_env};
 use tsdb::{Config, Db, Driver, Health, RetentionRule};
-
-/// Opens a store whose answers are whole.
-fn open_warm(config: Config, env: &stdx::Env) -> Result<std::sync::Arc<Db>, tsdb::OpenError> {
-    let db = Db::open(config, env)?;
-    db.warm()?;
-    Ok(db)
-}
 
 const HOUR: Duration = Duration::from_secs(3600);
 const HOUR_MS: i64 = 3_600_000;

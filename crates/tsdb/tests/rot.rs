@@ -11,7 +11,7 @@ use model::time::format_rfc3339;
 use model::{Labels, Matcher, STALE_MARKER_BITS, Sample};
 use stdx::{Disk as _, Env};
 use storage::{Appender as _, Querier as _, Row, Select};
-use testkit::{Rng, SIM_START_MS, SimDisk, SimWorld, sim_env};
+use testkit::{Rng, SIM_START_MS, SimDisk, SimWorld, open_warm, sim_env};
 use tsdb::{Config, Db, Driver, Look, inspect_blocks};
 
 const DIR: &str = "/data";
@@ -134,8 +134,7 @@ struct Life {
 
 impl Life {
     fn begin(env: &Env) -> Result<Self, tsdb::OpenError> {
-        let db = Db::open(config(), env)?;
-        db.warm()?;
+        let db = open_warm(config(), env)?;
         let content = content(&db);
         let found = &db.meter().recovery;
         let counters = [

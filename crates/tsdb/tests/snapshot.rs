@@ -9,15 +9,8 @@ use std::sync::Arc;
 use model::{Labels, Matcher, Sample};
 use stdx::{Disk as _, Env, Randomness};
 use storage::{Appender, Querier, Row, Select};
-use testkit::{Faults, SIM_START_MS, SimWorld, sim_env};
+use testkit::{Faults, SIM_START_MS, SimWorld, open_warm, sim_env};
 use tsdb::{Config, Db, Driver, Health, SnapshotError};
-
-/// Opens a store whose answers are whole.
-fn open_warm(config: Config, env: &stdx::Env) -> Result<std::sync::Arc<Db>, tsdb::OpenError> {
-    let db = Db::open(config, env)?;
-    db.warm()?;
-    Ok(db)
-}
 
 fn open(dir: impl AsRef<Path>, env: &Env) -> Arc<Db> {
     let mut config = Config::new(dir.as_ref());

@@ -10,17 +10,10 @@ use std::time::Duration;
 use model::{Labels, Matcher, Sample};
 use stdx::{Clock as _, Env};
 use storage::{AppendError, Appender, Querier, Row, RowsBatch, Select, SeriesLimits};
-use testkit::{Faults, SIM_START_MS, SimWorld, sim_env};
+use testkit::{Faults, SIM_START_MS, SimWorld, open_warm, sim_env};
 use tsdb::{Config, Db, Driver, Durability, Health, OpenError};
 
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// Opens a store whose answers are whole.
-fn open_warm(config: Config, env: &stdx::Env) -> Result<std::sync::Arc<Db>, OpenError> {
-    let db = Db::open(config, env)?;
-    db.warm()?;
-    Ok(db)
-}
 
 fn manual() -> Config {
     let mut config = Config::new("/data");

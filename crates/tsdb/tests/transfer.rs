@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use model::{Labels, METRIC_NAME, STALE_MARKER_BITS, Sample};
 use stdx::{Disk as _, Env};
 use storage::{Appender as _, Querier, Row, Select};
-use testkit::{SIM_START_MS, SimWorld, sim_env};
+use testkit::{SIM_START_MS, SimWorld, open_warm, sim_env};
 use tsdb::{Archive, Config, Db, Detail, Driver, ImportError, Imported, Importer, OpenError, dump};
 
 const DIR: &str = "/data";
@@ -42,8 +42,7 @@ fn content(querier: &dyn Querier) -> Content {
 }
 
 fn stored(env: &Env) -> Content {
-    let db = Db::open(manual(), env).unwrap();
-    db.warm().unwrap();
+    let db = open_warm(manual(), env).unwrap();
     let content = content(&*db);
     db.close().unwrap();
     content
@@ -351,7 +350,7 @@ fn a_dump_shows_blocks_and_log() {
     closed(&world);
     let parts = dumped(&world.env, Path::new(DIR), Detail::Parts);
     for expected in [
-        "MANIFEST\n  generation ",
+        "MANIFEST\n  live epoch ",
         "  live block 0-1767225601000-1767225601001-2-2.blk\n",
         "/data/blk/0-1767225601000-1767225601001-2-2.blk\n  block ",
         "\n  times 2026-01-01T00:00:01.000Z to 2026-01-01T00:00:01.001Z (1767225601000 to ",

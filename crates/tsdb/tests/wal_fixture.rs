@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use model::{Labels, STALE_MARKER_BITS, Sample};
 use stdx::{Disk as _, LocalDisk};
 use storage::{Appender as _, Querier, Row, Select};
-use testkit::{SIM_START_MS, SimWorld, sim_env};
+use testkit::{SIM_START_MS, SimWorld, open_warm, sim_env};
 use tsdb::{Config, Db, Driver};
 
 const SEGMENTS: [&str; 3] = ["0000000001.wal", "0000000002.wal", "0000000003.wal"];
@@ -108,8 +108,7 @@ fn write_the_fixture() {
     for (path, bytes) in &files {
         torn.disk.put(&Path::new("/data/wal").join(path.file_name().unwrap()), bytes);
     }
-    let db = Db::open(config(), &torn.env).unwrap();
-    db.warm().unwrap();
+    let db = open_warm(config(), &torn.env).unwrap();
     files.push((folder().join("content.txt"), stored(&db).into_bytes()));
     for (path, bytes) in files {
         assert!(!path.exists(), "the files of a version are written once");
@@ -136,8 +135,7 @@ fn with_the_fixture() -> SimWorld {
 #[test]
 fn what_a_version_wrote_is_read_for_ever() {
     let world = with_the_fixture();
-    let db = Db::open(config(), &world.env).unwrap();
-    db.warm().unwrap();
+    let db = open_warm(config(), &world.env).unwrap();
     assert_eq!(stored(&db), expected());
     let found = &db.meter().recovery;
     let counts = [

@@ -309,7 +309,7 @@ fn write_first_manifest(
     let tier_blocks = tiers.blocks();
     let blocks = recovered.blocks.iter().chain(&tier_blocks);
     let manifest = Manifest {
-        generation: recovered.epoch + 1,
+        live_epoch: recovered.epoch + 1,
         next_segment: recovered.next_segment,
         segments: recovered.segments.clone(),
         epoch: u64::from(recovered.flushed_epoch),

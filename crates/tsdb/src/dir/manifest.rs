@@ -1,8 +1,9 @@
 //! Manifest: which files are live, so that one whose removal was interrupted does not come back,
 //! and one that was not finished does not count.
 //!
-//! It is replaced as a whole. A block is live only if it is listed. Segments numbered from `next_segment` on are newer than the
-//! manifest and live too; so a new segment needs no new manifest.
+//! It is replaced as a whole. A block is live only if it is listed. Segments numbered from
+//! `next_segment` on are newer than the manifest and live too; so a new segment needs no new
+//! manifest. The bytes are drawn in `docs/formats/wal.md`.
 
 use std::io;
 use std::path::PathBuf;
@@ -22,8 +23,9 @@ const CHECKSUM_BYTES: usize = 4;
 /// See the head of this file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Manifest {
-    /// No reference of a later generation was handed out when this was written.
-    pub(crate) generation: u32,
+    /// The epoch that appends went into when this was written: no reference of a later one had been
+    /// handed out.
+    pub(crate) live_epoch: u32,
     /// Segments below this number are live only if they are listed.
     pub(crate) next_segment: SegmentId,
     /// The live ones, rising.
@@ -105,7 +107,7 @@ impl Manifest {
         bytes.extend_from_slice(&MANIFEST_VERSION.to_le_bytes());
         // Features, tenant.
         bytes.extend_from_slice(&[0; 8]);
-        bytes.extend_from_slice(&self.generation.to_le_bytes());
+        bytes.extend_from_slice(&self.live_epoch.to_le_bytes());
         bytes.extend_from_slice(&self.next_segment.to_le_bytes());
         bytes.extend_from_slice(&(self.segments.len() as u32).to_le_bytes());
         for id in &self.segments {
@@ -158,7 +160,7 @@ impl Manifest {
         let (epoch, blocks) =
             rest.map_or(Some((0, Vec::new())), decode_blocks).ok_or(ManifestError::Damaged)?;
         Ok(Self {
-            generation: le_u32(content, 20),
+            live_epoch: le_u32(content, 20),
             next_segment: u64::from(le_u32(content, 24)) | u64::from(le_u32(content, 28)) << 32,
             segments: ids[..n_segments].iter().map(|id| u64::from_le_bytes(*id)).collect(),
             epoch,

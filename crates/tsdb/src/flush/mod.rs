@@ -293,7 +293,7 @@ impl Core {
         segments.retain(|id| !dead.contains(id));
         segments.sort_unstable();
         let manifest = Manifest {
-            generation: self.live_epoch(),
+            live_epoch: self.live_epoch(),
             next_segment,
             segments,
             epoch: u64::from(epoch),

@@ -100,7 +100,7 @@ impl Core {
         let payloads = self.notes.lock().encode();
         notes::write(&payloads, &dir, disk)?;
         let manifest = Manifest {
-            generation: self.live_epoch(),
+            live_epoch: self.live_epoch(),
             next_segment: 1,
             segments: Vec::new(),
             epoch: u64::from(self.flushed_epoch.load(Ordering::Acquire)),

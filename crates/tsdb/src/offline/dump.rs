@@ -101,8 +101,9 @@ impl Dump<'_> {
             Ok(manifest) => manifest,
             Err(error) => return Ok(writeln!(out, "  {error:?}")?),
         };
-        let Manifest { generation, next_segment, epoch, .. } = manifest;
-        writeln!(out, "  generation {generation}, next segment {next_segment}, epoch {epoch}")?;
+        let Manifest { live_epoch, next_segment, epoch, .. } = manifest;
+        writeln!(out, "  live epoch {live_epoch}, in blocks up to epoch {epoch}")?;
+        writeln!(out, "  next segment {next_segment}")?;
         if manifest.raw_from_ms > i64::MIN {
             let from = format_rfc3339(manifest.raw_from_ms);
             writeln!(out, "  samples before {from} may be gone")?;

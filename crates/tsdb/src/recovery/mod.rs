@@ -137,7 +137,7 @@ impl Recovery<'_> {
             None => rolled_ms.map(|end_ms| end_ms.saturating_add(1)),
         };
         let reach = self.reach(&live)?;
-        let known = manifest.as_ref().map_or(0, |manifest| manifest.generation);
+        let known = manifest.as_ref().map_or(0, |manifest| manifest.live_epoch);
         let spent = reach.epoch.max(known).max(flushed_epoch);
         let newest_file = live.last().map_or(0, |id| id + 1);
         Ok(Recovered {

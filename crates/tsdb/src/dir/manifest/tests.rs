@@ -26,7 +26,7 @@ const GOLDEN: &[u8] = b"PHAROSMF\
 
 fn golden() -> Manifest {
     Manifest {
-        generation: 3,
+        live_epoch: 3,
         next_segment: 9,
         segments: vec![5, 8],
         epoch: 7,
