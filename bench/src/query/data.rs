@@ -76,7 +76,8 @@ impl Data {
         let (mut load, mut renderer) = (Load::new(N_LANES), Renderer::new());
         for (nth, chunk) in self.series.chunks_mut(N_REQUEST_SAMPLES / N_ROUNDS).enumerate() {
             for series in chunk.iter_mut() {
-                let sample = |round| series.sample(self.t_ms + round * INTERVAL_MS, &mut self.random);
+                let sample =
+                    |round| series.sample(self.t_ms + round * INTERVAL_MS, &mut self.random);
                 let samples: Vec<(i64, f64)> = (0..n_rounds as i64).map(sample).collect();
                 renderer.series(&series.labels, &samples);
             }
@@ -94,7 +95,8 @@ impl Series {
             Kind::Counter(most) => self.value + f64::from(random.below(most)),
             Kind::Seconds(most) => self.value + (random.unit() * most * 100.0).round() / 100.0,
             Kind::Gauge(most) => {
-                let hundredths = (self.value * 100.0).round() + f64::from(random.below(401)) - 200.0;
+                let hundredths =
+                    (self.value * 100.0).round() + f64::from(random.below(401)) - 200.0;
                 hundredths.clamp(0.0, f64::from(most) * 100.0) / 100.0
             }
             Kind::Constant(value) => value,

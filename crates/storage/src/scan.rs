@@ -53,6 +53,8 @@ pub struct Scan {
     pub labels: WantedLabels,
     /// Of each series the newest sample in the range alone, of whichever kind it is.
     pub newest_only: bool,
+    /// The series may come in any order.
+    pub any_order: bool,
 }
 
 /// The samples of one series, for the time of a call. At least one of the two kinds is there.
@@ -76,7 +78,7 @@ pub trait SeriesVisitor {
     /// A key that no series before had. Keys are numbered from 0 in the order in which they come.
     fn key(&mut self, labels: Labels) -> ControlFlow<()>;
 
-    /// A series, in the order of all labels of the series.
+    /// A series. They come in the order of their labels, unless any will do.
     fn series(&mut self, series: SeriesColumns<'_>) -> ControlFlow<()>;
 }
 

@@ -125,7 +125,8 @@ fn names_group(smallest: &Smallest, sides: &Sides) -> bool {
 fn compensated(smallest: &Smallest, _: &Sides) -> bool {
     let Some(numbers) = smallest.parts.last() else { return false };
     let finite = numbers.theirs.values().filter(|value| value.is_finite());
-    let (n, most) = finite.fold((0.0, 0.0_f64), |(n, most), value| (n + 1.0, most.max(value.abs())));
+    let (n, most) =
+        finite.fold((0.0, 0.0_f64), |(n, most), value| (n + 1.0, most.max(value.abs())));
     let lost = n * n * most * f64::EPSILON;
     let is_close: &dyn Fn(f64, f64) -> bool = match &smallest.question.expr {
         Expr::Aggregate(of) if of.op == "sum" || of.op == "avg" => &|a, b| (a - b).abs() <= lost,

@@ -11,8 +11,8 @@ use super::collect::Collector;
 use super::evaluator::Evaluator;
 use super::labels::{self, without_metadata};
 use super::row::{Evaluated, Row, StepView};
-use super::set;
 use super::steps::Steps;
+use super::{fused, set};
 use crate::ast::{Binary, Card, Matching};
 
 /// The value of an operator whose sides are known.
@@ -37,7 +37,13 @@ pub(super) fn apply(
             };
             let rows = match node.op.is_set() {
                 true => set::apply(evaluator, node.op, matching, (&lhs, &rhs), steps)?,
-                false => Join::new(node, matching, &lhs, &rhs).rows(evaluator, steps)?,
+                false => {
+                    let join = Join::new(node, matching, &lhs, &rhs);
+                    match fused::join::rows(evaluator, &join)? {
+                        Some(rows) => rows,
+                        None => join.rows(evaluator, steps)?,
+                    }
+                }
             };
             Ok(Rows(rows))
         }
@@ -92,7 +98,8 @@ fn with_scalar(
     out
 }
 
-fn is_trim(node: &Binary) -> bool {
+/// Whether it trims histograms.
+pub(super) fn is_trim(node: &Binary) -> bool {
     matches!(node.op, crate::BinaryOp::TrimLower | crate::BinaryOp::TrimUpper)
 }
 
@@ -129,12 +136,12 @@ const FILLED: usize = usize::MAX;
 
 /// Two vectors whose elements meet one to one, or many to one. What `group_right` writes on the
 /// right is the many side here, which is called the left one.
-struct Join<'j> {
-    node: &'j Binary,
-    matching: &'j Matching,
-    many: &'j [Row],
-    one: &'j [Row],
-    groups: MatchGroups,
+pub(super) struct Join<'j> {
+    pub(super) node: &'j Binary,
+    pub(super) matching: &'j Matching,
+    pub(super) many: &'j [Row],
+    pub(super) one: &'j [Row],
+    pub(super) groups: MatchGroups,
     out: Collector,
     /// The labels of a pair's result and its row, as they stay the same over all steps.
     pairs: HashMap<(usize, usize, usize), usize>,
@@ -301,7 +308,8 @@ impl<'j> Join<'j> {
         place
     }
 
-    fn result_labels(&self, many: &Labels, one: &Labels) -> Labels {
+    /// The labels of a pair's result.
+    pub(super) fn result_labels(&self, many: &Labels, one: &Labels) -> Labels {
         let matching = self.matching;
         let mut result = match self.node.op.is_comparison() || is_trim(self.node) {
             true => many.clone(),

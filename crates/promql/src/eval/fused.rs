@@ -17,6 +17,7 @@ mod cells;
 mod change;
 mod columns;
 mod fold;
+pub(super) mod join;
 mod kernel;
 mod plan;
 mod sink;
@@ -29,9 +30,10 @@ use super::answer::QueryError;
 use super::evaluator::Evaluator;
 use super::row::Row;
 use super::steps::Steps;
+use crate::AggregateOp;
 use crate::ast::{Aggregate, Expr, Grouping};
 use fold::{Folded, fold_of};
-use plan::Stream;
+use plan::{Stream, Wanted};
 use sink::RowSink;
 use stream::Outcome;
 
@@ -58,7 +60,8 @@ impl Evaluator<'_> {
         }
         let Some(stream) = self.stream(expr, steps)? else { return Ok(None) };
         let mut sink = RowSink::new(stream.drops_name);
-        let is_done = self.run(&stream, steps, WantedLabels::All, &mut sink)?;
+        let wanted = Wanted { labels: WantedLabels::All, any_order: false };
+        let is_done = self.run(&stream, steps, wanted, &mut sink)?;
         Ok(is_done.then(|| sink.into_rows()))
     }
 
@@ -75,7 +78,7 @@ impl Evaluator<'_> {
         }
         let Some(stream) = self.stream(&node.expr, steps)? else { return Ok(None) };
         let Some(mut fold) = fold_of(node) else { return Ok(None) };
-        let wanted = wanted(&node.grouping, stream.tells_names());
+        let wanted = wanted(node, stream.tells_names());
         let is_done = self.run(&stream, steps, wanted, &mut fold)?;
         Ok(is_done.then(|| fold.into_rows(&Folded { param, steps, drops_name: stream.drops_name })))
     }
@@ -111,7 +114,7 @@ impl Evaluator<'_> {
         &mut self,
         stream: &Stream<'_>,
         steps: &Steps,
-        wanted: WantedLabels,
+        wanted: Wanted,
         sink: &mut dyn sink::Sink,
     ) -> Result<bool, QueryError> {
         let (held, remarks) = (self.budget.held(), self.remarks.clone());
@@ -127,15 +130,18 @@ impl Evaluator<'_> {
 }
 
 /// The labels of which those of a group are made. Doubts name the metric.
-fn wanted(grouping: &Grouping, tells_names: bool) -> WantedLabels {
-    let mut names = grouping.labels.clone();
-    if grouping.is_without {
+fn wanted(node: &Aggregate, tells_names: bool) -> Wanted {
+    let Grouping { is_without, labels: mut names } = node.grouping.clone();
+    if is_without {
         // The name is dropped from the group, but two metrics are still two keys.
         names.retain(|name| name != METRIC_NAME);
-        return WantedLabels::Without(names);
+        return Wanted { labels: WantedLabels::Without(names), any_order: false };
     }
+    // Only counting is the same in any order, and groups are told in the order of series.
+    let counts = matches!(node.op, AggregateOp::Count | AggregateOp::Group);
+    let any_order = counts && names.is_empty();
     if tells_names {
         names.push(METRIC_NAME.to_owned());
     }
-    WantedLabels::Only(names)
+    Wanted { labels: WantedLabels::Only(names), any_order }
 }

@@ -61,7 +61,7 @@ fn shown(
 ) -> Vec<String> {
     let select = Select::both(vec![Matcher::equal("__name__", "up")], 0, 10);
     let mut notes = Notes { lines: Vec::new(), n_series_left: n_max };
-    querier.scan(&Scan { select, labels, newest_only }, &mut notes).unwrap();
+    querier.scan(&Scan { select, labels, newest_only, any_order: false }, &mut notes).unwrap();
     notes.lines
 }
 

@@ -11,7 +11,7 @@ use model::{Labels, Matcher};
 use super::condition::{Candidates, Condition, candidates, conditions};
 use super::dictionary::Tag;
 use super::reader::Block;
-use super::series_table::{ChunkRef, SeriesEntry};
+use super::series_table::{ChunkRef, SeriesGroup};
 use super::{GROUP, ReadError};
 
 /// Values that a reader of labels remembers.
@@ -57,7 +57,9 @@ pub(super) struct SeriesCursor {
     candidates: Candidates,
     conditions: Vec<Condition>,
     range: (i64, i64),
-    group: Option<(u32, Option<Vec<SeriesEntry>>)>,
+    /// The group that was read last, and its number.
+    group: SeriesGroup,
+    group_number: Option<u32>,
     lost: Lost,
 }
 
@@ -71,7 +73,8 @@ impl SeriesCursor {
         } else {
             Candidates::none()
         };
-        Self { block, candidates, conditions, range, group: None, lost }
+        let (group, group_number) = (SeriesGroup::default(), None);
+        Self { block, candidates, conditions, range, group, group_number, lost }
     }
 
     /// The block it reads.
@@ -103,42 +106,39 @@ impl SeriesCursor {
 
     /// The next one that can be read.
     pub(super) fn next_series(&mut self) -> Option<SealedSeries> {
-        loop {
-            let index = self.candidates.next()?;
-            self.load_group(index / GROUP as u32);
-            let Some((_, Some(group))) = &mut self.group else {
-                self.lose_series();
-                continue;
-            };
-            // Each series is visited once, so it may be taken out.
-            let entry = &mut group[index as usize % GROUP];
-            let (start_ms, end_ms) = self.range;
-            let matches = self.conditions.iter().all(|condition| condition.is_met(&entry.tags));
-            let overlaps = |chunk: &ChunkRef| chunk.overlaps(start_ms, end_ms);
-            if !(matches && entry.chunks.iter().any(overlaps)) {
-                continue;
-            }
-            let tags = std::mem::take(&mut entry.tags);
-            let mut chunks = std::mem::take(&mut entry.chunks);
-            chunks.retain(overlaps);
-            return Some(SealedSeries { tags, chunks });
-        }
+        let (mut tags, mut chunks) = (Vec::new(), Vec::new());
+        self.next_into(&mut tags, &mut chunks).then_some(SealedSeries { tags, chunks })
     }
 
     /// Puts the tags and the chunks of the next one that can be read into these, if there is one.
     pub(super) fn next_into(&mut self, tags: &mut Vec<Tag>, chunks: &mut Vec<ChunkRef>) -> bool {
-        match self.next_series() {
-            Some(series) => {
-                (*tags, *chunks) = (series.tags, series.chunks);
-                true
+        loop {
+            let Some(index) = self.candidates.next() else { return false };
+            self.load_group(index / GROUP as u32);
+            let Some((of_series, all)) = self.group.get(index as usize % GROUP) else {
+                self.lose_series();
+                continue;
+            };
+            let (start_ms, end_ms) = self.range;
+            let in_range = all.iter().filter(|chunk| chunk.overlaps(start_ms, end_ms));
+            chunks.clear();
+            chunks.extend(in_range);
+            let matches = || self.conditions.iter().all(|condition| condition.is_met(of_series));
+            if !chunks.is_empty() && matches() {
+                tags.clear();
+                tags.extend_from_slice(of_series);
+                return true;
             }
-            None => false,
         }
     }
 
     fn load_group(&mut self, number: u32) {
-        if self.group.as_ref().is_none_or(|(held, _)| *held != number) {
-            self.group = Some((number, self.block.series_group(number).ok()));
+        if self.group_number != Some(number) {
+            self.group_number = Some(number);
+            // One that cannot be read has no series.
+            if self.block.read_series_group(number, &mut self.group).is_err() {
+                self.group.clear();
+            }
         }
     }
 }

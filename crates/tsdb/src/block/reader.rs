@@ -19,7 +19,7 @@ use super::footer::{
 use super::page::{
     PAGE_CONTENT_BYTES, content_bytes, content_on_page, page_of, read_page, read_unchecked,
 };
-use super::series_table::{self, SeriesEntry, TableBounds};
+use super::series_table::{self, SeriesEntry, SeriesGroup, TableBounds};
 use super::spares::Spares;
 use super::{BlockError, BlockInfo, GROUP, HEADER_BYTES, PageCache, ReadError, Section, postings};
 
@@ -287,14 +287,31 @@ impl Block {
 
     /// The series of a group.
     pub(super) fn series_group(&self, group: u32) -> Result<Vec<SeriesEntry>, ReadError> {
+        let (bytes, offset, bounds) = self.series_bytes(group)?;
+        let series = series_table::decode_group(&bytes, self.series_in_group(group), bounds);
+        series.ok_or_else(|| self.malformed(offset))
+    }
+
+    /// The same into memory that is used again.
+    pub(super) fn read_series_group(
+        &self,
+        group: u32,
+        out: &mut SeriesGroup,
+    ) -> Result<(), ReadError> {
+        let (bytes, offset, bounds) = self.series_bytes(group)?;
+        let decoded = out.decode(&bytes, self.series_in_group(group), bounds);
+        decoded.ok_or_else(|| self.malformed(offset))
+    }
+
+    /// The bytes of a group of series, where they stand, and what they may refer to.
+    fn series_bytes(&self, group: u32) -> Result<(Bytes, u64, TableBounds), ReadError> {
         let footer = &self.footer;
         let at = footer.index_at() + 4 * u64::from(group);
         let is_last = group + 1 == n_groups(footer.n_series);
         let range = self.group_range(at, is_last, 4, Section::Series)?;
         let bytes = self.read(range.start, range.end - range.start)?;
         let bounds = TableBounds { n_tags: footer.n_tags, data_end: footer.data_end };
-        let series = series_table::decode_group(&bytes, self.series_in_group(group), bounds);
-        series.ok_or_else(|| self.malformed(range.start))
+        Ok((bytes, range.start, bounds))
     }
 
     /// The group of a tag within its section.

@@ -5,6 +5,8 @@
 //! in the series before, else the one before in the same series. The series of one scrape have the
 //! same times, so a chunk takes five bytes.
 
+use std::ops::Range;
+
 use super::bytes::{Cursor, put_varint, put_zigzag};
 use super::dictionary::Tag;
 use super::{CHUNK_SAMPLES_MAX, GROUP};
@@ -210,12 +212,20 @@ fn encode_tags(tags: &[Tag], before: &[Tag], bytes: &mut Vec<u8>) {
     }
 }
 
-fn decode_tags(cursor: &mut Cursor<'_>, before: &[Tag], n_tags: u32) -> Option<Vec<Tag>> {
+/// Appends the tags of a series to those of others; `before` says where those of the one before are.
+fn decode_tags(
+    cursor: &mut Cursor<'_>,
+    before: Range<usize>,
+    n_tags: u32,
+    tags: &mut Vec<Tag>,
+) -> Option<()> {
     let n_shared = cursor.at_most(before.len())?;
     let n_own = cursor.at_most(cursor.len())?;
-    let mut tags = Vec::with_capacity(n_shared + n_own);
-    tags.extend_from_slice(&before[..n_shared]);
-    let mut least = tags.last().map_or(0, |tag| tag + 1);
+    tags.extend_from_within(before.start..before.start + n_shared);
+    let mut least = match n_shared {
+        0 => 0,
+        _ => tags.last().map_or(0, |tag| tag + 1),
+    };
     for _ in 0..n_own {
         let tag = least.checked_add(cursor.varint_u32()?)?;
         if tag >= n_tags {
@@ -224,7 +234,7 @@ fn decode_tags(cursor: &mut Cursor<'_>, before: &[Tag], n_tags: u32) -> Option<V
         tags.push(tag);
         least = tag + 1;
     }
-    Some(tags)
+    Some(())
 }
 
 fn encode_chunk(chunk: &ChunkRef, neighbours: &Neighbours, bytes: &mut Vec<u8>) {
@@ -255,10 +265,10 @@ fn encode_chunk(chunk: &ChunkRef, neighbours: &Neighbours, bytes: &mut Vec<u8>) 
     }
 }
 
-fn decode_chunk(cursor: &mut Cursor<'_>, neighbours: &Neighbours) -> Option<ChunkRef> {
+fn decode_chunk(cursor: &mut Cursor<'_>, neighbour: ChunkTimes, end: u64) -> Option<ChunkRef> {
     let flags = cursor.byte()?;
-    let times = decode_times(cursor, flags, neighbours.next())?;
-    let offset = neighbours.end.checked_add(cursor.varint()?)?;
+    let times = decode_times(cursor, flags, neighbour)?;
+    let offset = end.checked_add(cursor.varint()?)?;
     let values_bytes = cursor.varint_u32()?;
     let starts_bytes = if flags & HAS_STARTS != 0 { cursor.varint_u32()? } else { 0 };
     Some(ChunkRef { kind: flags & KIND_MASK, times, offset, values_bytes, starts_bytes })
@@ -289,31 +299,92 @@ pub(super) struct TableBounds {
     pub(super) data_end: u64,
 }
 
+/// The series of a group, read again and again into the same memory.
+#[derive(Debug, Default)]
+pub(super) struct SeriesGroup {
+    tags: Vec<Tag>,
+    chunks: Vec<ChunkRef>,
+    /// By series, where its tags and its chunks end, which begin where those of the one before end.
+    ends: Vec<(usize, usize)>,
+}
+
+impl SeriesGroup {
+    /// Reads a group of so many; `None`, and it has none, if the bytes are no group.
+    pub(super) fn decode(
+        &mut self,
+        bytes: &[u8],
+        n_series: usize,
+        bounds: TableBounds,
+    ) -> Option<()> {
+        self.clear();
+        let decoded = self.decode_all(bytes, n_series, bounds);
+        if decoded.is_none() {
+            self.ends.clear();
+        }
+        decoded
+    }
+
+    /// Forgets all, keeping the memory.
+    pub(super) fn clear(&mut self) {
+        self.tags.clear();
+        self.chunks.clear();
+        self.ends.clear();
+    }
+
+    fn decode_all(&mut self, bytes: &[u8], n_series: usize, bounds: TableBounds) -> Option<()> {
+        let mut cursor = Cursor::new(bytes);
+        // Of the series before.
+        let (mut tags, mut chunks) = (0..0, 0..0);
+        let mut end = 0;
+        for _ in 0..n_series {
+            let tags_start = self.tags.len();
+            decode_tags(&mut cursor, tags, bounds.n_tags, &mut self.tags)?;
+            tags = tags_start..self.tags.len();
+            let chunks_start = self.chunks.len();
+            for nth in 0..cursor.at_most(cursor.len())? {
+                let last = self.chunks[chunks_start..].last().map(|chunk| chunk.times);
+                let neighbour = self.chunks[chunks.clone()].get(nth).map(|chunk| chunk.times);
+                let neighbour = neighbour.or(last).unwrap_or_default();
+                let chunk = decode_chunk(&mut cursor, neighbour, end)?;
+                let is_later = last.is_none_or(|last| last.max_ms < chunk.times.min_ms);
+                if !(is_later && is_plausible(&chunk, bounds.data_end)) {
+                    return None;
+                }
+                end = chunk.end();
+                self.chunks.push(chunk);
+            }
+            chunks = chunks_start..self.chunks.len();
+            self.ends.push((self.tags.len(), self.chunks.len()));
+        }
+        (cursor.len() == 0).then_some(())
+    }
+
+    /// How many series it has.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The tags of a series, which rise, and its chunks in the order of time, not overlapping.
+    pub(super) fn get(&self, at: usize) -> Option<(&[Tag], &[ChunkRef])> {
+        let (tags_end, chunks_end) = *self.ends.get(at)?;
+        let before = at.checked_sub(1).map_or((0, 0), |before| self.ends[before]);
+        Some((&self.tags[before.0..tags_end], &self.chunks[before.1..chunks_end]))
+    }
+}
+
 /// The series of a group of so many.
 pub(super) fn decode_group(
     bytes: &[u8],
     n_series: usize,
     bounds: TableBounds,
 ) -> Option<Vec<SeriesEntry>> {
-    let mut cursor = Cursor::new(bytes);
-    let mut neighbours = Neighbours::default();
-    let mut series: Vec<SeriesEntry> = Vec::with_capacity(n_series);
-    for _ in 0..n_series {
-        let before = series.last().map_or(&[][..], |entry| &entry.tags);
-        let tags = decode_tags(&mut cursor, before, bounds.n_tags)?;
-        for _ in 0..cursor.at_most(cursor.len())? {
-            let chunk = decode_chunk(&mut cursor, &neighbours)?;
-            let is_later =
-                neighbours.here.last().is_none_or(|last| last.times.max_ms < chunk.times.min_ms);
-            if !(is_later && is_plausible(&chunk, bounds.data_end)) {
-                return None;
-            }
-            neighbours.push(chunk);
-        }
-        series.push(SeriesEntry { tags, chunks: neighbours.here.clone() });
-        neighbours.end_series();
-    }
-    (cursor.len() == 0).then_some(series)
+    let mut group = SeriesGroup::default();
+    group.decode(bytes, n_series, bounds)?;
+    let entry = |at| {
+        let (tags, chunks) = group.get(at)?;
+        Some(SeriesEntry { tags: tags.to_vec(), chunks: chunks.to_vec() })
+    };
+    (0..group.len()).map(entry).collect()
 }
 
 fn is_plausible(chunk: &ChunkRef, data_end: u64) -> bool {

@@ -173,12 +173,14 @@ fn scaled(value: f64, exponent: u8) -> Option<i64> {
 pub(super) struct Samples<'b> {
     bytes: &'b [u8],
     before: Before,
+    /// The last value as a scaled integer, where that is known.
+    scaled: Option<i64>,
     is_first: bool,
 }
 
 impl<'b> Samples<'b> {
     pub(super) fn new(bytes: &'b [u8], base_ms: i64) -> Self {
-        Self { bytes, before: Before::first(base_ms), is_first: true }
+        Self { bytes, before: Before::first(base_ms), scaled: None, is_first: true }
     }
 
     fn take(&mut self) -> Option<Sample> {
@@ -219,16 +221,22 @@ impl<'b> Samples<'b> {
             VALUE_NEW_EXPONENT => {
                 let [exponent] = self.take_bytes()?;
                 self.before.exponent = exponent;
+                self.scaled = None;
                 i64::from(i32::from_le_bytes(self.take_bytes()?))
             }
             _ => return self.take_differing(usize::from(code.checked_sub(VALUE_DIFFERS)?)),
         };
         let exponent = self.before.exponent;
-        let last = scaled(f64::from_bits(self.before.value_bits), exponent)?;
+        let last = match self.scaled {
+            Some(last) => last,
+            None => scaled(f64::from_bits(self.before.value_bits), exponent)?,
+        };
+        self.scaled = Some(last + change);
         Some((last + change) as f64 / SCALES[usize::from(exponent)])
     }
 
     fn take_differing(&mut self, n: usize) -> Option<f64> {
+        self.scaled = None;
         let (differing, rest) = self.bytes.split_at_checked(n)?;
         self.bytes = rest;
         let mut bits = [0; 8];

@@ -16,7 +16,16 @@ use super::{Head, chain, place};
 use crate::query::gathered::Gathered;
 
 /// Whether a label of this name is asked for.
-pub(crate) type IsAsked<'n> = &'n dyn Fn(&str) -> bool;
+type IsAsked<'n> = &'n dyn Fn(&str) -> bool;
+
+/// What is asked for beside samples.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'n> {
+    /// Which labels, by their names.
+    pub(crate) labels: IsAsked<'n>,
+    /// Whether the series may come in any order.
+    pub(crate) any_order: bool,
+}
 
 /// What was taken, in the order of the series' labels.
 #[derive(Debug, Default)]
@@ -116,15 +125,10 @@ impl Copier<'_> {
 
 impl Head {
     /// Takes what is wanted of the series that match, with the labels that are asked for.
-    pub(crate) fn scan(
-        &self,
-        matchers: &[Matcher],
-        wanted: Wanted,
-        is_asked: IsAsked<'_>,
-    ) -> HeadScan {
+    pub(crate) fn scan(&self, matchers: &[Matcher], wanted: Wanted, asked: Asked<'_>) -> HeadScan {
         let mut scan = HeadScan { range: wanted.range, ..HeadScan::default() };
         scan.frozen.resize(self.shards.len(), None);
-        self.each_matching(matchers, is_asked, &mut scan, |shard, (nth, at), slot, scan| {
+        self.each_matching(matchers, asked, &mut scan, |shard, (nth, at), slot, scan| {
             let start = scan.bytes.len();
             let samples = match shard.chained(at, slot, wanted, &mut scan.bytes) {
                 Chained::Nothing => return true,
@@ -150,21 +154,20 @@ impl Head {
         &self,
         matchers: &[Matcher],
         (start_ms, end_ms): (i64, i64),
-        is_asked: IsAsked<'_>,
+        asked: Asked<'_>,
     ) -> Option<HeadScan> {
         let mut scan = HeadScan { range: (start_ms, end_ms), ..HeadScan::default() };
-        let is_known =
-            self.each_matching(matchers, is_asked, &mut scan, |shard, (_, at), _, scan| {
-                match shard.newest(at) {
-                    Ok(Some(sample)) if sample.t_ms > end_ms => return false,
-                    Ok(Some(sample)) if sample.t_ms >= start_ms => {
-                        scan.push(Samples::One(sample));
-                    }
-                    Ok(_) => {}
-                    Err(()) => return false,
+        let is_known = self.each_matching(matchers, asked, &mut scan, |shard, (_, at), _, scan| {
+            match shard.newest(at) {
+                Ok(Some(sample)) if sample.t_ms > end_ms => return false,
+                Ok(Some(sample)) if sample.t_ms >= start_ms => {
+                    scan.push(Samples::One(sample));
                 }
-                true
-            });
+                Ok(_) => {}
+                Err(()) => return false,
+            }
+            true
+        });
         is_known.then_some(scan)
     }
 
@@ -173,15 +176,17 @@ impl Head {
     fn each_matching(
         &self,
         matchers: &[Matcher],
-        is_asked: IsAsked<'_>,
+        asked: Asked<'_>,
         scan: &mut HeadScan,
         mut take: impl FnMut(&Shard, (usize, usize), u32, &mut HeadScan) -> bool,
     ) -> bool {
         let identities = self.identities.read();
         let mut slots = identities.matching(matchers);
-        identities.sort_by_labels(&mut slots);
+        if !asked.any_order {
+            identities.sort_by_labels(&mut slots);
+        }
         let known = vec![0; identities.tags_end()];
-        let mut copier = Copier { identities: &identities, is_asked, known };
+        let mut copier = Copier { identities: &identities, is_asked: asked.labels, known };
         let mut held: Option<(usize, MutexGuard<'_, Shard>)> = None;
         for slot in slots {
             let (nth, at) = place(slot);

@@ -13,6 +13,14 @@ use super::{ABSENT, is_absent};
 use crate::ast::{Binary, Call, Expr, MatrixSelector, VectorSelector};
 use crate::{BinaryOp, Sign, ValueType};
 
+/// What a sink wants of series.
+pub(super) struct Wanted {
+    /// Which labels.
+    pub(super) labels: WantedLabels,
+    /// Whether any order will do.
+    pub(super) any_order: bool,
+}
+
 /// An expression that is evaluated series by series.
 pub(super) struct Stream<'e> {
     pub(super) source: Source<'e>,
@@ -51,9 +59,10 @@ impl Stream<'_> {
     }
 
     /// What is to be read of a store.
-    pub(super) fn scan(&self, steps: &Steps, labels: WantedLabels) -> Scan {
+    pub(super) fn scan(&self, steps: &Steps, wanted: Wanted) -> Scan {
         let newest_only = self.source.over.is_none() && steps.n() == 1;
-        Scan { select: self.source.select.clone(), labels, newest_only }
+        let Wanted { labels, any_order } = wanted;
+        Scan { select: self.source.select.clone(), labels, newest_only, any_order }
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use model::Labels;
-use storage::{SeriesColumns, SeriesVisitor, WantedLabels};
+use storage::{SeriesColumns, SeriesVisitor};
 
 use super::super::answer::{Point, QueryError};
 use super::super::budget::Held;
@@ -17,7 +17,7 @@ use super::super::window::Ranged;
 use super::bounds::{Bounds, Grid};
 use super::columns::{Kept, Numbers};
 use super::kernel::{At, Kernel};
-use super::plan::Stream;
+use super::plan::{Stream, Wanted};
 use super::sink::Sink;
 use super::{ABSENT, is_absent};
 
@@ -38,7 +38,7 @@ pub(super) fn run(
     evaluator: &mut Evaluator<'_>,
     stream: &Stream<'_>,
     steps: &Steps,
-    wanted: WantedLabels,
+    wanted: Wanted,
     sink: &mut dyn Sink,
 ) -> Result<Outcome, QueryError> {
     let n_bytes = steps.n().saturating_mul(size_of::<[i64; 8]>());

@@ -14,11 +14,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Acquire;
 
-use storage::{Scan, Select, SeriesColumns, SeriesVisitor, WantedLabels};
+use storage::{Scan, Select, SeriesColumns, SeriesVisitor};
 
 use crate::block::{Block, BlockScan};
 use crate::db::Core;
-use crate::head::{HeadScan, Wanted};
+use crate::head::{Asked, HeadScan, Wanted};
 use crate::query::gathered::Gathered;
 use crate::query::hidden::Hidden;
 use keys::Keys;
@@ -35,24 +35,19 @@ impl Core {
         let in_range = |block: &&Arc<Block>| block.overlaps(select.start_ms, select.end_ms);
         let blocks_in_range: Vec<Arc<Block>> = blocks.iter().filter(in_range).cloned().collect();
         let newest = match scan.newest_only {
-            true => self.newest(&select, &scan.labels, &blocks_in_range),
+            true => self.newest(&select, scan, &blocks_in_range),
             false => None,
         };
         let sources = match newest {
             Some(newest) => vec![Source::of_head(newest, Hidden::default())],
-            None => self.sources(&select, &scan.labels, &blocks_in_range),
+            None => self.sources(&select, scan, &blocks_in_range),
         };
         drop(blocks);
         Sources::new(sources, scan).show(visitor);
     }
 
     /// The newest number of each series, if nobody has anything newer than the head knows of.
-    fn newest(
-        &self,
-        select: &Select,
-        labels: &WantedLabels,
-        blocks: &[Arc<Block>],
-    ) -> Option<HeadScan> {
+    fn newest(&self, select: &Select, scan: &Scan, blocks: &[Arc<Block>]) -> Option<HeadScan> {
         let first_epoch = u64::from(self.head.first_epoch());
         let is_own = |block: &Arc<Block>| block.info().meta.epoch_from >= first_epoch;
         let tombstones = self.hiding.tombstones();
@@ -64,30 +59,27 @@ impl Core {
             && !tombstones.iter().any(|tombstone| may_hide(tombstone.start_ms, tombstone.end_ms))
             && self.hiding.floors().iter().all(|rule| rule.floor_ms <= select.start_ms);
         let range = (select.start_ms, select.end_ms);
-        let is_asked = |name: &str| labels.has(name);
+        let is_asked = |name: &str| scan.labels.has(name);
+        let asked = Asked { labels: &is_asked, any_order: scan.any_order };
         if !is_known {
             return None;
         }
-        self.head.scan_newest(&select.matchers, range, &is_asked)
+        self.head.scan_newest(&select.matchers, range, asked)
     }
 
     /// Blocks in the order of their epochs, then what was recovered, then the head: the later one
     /// wins.
-    fn sources(
-        &self,
-        select: &Select,
-        labels: &WantedLabels,
-        blocks: &[Arc<Block>],
-    ) -> Vec<Source> {
+    fn sources(&self, select: &Select, scan: &Scan, blocks: &[Arc<Block>]) -> Vec<Source> {
         let recovered = self.recovered.read();
         let in_head = self.hiding.in_head();
         let is_alone = blocks.is_empty() && recovered.is_none() && in_head.is_nothing();
         // Labels that are not wanted still tell series apart, where there are several sources.
-        let is_asked = |name: &str| !is_alone || labels.has(name);
+        let is_asked = |name: &str| !is_alone || scan.labels.has(name);
+        let asked = Asked { labels: &is_asked, any_order: is_alone && scan.any_order };
         let wanted = Wanted { range: (select.start_ms, select.end_ms), kinds: select.kinds };
         let heads = recovered.as_deref().into_iter().chain([&*self.head]);
         let heads: Vec<Source> = heads
-            .map(|head| head.scan(&select.matchers, wanted, &is_asked))
+            .map(|head| head.scan(&select.matchers, wanted, asked))
             .map(|scan| Source::of_head(scan, in_head.clone()))
             .collect();
         let of_block = |block: &Arc<Block>| {
