@@ -24,7 +24,7 @@ const FIRST_BYTES_MAX: u64 = 2 * LINE_BYTES_MAX as u64;
 
 /// How the lines of a batch are laid out, once it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Layout {
+pub(super) enum Layout {
     Prometheus,
     Openmetrics,
     Json,
