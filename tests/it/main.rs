@@ -15,6 +15,8 @@ mod limits;
 mod openapi;
 mod peers;
 mod ranges;
+mod relabel;
+mod remote_read;
 mod remote_write;
 mod shared;
 mod transfer;

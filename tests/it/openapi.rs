@@ -13,7 +13,7 @@ use crate::shared::{SCOPES, keyed, open};
 const STREAM: &str = "/api/v1/monitoring/live";
 
 /// Who may ask what: every documented route, and the pages that are no API.
-const ACCESS: [(&str, &str, &str); 37] = [
+const ACCESS: [(&str, &str, &str); 38] = [
     ("POST", "/api/v1/admin/tsdb/flush", "admin"),
     ("POST", "/api/v1/admin/tsdb/compact", "admin"),
     ("POST", "/api/v1/admin/tsdb/snapshot", "admin"),
@@ -33,6 +33,7 @@ const ACCESS: [(&str, &str, &str); 37] = [
     ("POST", "/metrics", "ingest"),
     ("POST", "/metrics/batch", "ingest"),
     ("POST", "/api/v1/write", "ingest"),
+    ("POST", "/api/v1/read", "read"),
     ("GET", "/services", "read"),
     ("POST", "/services", "ingest"),
     ("GET", "/pipelines", "read"),

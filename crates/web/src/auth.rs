@@ -98,7 +98,9 @@ pub(crate) fn required(method: &Method, path: &str, query: Option<&str>) -> Acce
         _ if reads && path.starts_with("/api/v1/monitoring/") => Needs(Scope::Read),
         _ if reads && path.starts_with("/api/v1/status/") => Needs(Scope::Read),
         // A question that does not fit into an address: it changes nothing.
-        "/api/v1/monitoring/ranges" if method == Method::POST => Needs(Scope::Read),
+        "/api/v1/monitoring/ranges" | "/api/v1/read" if method == Method::POST => {
+            Needs(Scope::Read)
+        }
         "/services" | "/metrics" | "/metrics/batch" | "/pipelines" | "/alerts"
         | "/api/v1/write"
             if method == Method::POST =>

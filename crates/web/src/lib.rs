@@ -18,6 +18,7 @@ mod origin;
 mod pages;
 mod parameters;
 mod push;
+mod remote_read;
 mod routes;
 mod server;
 mod state;

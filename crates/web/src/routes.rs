@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 
 use crate::push::{alerts, metrics, pipelines, services};
 use crate::state::Shared;
-use crate::{admin, exposition, health, host_json, ingest, monitoring, pages, status};
+use crate::{admin, exposition, health, host_json, ingest, monitoring, pages, remote_read, status};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -35,6 +35,7 @@ pub(crate) fn all() -> (Router<Shared>, String) {
         .routes(routes!(exposition::get_metrics, metrics::post_metric))
         .routes(routes!(metrics::post_batch))
         .routes(routes!(ingest::remote_write::write))
+        .routes(routes!(remote_read::read))
         .routes(routes!(pipelines::list_pipelines, pipelines::post_pipeline))
         .routes(routes!(alerts::list_alerts, alerts::post_alert))
         .routes(routes!(alerts::acknowledge))
