@@ -24,6 +24,7 @@ mod append;
 mod block;
 mod codec;
 mod config;
+mod conflicts;
 mod db;
 mod dir;
 mod error;

@@ -192,9 +192,8 @@ impl Runner<'_, '_, '_> {
             Some(over) => {
                 ranged.histograms.retain(|sample| !sample.histogram.is_stale_marker());
                 let of = (&source.range, &ranged, over.arg);
-                let row =
-                    self.evaluator.row_over(over.name, over.form, of, &over.params, self.steps);
-                row.points
+                let params = &over.params;
+                self.evaluator.row_over(over.name, over.form, of, params, self.steps)?.points
             }
             None => {
                 let (reference, lookback_ms) = (source.range.reference, source.range.lookback_ms);
