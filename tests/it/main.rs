@@ -16,6 +16,7 @@ mod layers;
 mod limits;
 mod openapi;
 mod peers;
+mod prometheus_api;
 mod ranges;
 mod relabel;
 mod remote_read;

@@ -52,6 +52,34 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("POST", "/alerts", "ingest"),
     ("POST", "/alerts/{id}/acknowledge", "admin"),
     ("GET", "/api/v1/status/tsdb", "read"),
+    ("GET", "/api/v1/query", "read"),
+    ("POST", "/api/v1/query", "read"),
+    ("GET", "/api/v1/query_range", "read"),
+    ("POST", "/api/v1/query_range", "read"),
+    ("GET", "/api/v1/query_exemplars", "read"),
+    ("POST", "/api/v1/query_exemplars", "read"),
+    ("GET", "/api/v1/series", "read"),
+    ("POST", "/api/v1/series", "read"),
+    ("GET", "/api/v1/labels", "read"),
+    ("POST", "/api/v1/labels", "read"),
+    ("GET", "/api/v1/format_query", "read"),
+    ("POST", "/api/v1/format_query", "read"),
+    ("GET", "/api/v1/parse_query", "read"),
+    ("POST", "/api/v1/parse_query", "read"),
+    ("GET", "/api/v1/label/{name}/values", "read"),
+    ("GET", "/api/v1/metadata", "read"),
+    ("GET", "/api/v1/targets", "read"),
+    ("GET", "/api/v1/targets/metadata", "read"),
+    ("GET", "/api/v1/scrape_pools", "read"),
+    ("GET", "/api/v1/rules", "read"),
+    ("GET", "/api/v1/alerts", "read"),
+    ("GET", "/api/v1/alertmanagers", "read"),
+    ("GET", "/api/v1/status/config", "read"),
+    ("GET", "/api/v1/status/flags", "read"),
+    ("GET", "/api/v1/status/runtimeinfo", "read"),
+    ("GET", "/api/v1/status/buildinfo", "read"),
+    ("GET", "/api/v1/status/walreplay", "read"),
+    ("GET", "/federate", "read"),
     ("GET", "/api/v1/monitoring/names", "read"),
     ("GET", "/api/v1/monitoring/range", "read"),
     ("POST", "/api/v1/monitoring/ranges", "read"),
@@ -81,6 +109,7 @@ fn documented() -> BTreeSet<(String, String)> {
 /// Asks for a path template with a value in each place. Of the stream, the head alone is read.
 fn ask(client: &Client, method: &str, template: &str) -> Answer {
     let path = template.replace("{id}", "1").replace("{collector}", "cpu").replace("{job}", "a");
+    let path = path.replace("{name}", "job");
     client.request(method, &path).send()
 }
 
