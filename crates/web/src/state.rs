@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::auth::Key;
 use crate::health::HealthReport;
 use crate::meter::Meter;
+use crate::prometheus::{About, Queries};
 
 /// Where `/` leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,10 @@ pub struct Parts {
     pub host_name: String,
     /// Clock and randomness.
     pub env: Env,
+    /// How queries are run.
+    pub queries: Queries,
+    /// What to tell of the server.
+    pub about: About,
     /// The settings to begin with.
     pub settings: Settings,
     /// Turns true when the server should stop.
@@ -79,6 +84,8 @@ pub(crate) struct AppState {
     pub(crate) health: Arc<dyn Fn() -> HealthReport + Send + Sync>,
     pub(crate) host_name: String,
     pub(crate) env: Env,
+    pub(crate) queries: Queries,
+    pub(crate) about: About,
     pub(crate) settings: Reloadable<Settings>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) openapi: String,
@@ -99,6 +106,8 @@ impl AppState {
             health: parts.health,
             host_name: parts.host_name,
             env: parts.env,
+            queries: parts.queries,
+            about: parts.about,
             settings: Reloadable::new(parts.settings),
             meter: Arc::default(),
             openapi,
