@@ -29,10 +29,26 @@ fn send(path: &str, body: impl Into<Vec<u8>>) -> Answer {
     client().request("POST", path).body(body).send()
 }
 
-/// The last value that a metric has now; conditions may follow its name.
+/// The value that a metric has now, if it has one; conditions may follow its name as
+/// `&label=name%3Dvalue`, as they stand in an address.
 #[track_caller]
 fn last(metric: &str) -> Option<f64> {
-    stored(&client(), &format!("metric={metric}")).last().copied()
+    last_of(&client(), metric)
+}
+
+/// The same of another server.
+#[track_caller]
+fn last_of(client: &Client, metric: &str) -> Option<f64> {
+    let mut parts = metric.split("&label=");
+    let mut query = format!("{}%7B", parts.next().unwrap());
+    for (name, value) in parts.map(|part| part.split_once("%3D").unwrap()) {
+        query.push_str(&format!("{name}%3D%22{}%22%2C", value.replace("%22", "%5C%22")));
+    }
+    let body = client.json(&format!("/api/v1/query?query={query}%7D"));
+    let series = body["data"]["result"].as_array().unwrap();
+    assert!(series.len() <= 1, "more than one series: {body}");
+    let value = series.first()?["value"][1].as_str()?;
+    Some(value.parse().unwrap())
 }
 
 #[track_caller]
@@ -88,6 +104,21 @@ fn a_page_may_be_openmetrics_and_compressed() {
 }
 
 #[test]
+fn a_page_says_what_its_metrics_are() {
+    let family = |i: u32| format!("# TYPE ex_m{i} counter\n# HELP ex_m{i} The {i}.\nex_m{i} 1\n");
+    let text: String = (0..600).map(family).collect();
+    send(EXPOSITION, text).expect(204);
+    for i in [0, 255, 256, 599] {
+        let body = client().json(&format!("/api/v1/metadata?metric=ex_m{i}"));
+        let said = &body["data"][format!("ex_m{i}")][0];
+        assert_eq!(
+            (&said["type"], &said["help"]),
+            (&"counter".into(), &format!("The {i}.").into())
+        );
+    }
+}
+
+#[test]
 fn bad_lines_of_a_page_are_named_and_the_others_kept() {
     let body =
         b"ex_good 1\nex_bad{ 2\nex_nan_time 1 NaN\nex_\xff 1\nex_late 1 99999999999999\nex_end 2";
@@ -96,7 +127,7 @@ fn bad_lines_of_a_page_are_named_and_the_others_kept() {
         &[
             "4 lines refused",
             "(2 samples)",
-            "line 2: column 8",
+            "line 2: column 9",
             "line 3: column",
             "line 4: not UTF-8",
             "line 5: timestamp",

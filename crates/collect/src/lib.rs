@@ -4,6 +4,8 @@
 //! makes one [`Snapshot`]; the agent ([`spawn`]) does so on schedule, on a thread of its own, and
 //! passes the snapshots on to the store and to live watchers. The next collector is one file with
 //! one `impl Collector`, and one line in [`Host::new`] or in its folder's list.
+//!
+//! Beside them, [`listen`] takes what other programs send by protocols without HTTP.
 
 mod agent;
 mod cgroup;

@@ -5,9 +5,9 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::process::Command;
 
-use e2e::{Client, Server, eventually, free_port, pharos, senders};
+use e2e::{Client, Server, eventually, pharos, senders};
 
-use super::SOON;
+use super::{SOON, last_of};
 use crate::shared::{page, stored};
 
 struct World {
@@ -18,13 +18,12 @@ struct World {
 
 impl World {
     fn start() -> Self {
-        let address = || SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let (statsd, graphite) = (address(), address());
-        let config = format!(
-            "[collect]\nenabled = false\n[statsd]\nlisten = \"{statsd}\"\nflush_interval = \"50ms\"\n\
-             [graphite]\nlisten = \"{graphite}\"\n"
+        let server = Server::with_config(
+            "[collect]\nenabled = false\n[statsd]\nlisten = \"127.0.0.1:0\"\n\
+             flush_interval = \"50ms\"\n[graphite]\nlisten = \"127.0.0.1:0\"\n",
         );
-        Self { server: Server::with_config(&config), statsd, graphite }
+        let (statsd, graphite) = (address(&server, "statsd"), address(&server, "graphite"));
+        Self { server, statsd, graphite }
     }
 
     fn client(&self) -> Client {
@@ -32,9 +31,7 @@ impl World {
     }
 
     fn waits_for(&self, metric: &str, value: f64) {
-        eventually(SOON, metric, || {
-            stored(&self.client(), &format!("metric={metric}")).last() == Some(&value)
-        });
+        eventually(SOON, metric, || last_of(&self.client(), metric) == Some(value));
     }
 
     /// What a listener counted.
@@ -43,6 +40,14 @@ impl World {
         let mut all = page.all(family);
         all.find(|one| one.labels["protocol"] == protocol).unwrap().value
     }
+}
+
+/// Where a protocol is listened for, as the server logged it before it said that it runs.
+fn address(server: &Server, protocol: &str) -> SocketAddr {
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains(&format!("listening for {protocol},")));
+    let line: serde_json::Value = serde_json::from_str(line.unwrap()).unwrap();
+    line["address"].as_str().unwrap().parse().unwrap()
 }
 
 #[test]
@@ -102,19 +107,21 @@ dog.flush()
     world.waits_for("app_piped", 1.0);
     world.waits_for("streamed", 2.0);
     world.waits_for("dog_runs&label=env%3Dlive&label=flag%3Dtrue", 2.0);
+    let count = world.client().json("/api/v1/query?query=histogram_sum(app_took)");
+    assert_eq!(count["data"]["result"][0]["value"][1], "0.32", "{count}");
     assert_eq!(world.counted("pharos_listen_bad_lines_total", "statsd"), 0.0);
 }
 
 #[test]
 fn what_was_counted_is_stored_before_the_end() {
-    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let dir = tempfile::tempdir().unwrap();
-    let config = format!("[statsd]\nlisten = \"{address}\"\nflush_interval = \"1h\"\n");
+    let config = "[statsd]\nlisten = \"127.0.0.1:0\"\nflush_interval = \"1h\"\n";
     let start = || {
-        let starting = e2e::Starting::default().config(&config).data_dir(dir.path());
+        let starting = e2e::Starting::default().config(config).data_dir(dir.path());
         starting.arg("--no-collect").start()
     };
     let mut server = start();
+    let address = address(&server, "statsd");
     TcpStream::connect(address).unwrap().write_all(b"sd_last:4|c\n").unwrap();
     eventually(SOON, "the line has come", || {
         let page = page(&server.client());

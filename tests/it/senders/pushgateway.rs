@@ -38,8 +38,10 @@ fn put_replaces_and_post_merges() {
     assert_eq!(last("push_failure_time_seconds&label=job%3Dpg_m"), Some(0.0));
     push("PUT", "/pg_m", "pg_y 3\n").expect(200);
     assert_eq!(last("pg_y"), Some(3.0));
+    assert_eq!(last("pg_x"), None, "what leaves a group ends at once");
     push("DELETE", "/pg_m", "").expect(202);
     push("DELETE", "/pg_m", "").expect(202);
+    assert_eq!((last("pg_y"), last("push_time_seconds&label=job%3Dpg_m")), (None, None));
 }
 
 #[test]

@@ -122,7 +122,7 @@ async fn store(
     let precision = precision.unwrap_or_default();
     let reader = PointReader { database, precision, now_ms: shared.now_ms() };
     let sink = sink(shared, key, "influx", &shared.meter.imports.influx);
-    let intake = Intake::new(Encoding::of(headers)?, reader, sink)?;
+    let intake = Intake::new(Encoding::of(headers)?, reader, sink, &body)?;
     intake.run(body).await?.into_result()?;
     Ok(StatusCode::NO_CONTENT)
 }

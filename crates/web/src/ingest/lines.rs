@@ -10,7 +10,7 @@ mod sink;
 
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::StatusCode;
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, timeout_at};
@@ -23,8 +23,13 @@ pub(super) use decoder::{Decoder, Encoding};
 use sink::BATCH_SAMPLES as BATCH_TESTED;
 pub(super) use sink::{Sink, Told};
 
-/// What the pieces of one body take: a frame, what it is decompressed into, a batch and its labels.
+/// What the pieces of one body take at most, besides two lines: a frame, what it is decompressed into,
+/// a batch and its labels.
 const ROOM_BYTES: usize = 2 << 20;
+/// What a byte of a body may take of it: as text, in a line, in a batch, and as labels.
+const ROOM_PER_BYTE: u64 = 8;
+/// What a body takes however short it is.
+const ROOM_BYTES_MIN: usize = 16 << 10;
 /// Pieces of plain text up to this size are read where they arrive: a batch of lines takes less time
 /// than to wake another thread.
 const INLINE_BYTES_MAX: usize = 16 << 10;
@@ -46,7 +51,12 @@ pub(super) trait LineReader: Send + 'static {
     fn line(&mut self, number: u64, line: &[u8], sink: &mut Sink) -> Result<(), ApiError>;
 
     /// Learns that there was no line after this one.
-    fn finish(&mut self, _n_lines: u64, _sink: &mut Sink) {}
+    ///
+    /// # Errors
+    /// Nothing can be taken now.
+    fn finish(&mut self, _n_lines: u64, _sink: &mut Sink) -> Result<(), ApiError> {
+        Ok(())
+    }
 }
 
 /// A body under way. See the head of this file.
@@ -59,12 +69,22 @@ pub(super) struct Intake<R: LineReader> {
 }
 
 impl<R: LineReader> Intake<R> {
-    /// For one body.
+    /// For this body, which is to be handed to [`Intake::run`].
     ///
     /// # Errors
     /// Others have all the memory that there is for bodies.
-    pub(super) fn new(encoding: Encoding, reader: R, sink: Sink) -> Result<Self, ApiError> {
-        let room = Room::reserve(ROOM_BYTES + 2 * R::LINE_BYTES_MAX)?;
+    pub(super) fn new(
+        encoding: Encoding,
+        reader: R,
+        sink: Sink,
+        body: &Body,
+    ) -> Result<Self, ApiError> {
+        let most = ROOM_BYTES + 2 * R::LINE_BYTES_MAX;
+        // A short body of many must not take the room of a long one.
+        let said = body.size_hint().upper().filter(|_| encoding == Encoding::Identity);
+        let needed = said.and_then(|n| usize::try_from(n.saturating_mul(ROOM_PER_BYTE)).ok());
+        let room =
+            Room::reserve(needed.map_or(most, |n| n.saturating_add(ROOM_BYTES_MIN).min(most)))?;
         let splitter = Splitter::new(R::Ends::default(), R::LINE_BYTES_MAX);
         Ok(Self { decoder: Decoder::new(encoding)?, splitter, reader, sink, _room: room })
     }
@@ -114,12 +134,12 @@ impl<R: LineReader> Intake<R> {
             }
         };
         let decoded = decoder.decode(piece, &mut |plain| splitter.feed(plain, &mut each));
-        let read = match piece {
+        let mut read = match piece {
             Some(_) => decoded,
             None => decoded.and_then(|()| splitter.finish(&mut each)),
         };
         if piece.is_none() && read.is_ok() {
-            reader.finish(splitter.number(), sink);
+            read = reader.finish(splitter.number(), sink);
         }
         match (read, piece) {
             (Ok(()), Some(_)) => Ok(()),

@@ -48,7 +48,8 @@ pub(crate) async fn import(
     let now_ms = time_of(&shared, &parameters)?;
     let extra = extra_labels(&parameters)?;
     let sink = sink(&shared, key, "csv", &shared.meter.imports.csv);
-    let intake = Intake::new(encoding, RowReader { format, now_ms }, sink.with_extra(extra))?;
+    let intake =
+        Intake::new(encoding, RowReader { format, now_ms }, sink.with_extra(extra), &body)?;
     intake.run(body).await?.into_result()?;
     Ok(StatusCode::NO_CONTENT)
 }

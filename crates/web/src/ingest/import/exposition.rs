@@ -45,7 +45,8 @@ pub(crate) async fn import(
     let extra = extra_labels(&parameters)?;
     let (dialect, body) = told_apart(&headers, encoding, body).await?;
     let sink = sink(&shared, key, "exposition", &shared.meter.imports.exposition);
-    let intake = Intake::new(encoding, PageReader::new(dialect, now_ms), sink.with_extra(extra))?;
+    let intake =
+        Intake::new(encoding, PageReader::new(dialect, now_ms), sink.with_extra(extra), &body)?;
     intake.run(body).await?.into_result()?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -110,27 +111,25 @@ impl LineReader for PageReader {
             Line::Created(_) | Line::Nothing | Line::Eof => return Ok(()),
         };
         if of != family {
-            told(family, said, sink);
+            told(family, said, sink)?;
             of.clone_into(family);
         }
         set(said);
         Ok(())
     }
 
-    fn finish(&mut self, n_lines: u64, sink: &mut Sink) {
-        told(&self.family, &mut self.said, sink);
+    fn finish(&mut self, n_lines: u64, sink: &mut Sink) -> Result<(), ApiError> {
         if let Err(error) = self.rules.finish(n_lines) {
             sink.refuse(n_lines, &error);
         }
+        told(&self.family, &mut self.said, sink)
     }
 }
 
 /// Notes what was said of a family, if anything was.
-fn told(family: &str, said: &mut Metadata, sink: &mut Sink) {
+fn told(family: &str, said: &mut Metadata, sink: &mut Sink) -> Result<(), ApiError> {
     let said = std::mem::take(said);
-    if said != Metadata::default() {
-        sink.metadata(family, said);
-    }
+    if said == Metadata::default() { Ok(()) } else { sink.metadata(family, said) }
 }
 
 fn store(

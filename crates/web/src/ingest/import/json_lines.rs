@@ -37,7 +37,7 @@ pub(crate) async fn import(
     let encoding = Encoding::of(&headers)?;
     let extra = extra_labels(&parameters)?;
     let sink = sink(&shared, key, "json_lines", &shared.meter.imports.json_lines);
-    let intake = Intake::new(encoding, SeriesReader, sink.with_extra(extra))?;
+    let intake = Intake::new(encoding, SeriesReader, sink.with_extra(extra), &body)?;
     intake.run(body).await?.into_result()?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -159,16 +159,32 @@ impl Sink {
     }
 
     /// Notes what a metric is.
-    pub(in crate::ingest) fn metadata(&mut self, metric: &str, metadata: Metadata) {
+    ///
+    /// # Errors
+    /// Nothing can be taken now.
+    pub(in crate::ingest) fn metadata(
+        &mut self,
+        metric: &str,
+        metadata: Metadata,
+    ) -> Result<(), ApiError> {
         let is_long = metric.len() > METADATA_NAME_BYTES_MAX
             || metadata.unit.len() > METADATA_NAME_BYTES_MAX
             || metadata.help.len() > HELP_BYTES_MAX;
         if is_long {
             let reason = "a metric's name, help or unit is too long".to_owned();
             self.ingest.count_rejected(&LimitError::Metadata { reason }, 1);
-        } else if self.metadata.len() < METADATA_MAX {
-            self.metadata.push((metric.to_owned(), metadata));
+            return Ok(());
         }
+        self.metadata.push((metric.to_owned(), metadata));
+        if self.metadata.len() < METADATA_MAX { Ok(()) } else { self.flush_metadata() }
+    }
+
+    fn flush_metadata(&mut self) -> Result<(), ApiError> {
+        let said = self.metadata.iter();
+        let said: Vec<_> = said.map(|(metric, said)| (metric.as_str(), said.clone())).collect();
+        self.commits.push_back(self.ingest.append_metadata(&said)?);
+        self.metadata.clear();
+        Ok(())
     }
 
     /// Notes that something of a line is not taken, and why.
@@ -197,15 +213,7 @@ impl Sink {
         for rejected in &appended.rejected {
             self.refuse(self.lines[rejected.index], &rejected.cause);
         }
-        if !self.metadata.is_empty() {
-            let metrics: Vec<(&str, Metadata)> = self
-                .metadata
-                .iter()
-                .map(|(metric, said)| (metric.as_str(), said.clone()))
-                .collect();
-            self.commits.push_back(self.ingest.append_metadata(&metrics)?);
-        }
-        self.metadata.clear();
+        self.flush_metadata()?;
         self.lines.clear();
         self.batch.clear();
         Ok(())

@@ -64,9 +64,10 @@ impl World {
     async fn take(&self, pieces: Vec<Bytes>) -> Result<Told, ApiError> {
         let extra = vec![("set".to_owned(), "by the request".to_owned())];
         let sink = Sink::new(self.ingest.clone(), "test".into(), self.meter.clone());
-        let intake = Intake::new(Encoding::Identity, Names, sink.with_extra(extra))?;
         let frames = pieces.into_iter().map(Ok::<_, std::io::Error>);
-        intake.run(Body::from_stream(stream::iter(frames))).await
+        let body = Body::from_stream(stream::iter(frames));
+        let sink = sink.with_extra(extra);
+        Intake::new(Encoding::Identity, Names, sink, &body)?.run(body).await
     }
 
     fn stored(&self) -> Vec<(String, f64)> {
@@ -127,8 +128,9 @@ async fn a_body_that_breaks_off_says_what_is_stored() {
     let world = World::new();
     let frames = [Ok(Bytes::from_static(b"a\nb\n")), Err(std::io::Error::other("gone"))];
     let sink = Sink::new(world.ingest.clone(), "test".into(), world.meter.clone());
-    let intake = Intake::new(Encoding::Identity, Names, sink).unwrap();
-    let error = intake.run(Body::from_stream(stream::iter(frames))).await.unwrap_err();
+    let body = Body::from_stream(stream::iter(frames));
+    let intake = Intake::new(Encoding::Identity, Names, sink, &body).unwrap();
+    let error = intake.run(body).await.unwrap_err();
     let (status, said) = detail(error).await;
     assert_eq!(status, 400);
     assert!(said.contains("cannot read the body"), "{said}");
