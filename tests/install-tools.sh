@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need and the machine lacks: a browser, the peers to compare with, a tool
-# that tries the API, and one that plays an object store. Peers are unpacked below target/, so that no service is started and the
+# that tries the API, one that plays an object store, and client libraries. Peers are unpacked below target/, so that no service is started and the
 # system does not change; the browser alone is installed, because it needs its libraries.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -53,4 +53,13 @@ if [ ! -x "$tools/moto/bin/moto_server" ]; then
     echo "installing moto"
     python3 -m venv "$tools/moto"
     "$tools/moto/bin/pip" install --quiet --disable-pip-version-check 'moto[server,s3]>=5,<6'
+fi
+
+if [ ! -e "$tools/senders/.installed" ]; then
+    echo "installing the client libraries of other systems"
+    rm -rf "$tools/senders"
+    python3 -m venv "$tools/senders"
+    "$tools/senders/bin/pip" install --quiet --disable-pip-version-check \
+        'prometheus-client>=0.20,<1' 'influxdb>=5.3,<6' 'influxdb-client>=1.40,<2' 'statsd>=4,<5' 'datadog>=0.49,<1'
+    touch "$tools/senders/.installed"
 fi

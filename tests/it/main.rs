@@ -17,6 +17,7 @@ mod openapi;
 mod peers;
 mod ranges;
 mod remote_write;
+mod senders;
 mod shared;
 mod transfer;
 mod tsdb_command;

@@ -13,7 +13,7 @@ use crate::shared::{SCOPES, keyed, open};
 const STREAM: &str = "/api/v1/monitoring/live";
 
 /// Who may ask what: every documented route, and the pages that are no API.
-const ACCESS: [(&str, &str, &str); 37] = [
+const ACCESS: [(&str, &str, &str); 47] = [
     ("POST", "/api/v1/admin/tsdb/flush", "admin"),
     ("POST", "/api/v1/admin/tsdb/compact", "admin"),
     ("POST", "/api/v1/admin/tsdb/snapshot", "admin"),
@@ -33,6 +33,16 @@ const ACCESS: [(&str, &str, &str); 37] = [
     ("POST", "/metrics", "ingest"),
     ("POST", "/metrics/batch", "ingest"),
     ("POST", "/api/v1/write", "ingest"),
+    ("POST", "/api/v1/import", "ingest"),
+    ("POST", "/api/v1/import/prometheus", "ingest"),
+    ("POST", "/api/v1/import/csv", "ingest"),
+    ("POST", "/write", "ingest"),
+    ("POST", "/api/v2/write", "ingest"),
+    ("POST", "/query", "ingest"),
+    ("GET", "/ping", "public"),
+    ("POST", "/metrics/job/{job}", "ingest"),
+    ("PUT", "/metrics/job/{job}", "ingest"),
+    ("DELETE", "/metrics/job/{job}", "ingest"),
     ("GET", "/services", "read"),
     ("POST", "/services", "ingest"),
     ("GET", "/pipelines", "read"),
@@ -69,7 +79,7 @@ fn documented() -> BTreeSet<(String, String)> {
 
 /// Asks for a path template with a value in each place. Of the stream, the head alone is read.
 fn ask(client: &Client, method: &str, template: &str) -> Answer {
-    let path = template.replace("{id}", "1").replace("{collector}", "cpu");
+    let path = template.replace("{id}", "1").replace("{collector}", "cpu").replace("{job}", "a");
     client.request(method, &path).send()
 }
 

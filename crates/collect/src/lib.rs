@@ -14,6 +14,7 @@ mod fixture;
 mod gpu;
 mod guardian;
 mod host;
+pub mod listen;
 mod node;
 mod pace;
 mod processes;

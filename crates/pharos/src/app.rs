@@ -94,6 +94,7 @@ struct App {
     samples: Arc<tsdb::Db>,
     records: Arc<state::State>,
     host: Option<collect::Handle>,
+    plain: Arc<[collect::listen::Handle]>,
     server: Server,
     listeners: Vec<Listener>,
     stop: watch::Sender<bool>,
@@ -120,6 +121,7 @@ impl App {
         let own = OwnFamilies::default();
         let host_name = host_name();
         let host = start_collecting(&config, &env, ingest.clone(), own.clone(), &host_name)?;
+        let plain = listen_plainly(&config, &env, &ingest)?;
         let (stop, stopping) = watch::channel(false);
         let health = Health {
             service: config.service_name.clone(),
@@ -150,9 +152,10 @@ impl App {
             state: records.clone(),
             host: host.clone(),
             web: server.meter(),
+            plain: plain.clone(),
             reload: reload.clone(),
         });
-        Ok(Self { config, samples, records, host, server, listeners, stop, reload, env })
+        Ok(Self { config, samples, records, host, plain, server, listeners, stop, reload, env })
     }
 
     async fn run(mut self, flags: &ServeArgs, signals: &mut Signals) -> anyhow::Result<()> {
@@ -185,6 +188,7 @@ impl App {
             if let Some(host) = &self.host {
                 host.stop();
             }
+            self.plain.iter().for_each(collect::listen::Handle::stop);
             self.records.close();
             self.samples.close()
         });
@@ -231,6 +235,27 @@ async fn bind(config: &Config) -> anyhow::Result<Vec<Listener>> {
         listeners.push(Listener { socket, surface });
     }
     Ok(listeners)
+}
+
+/// Starts the listeners for protocols without HTTP.
+fn listen_plainly(
+    config: &Config,
+    env: &Env,
+    ingest: &Ingest,
+) -> anyhow::Result<Arc<[collect::listen::Handle]>> {
+    let mut handles = Vec::new();
+    if let Some((address, flush_interval)) = config.statsd {
+        let handle = collect::listen::statsd(address, flush_interval, env, ingest.clone());
+        handles.push(handle.with_context(|| format!("cannot listen for StatsD on {address}"))?);
+    }
+    if let Some(address) = config.graphite {
+        let handle = collect::listen::graphite(address, env, ingest.clone());
+        handles.push(handle.with_context(|| format!("cannot listen for Graphite on {address}"))?);
+    }
+    for handle in &handles {
+        tracing::info!(address = %handle.address(), "listening for {}, UDP and TCP", handle.name());
+    }
+    Ok(handles.into())
 }
 
 fn open_samples(config: &Config, env: &Env) -> anyhow::Result<Arc<tsdb::Db>> {

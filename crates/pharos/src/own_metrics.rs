@@ -26,6 +26,7 @@ pub(crate) struct Sources {
     pub(crate) state: Arc<state::State>,
     pub(crate) host: Option<collect::Handle>,
     pub(crate) web: Arc<web::Meter>,
+    pub(crate) plain: Arc<[collect::listen::Handle]>,
     pub(crate) reload: Arc<ReloadMeter>,
 }
 
@@ -43,6 +44,7 @@ impl Sources {
         self.records_families(&mut out);
         self.collect_families(&mut out);
         self.http_families(&mut out);
+        self.listen_families(&mut out);
         out
     }
 
@@ -324,6 +326,46 @@ impl Sources {
         out.push(Family::gauge("pharos_collect_last_duration_seconds", help).with_value(seconds));
     }
 
+    /// Nothing where nothing is listened for.
+    fn listen_families(&self, out: &mut Vec<Family>) {
+        if self.plain.is_empty() {
+            return;
+        }
+        type Read = fn(&collect::listen::Meter) -> f64;
+        let counters: [(&'static str, &'static str, Read); 6] = [
+            ("pharos_listen_lines_total", "Lines that came.", |m| m.lines.get() as f64),
+            ("pharos_listen_bad_lines_total", "Lines that were not understood.", |m| {
+                m.bad_lines.get() as f64
+            }),
+            ("pharos_listen_skipped_lines_total", "Lines that are no metrics.", |m| {
+                m.skipped_lines.get() as f64
+            }),
+            ("pharos_listen_refused_total", "What was not taken because of a bound.", |m| {
+                m.refused.get() as f64
+            }),
+            ("pharos_listen_lost_samples_total", "Samples that the store did not take.", |m| {
+                m.lost_samples.get() as f64
+            }),
+            (
+                "pharos_listen_connections_refused_total",
+                "Connections closed because too many were open.",
+                |m| m.connections_refused.get() as f64,
+            ),
+        ];
+        let gauges: [(&'static str, &'static str, Read); 2] = [
+            ("pharos_listen_connections", "Connections open now.", |m| m.connections.get() as f64),
+            ("pharos_listen_series", "Series that are being counted.", |m| m.series.get() as f64),
+        ];
+        let counters = counters.map(|(name, help, read)| (Family::counter(name, help), read));
+        let gauges = gauges.map(|(name, help, read)| (Family::gauge(name, help), read));
+        for (mut family, read) in counters.into_iter().chain(gauges) {
+            for handle in self.plain.iter() {
+                family.push_with([("protocol", handle.name())], read(handle.meter()));
+            }
+            out.push(family);
+        }
+    }
+
     fn http_families(&self, out: &mut Vec<Family>) {
         let mut requests = Family::counter(
             "pharos_http_requests_total",
@@ -360,12 +402,29 @@ impl Sources {
         ] {
             out.push(counter(name, help, count));
         }
+        self.import_families(out);
         out.push(gauge("pharos_http_connections", "Connections open now.", &self.web.connections));
         out.push(gauge(
             "pharos_live_watchers",
             "Clients of the live view now.",
             &self.web.live_watchers,
         ));
+    }
+
+    fn import_families(&self, out: &mut Vec<Family>) {
+        let mut refused = Family::counter(
+            "pharos_import_refused_total",
+            "Lines, or whole pushes, of a format that were refused, in whole or part.",
+        );
+        let mut skipped = Family::counter(
+            "pharos_import_skipped_total",
+            "Values of a format that were passed over because they are no samples.",
+        );
+        for (format, meter) in self.web.imports.all() {
+            refused.push_with([("format", format)], meter.refused.get() as f64);
+            skipped.push_with([("format", format)], meter.skipped.get() as f64);
+        }
+        out.extend([refused, skipped]);
     }
 }
 

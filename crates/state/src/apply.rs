@@ -5,7 +5,8 @@
 use model::{PipelineStatus, ServiceStatus, Severity};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use storage::{
-    AlertReport, PipelineReport, RecordOutcome, RecordWrite, RecordsError, ServiceReport,
+    AlertReport, GroupWrite, PipelineReport, RecordOutcome, RecordWrite, RecordsError,
+    ServiceReport,
 };
 
 use crate::queue::Unit;
@@ -85,6 +86,7 @@ impl Applying<'_> {
             RecordWrite::Acknowledge { alert_id, user, at_ms } => {
                 self.acknowledge(*alert_id, user, *at_ms)
             }
+            RecordWrite::Group(write) => self.group(write),
         }
     }
 
@@ -235,6 +237,24 @@ impl Applying<'_> {
             0 => RecordOutcome::NotFound,
             _ => RecordOutcome::Id(alert_id),
         })
+    }
+
+    fn group(&self, write: &GroupWrite) -> Result<RecordOutcome, ApplyError> {
+        let GroupWrite { labels, page } = write;
+        match page {
+            Some(page) => self
+                .connection
+                .prepare_cached(
+                    "INSERT INTO pushed_groups (labels, page) VALUES (?1, ?2)
+                     ON CONFLICT (labels) DO UPDATE SET page = ?2",
+                )?
+                .execute((labels, page))?,
+            None => self
+                .connection
+                .prepare_cached("DELETE FROM pushed_groups WHERE labels = ?1")?
+                .execute([labels])?,
+        };
+        Ok(RecordOutcome::Done)
     }
 
     fn named_service(&mut self, name: Option<&str>, at_ms: i64) -> Result<Option<i64>, ApplyError> {

@@ -40,6 +40,7 @@ impl Content {
             let n_rows: i64 = connection.query_row(sql, [], |row| row.get(0))?;
             Ok(usize::try_from(n_rows).expect("a count is not negative"))
         };
+        count("SELECT count(*) FROM pushed_groups")?;
         let counts = Counts {
             n_services: services.len(),
             n_pipelines: count("SELECT count(*) FROM pipelines")?,

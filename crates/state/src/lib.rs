@@ -235,4 +235,8 @@ impl Records for State {
     fn alerts(&self, filter: &AlertFilter) -> Result<Vec<Alert>, RecordsError> {
         self.readers.read(|connection| list::alerts(connection, filter))
     }
+
+    fn groups(&self) -> Result<Vec<(String, String)>, RecordsError> {
+        self.readers.read(list::groups)
+    }
 }

@@ -40,6 +40,12 @@ impl Query {
     }
 }
 
+/// Groups of pushed metrics.
+pub(crate) fn groups(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    let mut statement = connection.prepare_cached("SELECT labels, page FROM pushed_groups")?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
 /// Services as they are on disk.
 pub(crate) fn services(
     connection: &Connection,

@@ -8,7 +8,7 @@ const APPLICATION_ID: i64 = 0x5048_5253;
 
 /// Each step takes the file from the version of its index to the next one. A step that has been
 /// released is never edited; a change is a new step.
-pub(crate) const MIGRATIONS: &[&str] = &[V1];
+pub(crate) const MIGRATIONS: &[&str] = &[V1, V2];
 
 /// Services are never removed, so that a plain key rises. Runs and alerts are: there
 /// `AUTOINCREMENT` keeps an id from being given twice.
@@ -66,6 +66,14 @@ CREATE INDEX alerts_by_acknowledged ON alerts ((acknowledged_ms IS NOT NULL));
 CREATE INDEX alerts_by_acknowledgement ON alerts (acknowledged_ms)
     WHERE acknowledged_ms IS NOT NULL;
 CREATE INDEX alerts_by_run ON alerts (pipeline_run) WHERE pipeline_run IS NOT NULL;
+";
+
+/// Groups of pushed metrics, each a text that only its writer reads.
+const V2: &str = "
+CREATE TABLE pushed_groups (
+    labels TEXT PRIMARY KEY CHECK (labels <> ''),
+    page TEXT NOT NULL
+) STRICT;
 ";
 
 /// What a file turns out to be before anything in it is touched.

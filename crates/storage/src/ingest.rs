@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Exemplar, HistogramSample, Metadata, Sample};
+use model::{Exemplar, HistogramSample, Labels, Metadata, Sample};
 use stdx::Clock;
 use stdx::meter::Counter;
 
@@ -66,6 +66,14 @@ impl Ingest {
     /// The moments of which samples are taken now.
     pub fn times(&self) -> Times {
         self.limits.times(self.clock.now_ms())
+    }
+
+    /// Checks what names a series, for senders who must know before anything is stored.
+    ///
+    /// # Errors
+    /// The first bound it breaks.
+    pub fn check_labels(&self, labels: &Labels) -> Result<(), LimitError> {
+        self.limits.check_labels(labels)
     }
 
     /// What the path counted so far.

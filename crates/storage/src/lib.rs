@@ -20,6 +20,7 @@ mod records;
 pub mod rollup;
 mod rows;
 mod series_batch;
+mod spelled_batch;
 
 pub use alias::{AliasQuerier, PUSHED_METRIC};
 pub use alias_maintenance::{AliasMaintenance, with_stored_names};
@@ -33,9 +34,10 @@ pub use query::{
     Kinds, Querier, RollupSet, Select, SelectError, Series, SeriesExemplars, SeriesSet,
 };
 pub use records::{
-    AlertFilter, AlertReport, PipelineFilter, PipelineReport, RecordOutcome, RecordWrite, Records,
-    RecordsCommit, RecordsError, ServiceFilter, ServiceReport,
+    AlertFilter, AlertReport, GroupWrite, PipelineFilter, PipelineReport, RecordOutcome,
+    RecordWrite, Records, RecordsCommit, RecordsError, ServiceFilter, ServiceReport,
 };
 pub use rollup::{ROLLUP_WIDTHS_MS, Rollup, RollupSeries};
 pub use rows::RowsBatch;
 pub use series_batch::SeriesBatch;
+pub use spelled_batch::SpelledBatch;

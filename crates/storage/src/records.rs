@@ -59,6 +59,15 @@ pub struct AlertReport {
     pub at_ms: i64,
 }
 
+/// A group of pushed metrics is replaced, or goes. It is kept as it is handed in.
+#[derive(Debug, Clone)]
+pub struct GroupWrite {
+    /// The labels that name it, as a text that is the same for the same group; never empty.
+    pub labels: String,
+    /// Its metrics as a text; `None` removes the group.
+    pub page: Option<String>,
+}
+
 /// One change of the records.
 #[derive(Debug, Clone)]
 pub enum RecordWrite {
@@ -77,6 +86,8 @@ pub enum RecordWrite {
         /// When, Unix milliseconds.
         at_ms: i64,
     },
+    /// A group of pushed metrics is replaced, or goes.
+    Group(GroupWrite),
 }
 
 /// What a change did.
@@ -84,6 +95,8 @@ pub enum RecordWrite {
 pub enum RecordOutcome {
     /// The record now has this id.
     Id(i64),
+    /// It is done; what was changed has no id.
+    Done,
     /// There is no record with the id that was named.
     NotFound,
 }
@@ -213,4 +226,10 @@ pub trait Records: Send + Sync {
     /// # Errors
     /// The database's own.
     fn alerts(&self, filter: &AlertFilter) -> Result<Vec<Alert>, RecordsError>;
+
+    /// All groups of pushed metrics, each its labels and its page.
+    ///
+    /// # Errors
+    /// The database's own.
+    fn groups(&self) -> Result<Vec<(String, String)>, RecordsError>;
 }

@@ -4,7 +4,7 @@ use crate::{Batch, LimitError, Row, Speller};
 use model::{Labels, Sample};
 
 /// Follows each name and each value in a spelling: no byte of a text in UTF-8.
-const END: u8 = 0xff;
+pub(crate) const END: u8 = 0xff;
 
 /// Each row a series of its own with one sample, spelled by its labels.
 #[derive(Debug)]

@@ -84,7 +84,7 @@ pub(crate) fn required(method: &Method, path: &str, query: Option<&str>) -> Acce
     let reads = method == Method::GET || method == Method::HEAD;
     match path {
         "" | "/" | "/health" | "/healthz" | "/-/healthy" | "/-/ready" | "/favicon.ico"
-        | "/api/docs" | "/api/redoc" | "/monitoring" | "/dashboard"
+        | "/api/docs" | "/api/redoc" | "/monitoring" | "/dashboard" | "/ping"
             if reads =>
         {
             Public
@@ -99,14 +99,31 @@ pub(crate) fn required(method: &Method, path: &str, query: Option<&str>) -> Acce
         _ if reads && path.starts_with("/api/v1/status/") => Needs(Scope::Read),
         // A question that does not fit into an address: it changes nothing.
         "/api/v1/monitoring/ranges" if method == Method::POST => Needs(Scope::Read),
-        "/services" | "/metrics" | "/metrics/batch" | "/pipelines" | "/alerts"
+        "/services"
+        | "/metrics"
+        | "/metrics/batch"
+        | "/pipelines"
+        | "/alerts"
         | "/api/v1/write"
+        | "/api/v1/import"
+        | "/api/v1/import/prometheus"
+        | "/api/v1/import/csv"
+        | "/write"
+        | "/api/v2/write"
+        | "/query"
             if method == Method::POST =>
         {
             Needs(Scope::Ingest)
         }
+        _ if is_push_of_group(method, path) => Needs(Scope::Ingest),
         _ => Needs(Scope::Admin),
     }
+}
+
+/// Whether a request changes a group of pushed metrics.
+fn is_push_of_group(method: &Method, path: &str) -> bool {
+    let changes = [Method::PUT, Method::POST, Method::DELETE].contains(method);
+    changes && (path.starts_with("/metrics/job/") || path.starts_with("/metrics/job@base64/"))
 }
 
 /// Lets a request through, or answers 401 (no valid key) or 403 (a key without the scope).
@@ -122,7 +139,9 @@ pub(crate) async fn check_key(
     if settings.keys.is_empty() {
         return next.run(request).await;
     }
-    match find_key(&settings.keys, request.headers()) {
+    let found = find_key(&settings.keys, request.headers())
+        .or_else(|| find_password(&settings.keys, path, request.uri().query()));
+    match found {
         None => {
             shared.meter.denied.inc();
             unauthorized().into_response()
@@ -147,10 +166,23 @@ fn unauthorized() -> ApiError {
     )
 }
 
-/// The key that a request carries, in any of the forms `Bearer KEY`, `Basic base64(user:KEY)`, or
-/// the bare key. Every configured key is compared, so that the time tells nothing.
+/// The key that a request carries, in any of the forms `Bearer KEY`, `Token KEY`, `Token user:KEY`,
+/// `Basic base64(user:KEY)`, or the bare key. Every configured key is compared, so that the time tells nothing.
 fn find_key<'a>(keys: &'a [Key], headers: &HeaderMap) -> Option<&'a Key> {
     let secret = presented_secret(headers.get(header::AUTHORIZATION)?)?;
+    key_of(keys, &secret)
+}
+
+/// The key that a request of InfluxDB's first version carries as the parameter `p`.
+fn find_password<'a>(keys: &'a [Key], path: &str, query: Option<&str>) -> Option<&'a Key> {
+    if !matches!(path, "/write" | "/query") {
+        return None;
+    }
+    let parameters = crate::parameters::Parameters::read_any(query).ok()?;
+    key_of(keys, parameters.get("p")?)
+}
+
+fn key_of<'a>(keys: &'a [Key], secret: &str) -> Option<&'a Key> {
     let digest: [u8; 32] = Sha256::digest(secret).into();
     let mut found = None;
     for key in keys {
@@ -172,6 +204,8 @@ fn presented_secret(value: &HeaderValue) -> Option<String> {
             Some(pair.split_once(':')?.1.to_owned())
         }
         "bearer" => Some(rest.to_owned()),
+        // As clients of InfluxDB's second version send it, also to a first one.
+        "token" => Some(rest.split_once(':').map_or(rest, |(_, secret)| secret).to_owned()),
         "" => Some(rest.to_owned()),
         _ => None,
     }

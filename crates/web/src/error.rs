@@ -67,6 +67,16 @@ impl ApiError {
         ErrorBody { error, detail: self.detail, field: self.field, index: self.index }
     }
 
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Says more than the cause itself can.
+    pub(crate) fn with_more(mut self, more: &str) -> Self {
+        self.detail.push_str(more);
+        self
+    }
+
     /// Tells the client when to come back.
     pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);

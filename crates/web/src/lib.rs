@@ -25,6 +25,6 @@ mod status;
 
 pub use auth::{Key, Scope};
 pub use health::{HealthCheck, HealthReport, HealthStatus};
-pub use meter::{Meter, RequestCounts, RequestKey};
+pub use meter::{ImportMeter, Imports, Meter, RequestCounts, RequestKey};
 pub use server::{Listener, Server, Surface};
 pub use state::{Parts, RootPage, Settings};

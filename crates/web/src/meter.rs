@@ -2,6 +2,7 @@
 //! methods and status classes are fixed words, so no client can make a series.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use stdx::meter::{Counter, Gauge, Histogram};
@@ -23,6 +24,43 @@ pub struct RequestKey {
     pub code: u16,
 }
 
+/// What is counted of the texts of one format that others send.
+#[derive(Debug, Default)]
+pub struct ImportMeter {
+    /// Lines refused in whole or part.
+    pub refused: Counter,
+    /// What was passed over because it is no sample, such as a text among an Influx point's fields.
+    pub skipped: Counter,
+}
+
+/// [`ImportMeter`]s by format.
+#[derive(Debug, Default)]
+pub struct Imports {
+    /// Prometheus text and OpenMetrics.
+    pub exposition: Arc<ImportMeter>,
+    /// The Pushgateway's pushes; a push is refused as a whole.
+    pub pushgateway: Arc<ImportMeter>,
+    /// Influx line protocol.
+    pub influx: Arc<ImportMeter>,
+    /// JSON lines.
+    pub json_lines: Arc<ImportMeter>,
+    /// CSV.
+    pub csv: Arc<ImportMeter>,
+}
+
+impl Imports {
+    /// All of them with their names.
+    pub fn all(&self) -> [(&'static str, &ImportMeter); 5] {
+        [
+            ("exposition", &*self.exposition),
+            ("pushgateway", &*self.pushgateway),
+            ("influx", &*self.influx),
+            ("json_lines", &*self.json_lines),
+            ("csv", &*self.csv),
+        ]
+    }
+}
+
 /// What the server counts.
 #[derive(Debug)]
 pub struct Meter {
@@ -41,6 +79,8 @@ pub struct Meter {
     pub exposition_left_out: Counter,
     /// Browsers and programs watching the live view now.
     pub live_watchers: Gauge,
+    /// Texts that others send.
+    pub imports: Imports,
 }
 
 impl Default for Meter {
@@ -54,6 +94,7 @@ impl Default for Meter {
             panics: Counter::default(),
             exposition_left_out: Counter::default(),
             live_watchers: Gauge::default(),
+            imports: Imports::default(),
         }
     }
 }

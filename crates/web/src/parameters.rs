@@ -15,16 +15,23 @@ impl Parameters {
     /// Decodes a query string; a parameter that is not among `known` is an error, so that a typing
     /// mistake does not silently widen a list.
     pub(crate) fn read(query: Option<&str>, known: &[&str]) -> Result<Self, ApiError> {
-        let uri_text = format!("/?{}", query.unwrap_or_default());
-        let uri = uri_text.parse::<axum::http::Uri>().map_err(|_| malformed())?;
-        let axum::extract::Query(pairs): axum::extract::Query<Vec<(String, String)>> =
-            axum::extract::Query::try_from_uri(&uri).map_err(|_| malformed())?;
-        for (name, _) in &pairs {
+        let parameters = Self::read_any(query)?;
+        for (name, _) in &parameters.0 {
             if !known.contains(&name.as_str()) {
                 let detail = format!("unknown parameter {name:?}, known are {}", known.join(", "));
                 return Err(ApiError::unprocessable(name, detail));
             }
         }
+        Ok(parameters)
+    }
+
+    /// Decodes a query string whatever its parameters: for senders of other systems, which say more
+    /// than is of use here.
+    pub(crate) fn read_any(query: Option<&str>) -> Result<Self, ApiError> {
+        let uri_text = format!("/?{}", query.unwrap_or_default());
+        let uri = uri_text.parse::<axum::http::Uri>().map_err(|_| malformed())?;
+        let axum::extract::Query(pairs): axum::extract::Query<Vec<(String, String)>> =
+            axum::extract::Query::try_from_uri(&uri).map_err(|_| malformed())?;
         Ok(Self(pairs))
     }
 

@@ -35,6 +35,18 @@ pub(crate) fn all() -> (Router<Shared>, String) {
         .routes(routes!(exposition::get_metrics, metrics::post_metric))
         .routes(routes!(metrics::post_batch))
         .routes(routes!(ingest::remote_write::write))
+        .routes(routes!(ingest::import::exposition::import))
+        .routes(routes!(ingest::import::json_lines::import))
+        .routes(routes!(ingest::import::csv::import))
+        .routes(routes!(ingest::influx::write))
+        .routes(routes!(ingest::influx::write_v2))
+        .routes(routes!(ingest::influx::ping))
+        .routes(routes!(ingest::influx::query))
+        .routes(routes!(
+            ingest::pushgateway::put,
+            ingest::pushgateway::post,
+            ingest::pushgateway::delete
+        ))
         .routes(routes!(pipelines::list_pipelines, pipelines::post_pipeline))
         .routes(routes!(alerts::list_alerts, alerts::post_alert))
         .routes(routes!(alerts::acknowledge))
@@ -66,7 +78,22 @@ pub(crate) fn all() -> (Router<Shared>, String) {
     let key = SecurityRequirement::new("key", Vec::<String>::new());
     document.security = Some(vec![SecurityRequirement::default(), key]);
     let json = document.to_json().expect("a document made of plain values is JSON");
-    (with_pages(documented), json)
+    (with_pages(with_groups(documented)), json)
+}
+
+/// The longer forms of a path that names a group of pushed metrics, which no document can tell.
+fn with_groups(mut router: Router<Shared>) -> Router<Shared> {
+    use ingest::pushgateway::{delete, post, put};
+    for path in [
+        "/metrics/job/{job}/",
+        "/metrics/job/{job}/{*labels}",
+        "/metrics/job@base64/{job}",
+        "/metrics/job@base64/{job}/",
+        "/metrics/job@base64/{job}/{*labels}",
+    ] {
+        router = router.route(path, axum::routing::put(put).post(post).delete(delete));
+    }
+    router
 }
 
 /// Routes that are no API.

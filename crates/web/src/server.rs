@@ -83,6 +83,8 @@ impl Server {
     /// Serves until the parts' `stop` turns true, then lets requests under way finish, for some
     /// seconds.
     pub async fn serve(&self, listeners: Vec<Listener>) {
+        let groups = Shared::clone(&self.shared);
+        let fresh = tokio::spawn(crate::ingest::pushgateway::keep_fresh(groups));
         let accepting = listeners.into_iter().map(|listener| {
             let server = self.clone();
             tokio::spawn(async move { server.accept(listener).await })
@@ -91,6 +93,9 @@ impl Server {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a listener ended");
             }
+        }
+        if let Err(error) = fresh.await {
+            tracing::error!(%error, "pushed groups were no longer kept fresh");
         }
     }
 
@@ -159,7 +164,9 @@ impl Server {
 fn without_trailing_slash(mut request: Request) -> Request {
     let path = request.uri().path();
     let trimmed = path.trim_end_matches('/');
-    if trimmed.len() == path.len() || trimmed.is_empty() {
+    // There a label without a value may stand at the end.
+    let is_group = path.starts_with("/metrics/job/") || path.starts_with("/metrics/job@base64/");
+    if trimmed.len() == path.len() || trimmed.is_empty() || is_group {
         return request;
     }
     let path_and_query = match request.uri().query() {

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::auth::Key;
 use crate::health::HealthReport;
+use crate::ingest::pushgateway::Groups;
 use crate::meter::Meter;
 
 /// Where `/` leads.
@@ -34,11 +35,18 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// Where `/` leads.
     pub root: RootPage,
+    /// A group of pushed metrics that nobody pushes for so long is deleted; zero keeps all.
+    pub push_group_expire_after: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { keys: Vec::new(), cors_origins: Vec::new(), root: RootPage::Auto }
+        Self {
+            keys: Vec::new(),
+            cors_origins: Vec::new(),
+            root: RootPage::Auto,
+            push_group_expire_after: Duration::ZERO,
+        }
     }
 }
 
@@ -81,6 +89,7 @@ pub(crate) struct AppState {
     pub(crate) env: Env,
     pub(crate) settings: Reloadable<Settings>,
     pub(crate) meter: Arc<Meter>,
+    pub(crate) groups: Groups,
     pub(crate) openapi: String,
     pub(crate) stop: watch::Receiver<bool>,
 }
@@ -89,6 +98,7 @@ pub(crate) type Shared = Arc<AppState>;
 
 impl AppState {
     pub(crate) fn new(parts: Parts, openapi: String) -> Self {
+        let groups = Groups::load(parts.records.as_ref());
         Self {
             ingest: parts.ingest,
             querier: parts.querier,
@@ -101,6 +111,7 @@ impl AppState {
             env: parts.env,
             settings: Reloadable::new(parts.settings),
             meter: Arc::default(),
+            groups,
             openapi,
             stop: parts.stop,
         }

@@ -1,5 +1,9 @@
 //! Lines: a text read line by line, in bounded memory and without a copy of what fits the reader's
-//! own buffer.
+//! own buffer. [`Lines`] pulls from a source; a [`Splitter`] is handed the pieces as they come.
+
+mod splitter;
+
+pub use splitter::{EveryLf, LineEnds, Splitter};
 
 use std::io::{self, BufRead};
 

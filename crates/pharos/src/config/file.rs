@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::layer::Layer;
+use super::layer::{Layer, PlainListen};
 use super::{ConfigError, Durability, LogFormat, LogLevel};
 
 /// The largest configuration file that is read.
@@ -30,8 +30,11 @@ struct File {
     retention_rules: Vec<RetentionRule>,
     limits: Limits,
     silent_after: Option<PositiveDuration>,
+    push_group_expire_after: Option<HumanDuration>,
     root: Option<Root>,
     cors_origins: Option<Vec<Origin>>,
+    statsd: Statsd,
+    graphite: Graphite,
     collect: Collect,
     log: Log,
     keys: Option<Vec<KeyEntry>>,
@@ -46,6 +49,21 @@ struct Collect {
     sys: Option<PathBuf>,
     root: Option<PathBuf>,
     nvml: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Statsd {
+    listen: Option<SocketAddr>,
+    insecure_open: bool,
+    flush_interval: Option<PositiveDuration>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Graphite {
+    listen: Option<SocketAddr>,
+    insecure_open: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -243,6 +261,13 @@ pub(super) fn parse(text: &str) -> Result<Layer, String> {
         metric_series_max: file.limits.series_per_metric,
         source_series_max: file.limits.series_per_source,
         silent_after: file.silent_after.map(|after| after.0),
+        statsd: PlainListen { address: file.statsd.listen, is_open: file.statsd.insecure_open },
+        statsd_flush_interval: file.statsd.flush_interval.map(|interval| interval.0),
+        graphite: PlainListen {
+            address: file.graphite.listen,
+            is_open: file.graphite.insecure_open,
+        },
+        push_group_expire_after: file.push_group_expire_after.map(|after| after.0),
         collect: file.collect.enabled,
         collect_interval: file.collect.interval.map(|interval| interval.0),
         roots: collect::Roots {

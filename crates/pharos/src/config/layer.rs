@@ -7,6 +7,14 @@ use std::time::Duration;
 use super::{Durability, LogFormat, LogLevel};
 use crate::cli::ServeArgs;
 
+/// Where a protocol that knows no keys is listened for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct PlainListen {
+    pub(super) address: Option<SocketAddr>,
+    /// Everyone who reaches the address may send.
+    pub(super) is_open: bool,
+}
+
 /// What one origin says.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Layer {
@@ -37,7 +45,12 @@ pub(super) struct Layer {
     pub(super) nvml: Option<PathBuf>,
     pub(super) keys: Option<Vec<web::Key>>,
     pub(super) cors_origins: Option<Vec<String>>,
+    pub(super) statsd: PlainListen,
+    pub(super) statsd_flush_interval: Option<Duration>,
+    pub(super) graphite: PlainListen,
     pub(super) root: Option<web::RootPage>,
+    /// Zero keeps all.
+    pub(super) push_group_expire_after: Option<Duration>,
     pub(super) log_level: Option<LogLevel>,
     pub(super) log_format: Option<LogFormat>,
 }
@@ -95,7 +108,12 @@ impl Layer {
             nvml: self.nvml.or(below.nvml),
             keys: self.keys.or(below.keys),
             cors_origins: self.cors_origins.or(below.cors_origins),
+            // Only the file can name these listeners.
+            statsd: below.statsd,
+            statsd_flush_interval: below.statsd_flush_interval,
+            graphite: below.graphite,
             root: self.root.or(below.root),
+            push_group_expire_after: self.push_group_expire_after.or(below.push_group_expire_after),
             log_level: self.log_level.or(below.log_level),
             log_format: self.log_format.or(below.log_format),
         }

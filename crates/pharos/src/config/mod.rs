@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::cli::ServeArgs;
 pub(crate) use env::variable;
-use layer::Layer;
+use layer::{Layer, PlainListen};
 
 /// The port everything is served on unless settings say otherwise.
 const PORT_DEFAULT: u16 = 8000;
@@ -86,6 +86,10 @@ pub(crate) struct Config {
     pub(crate) listen: Vec<SocketAddr>,
     /// Where `/metrics` alone is served.
     pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Where StatsD is listened for, and how often what it counts is stored.
+    pub(crate) statsd: Option<(SocketAddr, Duration)>,
+    /// Where Graphite's plaintext protocol is listened for.
+    pub(crate) graphite: Option<SocketAddr>,
     pub(crate) data_dir: PathBuf,
     /// `None` keeps everything.
     pub(crate) retention: Option<Duration>,
@@ -157,10 +161,15 @@ impl Config {
         let listen = listen_addresses(&layer);
         let metrics_listen = metrics_address(&layer, &listen);
         refuse_open_listeners(&layer, listen.iter().chain(&metrics_listen))?;
+        refuse_open_plain("statsd", &layer.statsd)?;
+        refuse_open_plain("graphite", &layer.graphite)?;
+        let flush_interval =
+            layer.statsd_flush_interval.unwrap_or(collect::listen::FLUSH_INTERVAL_DEFAULT);
         let web = web::Settings {
             keys: layer.keys.unwrap_or_default(),
             cors_origins: layer.cors_origins.unwrap_or_default(),
             root: layer.root.unwrap_or(web::RootPage::Auto),
+            push_group_expire_after: layer.push_group_expire_after.unwrap_or_default(),
         };
         let retention = layer.retention.unwrap_or(RETENTION_DEFAULT);
         refuse_longer_rules(&layer.retention_rules, retention)?;
@@ -171,6 +180,8 @@ impl Config {
             service_name: layer.service_name.unwrap_or_else(|| "monitoring".to_owned()),
             listen,
             metrics_listen,
+            statsd: layer.statsd.address.map(|address| (address, flush_interval)),
+            graphite: layer.graphite.address,
             data_dir: layer.data_dir.unwrap_or_else(|| "./data".into()),
             retention: (!retention.is_zero()).then_some(retention),
             retention_5m: tier(layer.retention_5m, RETENTION_5M_DEFAULT),
@@ -204,6 +215,8 @@ impl Config {
             ("service_name", self.service_name != other.service_name),
             ("listen", self.listen != other.listen),
             ("prometheus_port", self.metrics_listen != other.metrics_listen),
+            ("statsd", self.statsd != other.statsd),
+            ("graphite", self.graphite != other.graphite),
             ("data_dir", self.data_dir != other.data_dir),
             ("retention", self.retention != other.retention),
             ("retention_5m", self.retention_5m != other.retention_5m),
@@ -277,6 +290,18 @@ fn refuse_open_listeners<'a>(
             "refusing to listen on {address}, which others can reach, without any key: add a \
              [[keys]] entry to the configuration file or set PHAROS_API_KEY; or pass \
              --insecure-open if everyone who can connect may read and write"
+        ))),
+    }
+}
+
+/// Keys do not help here: these protocols have no place for one.
+fn refuse_open_plain(name: &str, listen: &PlainListen) -> Result<(), ConfigError> {
+    let open = listen.address.filter(|address| !address.ip().to_canonical().is_loopback());
+    match open.filter(|_| !listen.is_open) {
+        None => Ok(()),
+        Some(address) => Err(ConfigError::Conflict(format!(
+            "refusing to listen for {name} on {address}, which others can reach: the protocol has no \
+             keys. Set insecure_open = true in [{name}] if everyone who can connect may send"
         ))),
     }
 }

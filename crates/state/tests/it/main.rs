@@ -10,6 +10,7 @@
 mod alerts;
 mod damage;
 mod durability;
+mod groups;
 mod lists;
 mod pipelines;
 mod room;

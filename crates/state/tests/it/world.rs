@@ -148,6 +148,7 @@ impl World {
         match self.write(write) {
             RecordOutcome::Id(id) => id,
             RecordOutcome::NotFound => panic!("not found"),
+            RecordOutcome::Done => panic!("no id"),
         }
     }
 

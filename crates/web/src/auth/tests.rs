@@ -14,6 +14,7 @@ fn bearer_raw_and_basic_are_one_key() {
     assert!(found("Bearer s3cret"));
     assert!(found("bearer   s3cret"));
     assert!(found("s3cret"));
+    assert!(found("Token s3cret") && found("Token anyone:s3cret"));
     assert!(found("Basic YW55b25lOnMzY3JldA=="), "anyone:s3cret");
     for wrong in ["Bearer s3cre", "Bearer", "", "Basic s3cret", "Digest s3cret", "Bearer s3cret2"] {
         assert!(!found(wrong), "{wrong:?}");

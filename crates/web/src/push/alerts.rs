@@ -186,7 +186,7 @@ pub(crate) async fn acknowledge(
     let change = RecordWrite::Acknowledge { alert_id, user, at_ms: shared.now_ms() };
     match write_record(&shared, change).await? {
         RecordOutcome::Id(id) => Ok(Json(Acknowledged { status: "acknowledged", id })),
-        RecordOutcome::NotFound => {
+        RecordOutcome::NotFound | RecordOutcome::Done => {
             Err(ApiError::not_found(format!("no alert has the id {alert_id}")))
         }
     }

@@ -23,6 +23,7 @@ async fn write_record(shared: &Shared, change: RecordWrite) -> Result<RecordOutc
 async fn write_for_id(shared: &Shared, change: RecordWrite) -> Result<i64, ApiError> {
     match write_record(shared, change).await? {
         RecordOutcome::Id(id) => Ok(id),
+        RecordOutcome::Done => Err(ApiError::internal("a new record has no id")),
         RecordOutcome::NotFound => Err(ApiError::internal("a new record was not found")),
     }
 }

@@ -17,43 +17,43 @@ pub struct SyntaxError {
 
 /// A place in a line.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Cursor<'l> {
-    pub(super) line: &'l str,
-    pub(super) at: usize,
+pub(crate) struct Cursor<'l> {
+    pub(crate) line: &'l str,
+    pub(crate) at: usize,
 }
 
 impl<'l> Cursor<'l> {
-    pub(super) fn new(line: &'l str) -> Self {
+    pub(crate) fn new(line: &'l str) -> Self {
         Self { line, at: 0 }
     }
 
     #[inline]
-    pub(super) fn peek(&self) -> Option<u8> {
+    pub(crate) fn peek(&self) -> Option<u8> {
         self.line.as_bytes().get(self.at).copied()
     }
 
     /// What is left.
-    pub(super) fn rest(&self) -> &'l str {
+    pub(crate) fn rest(&self) -> &'l str {
         &self.line[self.at..]
     }
 
     /// Takes a byte if it stands here.
     #[inline]
-    pub(super) fn eat(&mut self, byte: u8) -> bool {
+    pub(crate) fn eat(&mut self, byte: u8) -> bool {
         let is_here = self.peek() == Some(byte);
         self.at += usize::from(is_here);
         is_here
     }
 
     /// Takes a byte that must stand here.
-    pub(super) fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), SyntaxError> {
+    pub(crate) fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), SyntaxError> {
         if self.eat(byte) { Ok(()) } else { Err(self.error(expected)) }
     }
 
     /// Takes bytes as long as they are such, and returns them. The bytes asked for are ASCII, so
     /// the line is cut between characters.
     #[inline]
-    pub(super) fn take_while(&mut self, is_such: impl Fn(u8) -> bool) -> &'l str {
+    pub(crate) fn take_while(&mut self, is_such: impl Fn(u8) -> bool) -> &'l str {
         let bytes = self.line.as_bytes();
         let start = self.at;
         let n = bytes[start..].iter().position(|byte| !is_such(*byte));
@@ -63,7 +63,7 @@ impl<'l> Cursor<'l> {
 
     /// The error that something else should stand here.
     #[cold]
-    pub(super) fn error(&self, expected: &'static str) -> SyntaxError {
+    pub(crate) fn error(&self, expected: &'static str) -> SyntaxError {
         let rest = self.rest();
         let shown: String = rest.chars().take(FOUND_CHARS_MAX).collect();
         let found = match (shown.is_empty(), shown.len() < rest.len()) {
@@ -76,7 +76,7 @@ impl<'l> Cursor<'l> {
 
     /// The error that something else should stand at an earlier place.
     #[cold]
-    pub(super) fn error_at(&self, at: usize, expected: &'static str) -> SyntaxError {
+    pub(crate) fn error_at(&self, at: usize, expected: &'static str) -> SyntaxError {
         Self { at, ..*self }.error(expected)
     }
 }

@@ -12,7 +12,7 @@
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
 mod check;
-mod cursor;
+pub(crate) mod cursor;
 mod line;
 mod number;
 mod page;
@@ -22,7 +22,7 @@ pub use check::{Checked, Hint, PROBLEMS_MAX, Problem, Strictness, check};
 pub use cursor::SyntaxError;
 pub use line::LineParser;
 pub use number::{ORDINARY_NAN_BITS, parse_float, seconds_to_ms};
-pub use page::{LINE_BYTES_MAX, Page, PageError};
+pub use page::{LINE_BYTES_MAX, Page, PageError, PageRules};
 pub use write::{Lost, write_series};
 
 use std::borrow::Cow;

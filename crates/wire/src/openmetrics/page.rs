@@ -47,10 +47,9 @@ pub enum PageError {
     },
 }
 
-/// Goes through a page. [`Page::next`] lends one line at a time.
+/// The rules that reach over the lines of a page, for whoever brings the lines one by one.
 #[derive(Debug)]
-pub struct Page<R> {
-    lines: Lines<R>,
+pub struct PageRules {
     parser: LineParser,
     dialect: Dialect,
     /// The family that was described last, and its type.
@@ -59,27 +58,11 @@ pub struct Page<R> {
     has_ended: bool,
 }
 
-impl<R: BufRead> Page<R> {
-    /// A page from a source.
-    pub fn new(input: R, dialect: Dialect) -> Self {
-        Self {
-            lines: Lines::new(input, LINE_BYTES_MAX),
-            parser: LineParser::default(),
-            dialect,
-            family: String::new(),
-            kind: Kind::Unknown,
-            has_ended: false,
-        }
-    }
-
-    /// The number of the line that was read last, from 1.
-    pub fn line_number(&self) -> u64 {
-        self.lines.number()
-    }
-
-    /// Bytes read so far.
-    pub fn n_bytes(&self) -> u64 {
-        self.lines.n_bytes()
+impl PageRules {
+    /// Before the first line.
+    pub fn new(dialect: Dialect) -> Self {
+        let (parser, family) = (LineParser::default(), String::new());
+        Self { parser, dialect, family, kind: Kind::Unknown, has_ended: false }
     }
 
     /// The type of the family at hand: that of the last `# TYPE`.
@@ -92,20 +75,13 @@ impl<R: BufRead> Page<R> {
         &self.family
     }
 
-    /// The next line; after [`Line::Eof`] there is none.
+    /// Takes the next line, given with its number, from 1, and without its end. After an error the
+    /// next one may be taken as if this one had not been there.
     ///
     /// # Errors
-    /// See [`PageError`]. Reading on makes no sense then.
-    #[expect(clippy::should_implement_trait, reason = "a line is lent, which no iterator can do")]
-    pub fn next(&mut self) -> Result<Option<Line<'_>>, PageError> {
-        let Self { lines, parser, dialect, family, kind, has_ended } = self;
-        let line = lines.number() + 1;
-        let Some(bytes) = lines.next()? else {
-            return match *dialect == Dialect::OpenMetrics && !*has_ended {
-                true => Err(PageError::NoEof { line: line - 1 }),
-                false => Ok(None),
-            };
-        };
+    /// The line contradicts the syntax, or stands behind the end.
+    pub fn line<'l>(&'l mut self, line: u64, bytes: &'l [u8]) -> Result<Line<'l>, PageError> {
+        let Self { parser, dialect, family, kind, has_ended } = self;
         if *has_ended {
             return Err(PageError::AfterEof { line });
         }
@@ -121,11 +97,69 @@ impl<R: BufRead> Page<R> {
                     && kind.has_created()
                     && sample.name.strip_suffix("_created") == Some(family) =>
             {
-                return Ok(Some(Line::Created(*sample)));
+                return Ok(Line::Created(*sample));
             }
             _ => {}
         }
-        Ok(Some(found))
+        Ok(found)
+    }
+
+    /// Says that no line follows this one.
+    ///
+    /// # Errors
+    /// An OpenMetrics page has not ended as one does.
+    pub fn finish(&self, line: u64) -> Result<(), PageError> {
+        match self.dialect == Dialect::OpenMetrics && !self.has_ended {
+            true => Err(PageError::NoEof { line }),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Goes through a page. [`Page::next`] lends one line at a time.
+#[derive(Debug)]
+pub struct Page<R> {
+    lines: Lines<R>,
+    rules: PageRules,
+}
+
+impl<R: BufRead> Page<R> {
+    /// A page from a source.
+    pub fn new(input: R, dialect: Dialect) -> Self {
+        Self { lines: Lines::new(input, LINE_BYTES_MAX), rules: PageRules::new(dialect) }
+    }
+
+    /// The number of the line that was read last, from 1.
+    pub fn line_number(&self) -> u64 {
+        self.lines.number()
+    }
+
+    /// Bytes read so far.
+    pub fn n_bytes(&self) -> u64 {
+        self.lines.n_bytes()
+    }
+
+    /// The type of the family at hand: that of the last `# TYPE`.
+    pub fn kind(&self) -> Kind {
+        self.rules.kind()
+    }
+
+    /// The name of the family at hand; empty before the first.
+    pub fn family(&self) -> &str {
+        self.rules.family()
+    }
+
+    /// The next line; after [`Line::Eof`] there is none.
+    ///
+    /// # Errors
+    /// See [`PageError`]. Reading on makes no sense then.
+    #[expect(clippy::should_implement_trait, reason = "a line is lent, which no iterator can do")]
+    pub fn next(&mut self) -> Result<Option<Line<'_>>, PageError> {
+        let line = self.lines.number();
+        match self.lines.next()? {
+            None => self.rules.finish(line).map(|()| None),
+            Some(bytes) => self.rules.line(line + 1, bytes).map(Some),
+        }
     }
 }
 

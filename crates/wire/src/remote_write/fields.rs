@@ -9,14 +9,14 @@ const GROUP_DEPTH_MAX: usize = 16;
 
 /// Where a text, bytes or a message lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) start: usize,
-    pub(super) end: usize,
+pub(crate) struct Span {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
 }
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Varint(u64),
     Fixed64(u64),
     /// A text, bytes or a message.
@@ -64,54 +64,54 @@ pub enum FieldErrorKind {
 
 /// The fields of one message.
 #[derive(Debug, Clone)]
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// The fields of a message within this one.
     #[inline]
-    pub(super) fn within(&self, span: Span) -> Self {
+    pub(crate) fn within(&self, span: Span) -> Self {
         Self { bytes: &self.bytes[..span.end], at: span.start }
     }
 
     /// What is not read yet.
     #[inline]
-    pub(super) fn rest(&self) -> &'a [u8] {
+    pub(crate) fn rest(&self) -> &'a [u8] {
         &self.bytes[self.at..]
     }
 
     /// Leaves out bytes of [`Fields::rest`] that were read otherwise.
     #[inline]
-    pub(super) fn skip(&mut self, n: usize) {
+    pub(crate) fn skip(&mut self, n: usize) {
         self.at += n;
     }
 
     /// What lies in a span of this message.
     #[inline]
-    pub(super) fn bytes(&self, span: Span) -> &'a [u8] {
+    pub(crate) fn bytes(&self, span: Span) -> &'a [u8] {
         &self.bytes[span.start..span.end]
     }
 
     /// The error that the field which begins at `offset` has a type that it cannot have.
-    pub(super) fn wrong_type(offset: usize, number: u32) -> FieldError {
+    pub(crate) fn wrong_type(offset: usize, number: u32) -> FieldError {
         FieldError { offset, kind: FieldErrorKind::Type(number) }
     }
 
     /// Where the next field begins.
     #[inline]
-    pub(super) fn offset(&self) -> usize {
+    pub(crate) fn offset(&self) -> usize {
         self.at
     }
 
     /// The next field with its number, or `None` at the end. After an error there is no next.
     #[inline]
-    pub(super) fn next(&mut self) -> Result<Option<(u32, Value)>, FieldError> {
+    pub(crate) fn next(&mut self) -> Result<Option<(u32, Value)>, FieldError> {
         if self.at == self.bytes.len() {
             return Ok(None);
         }
@@ -120,12 +120,12 @@ impl<'a> Fields<'a> {
     }
 
     /// The next number of a packed row of varints, which is all that is left.
-    pub(super) fn packed_varint(&mut self) -> Result<Option<u64>, FieldError> {
+    pub(crate) fn packed_varint(&mut self) -> Result<Option<u64>, FieldError> {
         self.packed(Self::varint)
     }
 
     /// The next number of a packed row of eight bytes each, which is all that is left.
-    pub(super) fn packed_fixed64(&mut self) -> Result<Option<u64>, FieldError> {
+    pub(crate) fn packed_fixed64(&mut self) -> Result<Option<u64>, FieldError> {
         self.packed(Self::fixed64)
     }
 

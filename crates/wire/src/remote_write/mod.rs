@@ -15,7 +15,7 @@
 mod block;
 mod exemplar;
 mod faults;
-mod fields;
+pub(crate) mod fields;
 mod histogram;
 mod labels;
 mod metadata;

@@ -1,0 +1,236 @@
+//! Sink: where the lines of a body become batches, and an account of what was left out.
+
+use std::collections::VecDeque;
+use std::fmt::Display;
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use model::{Exemplar, Metadata, Sample};
+use storage::{Batch as _, Commit, Ingest, LimitError, SpelledBatch, Times};
+
+use crate::error::ApiError;
+use crate::meter::ImportMeter;
+
+/// Samples, and bytes of labels, that are appended together.
+pub(super) const BATCH_SAMPLES: usize = 8192;
+const BATCH_BYTES: usize = 512 << 10;
+/// Batches that may wait for the disk before the sender has to.
+const COMMITS_MAX: usize = 8;
+/// Metrics whose descriptions are noted together.
+const METADATA_MAX: usize = 256;
+/// Refusals that an answer names.
+const REASONS_TOLD_MAX: usize = 5;
+/// Bytes of a metric's name, description and unit.
+const METADATA_NAME_BYTES_MAX: usize = 256;
+const HELP_BYTES_MAX: usize = 4096;
+
+/// See the head of this file.
+pub(in crate::ingest) struct Sink {
+    ingest: Ingest,
+    times: Times,
+    /// Set in every series, in the place of what the body says.
+    extra: Vec<(String, String)>,
+    batch: SpelledBatch,
+    /// Which line each series of the batch is from.
+    lines: Vec<u64>,
+    metadata: Vec<(String, Metadata)>,
+    commits: VecDeque<Commit>,
+    told: Told,
+    meter: Arc<ImportMeter>,
+}
+
+/// What became of a body.
+#[derive(Debug, Default)]
+pub(in crate::ingest) struct Told {
+    n_stored: u64,
+    n_refused: u64,
+    /// The first of them, each with its line.
+    reasons: Vec<String>,
+}
+
+impl Told {
+    /// 400 if a line was left out, with what is wrong: the sender must not send it again.
+    ///
+    /// # Errors
+    /// See above.
+    pub(in crate::ingest) fn into_result(self) -> Result<(), ApiError> {
+        let Self { n_refused, reasons, n_stored } = self;
+        if n_refused == 0 {
+            return Ok(());
+        }
+        let more = if (reasons.len() as u64) < n_refused { "; and more" } else { "" };
+        let (lines, all) = if n_refused == 1 { ("line", "") } else { ("lines", "all of ") };
+        let reasons = reasons.join("; ");
+        let detail = format!(
+            "partial write: {n_refused} {lines} refused in whole or part, {all}the rest stored \
+             ({n_stored} samples): {reasons}{more}"
+        );
+        Err(ApiError::new(StatusCode::BAD_REQUEST, detail))
+    }
+}
+
+impl Sink {
+    /// A sink for one body from a source, see [`storage::Batch::source`].
+    pub(in crate::ingest) fn new(
+        ingest: Ingest,
+        source: Arc<str>,
+        meter: Arc<ImportMeter>,
+    ) -> Self {
+        Self {
+            times: ingest.times(),
+            ingest,
+            extra: Vec::new(),
+            batch: SpelledBatch::new(source),
+            lines: Vec::new(),
+            metadata: Vec::new(),
+            commits: VecDeque::new(),
+            told: Told::default(),
+            meter,
+        }
+    }
+
+    /// Sets these labels in every series.
+    pub(in crate::ingest) fn with_extra(mut self, extra: Vec<(String, String)>) -> Self {
+        self.extra = extra;
+        self
+    }
+
+    pub(super) fn n_stored(&self) -> u64 {
+        self.told.n_stored
+    }
+
+    /// Takes the samples of a series from a line; labels in any order, the metric name among them.
+    ///
+    /// # Errors
+    /// Nothing can be taken now.
+    pub(in crate::ingest) fn series(
+        &mut self,
+        line: u64,
+        pairs: Vec<(&str, &str)>,
+        samples: &[Sample],
+    ) -> Result<(), ApiError> {
+        let checked = samples.iter().find_map(|sample| self.times.check(sample.t_ms).err());
+        match checked {
+            None => self.timely(line, pairs, samples),
+            Some(cause) => {
+                let is_good = |sample: &&Sample| self.times.check(sample.t_ms).is_ok();
+                let good: Vec<Sample> = samples.iter().filter(is_good).copied().collect();
+                self.ingest.count_rejected(&cause, (samples.len() - good.len()) as u64);
+                self.refuse(line, &cause);
+                if good.is_empty() { Ok(()) } else { self.timely(line, pairs, &good) }
+            }
+        }
+    }
+
+    fn timely(
+        &mut self,
+        line: u64,
+        pairs: Vec<(&str, &str)>,
+        samples: &[Sample],
+    ) -> Result<(), ApiError> {
+        let Self { extra, batch, .. } = self;
+        // As pairs that live no longer than what is set in them.
+        let mut pairs = pairs;
+        if !extra.is_empty() {
+            pairs.retain(|(name, _)| !extra.iter().any(|(set, _)| set == name));
+            pairs.extend(extra.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        }
+        if let Err(cause) = batch.push(&mut pairs, samples) {
+            self.ingest.count_rejected(&cause, samples.len() as u64);
+            self.refuse(line, &cause);
+            return Ok(());
+        }
+        self.lines.push(line);
+        let is_full = batch.n_samples() >= BATCH_SAMPLES || batch.n_bytes() >= BATCH_BYTES;
+        if is_full { self.flush() } else { Ok(()) }
+    }
+
+    /// Takes an exemplar of the series that was taken last. One that is none does no harm.
+    pub(in crate::ingest) fn exemplar(&mut self, exemplar: Exemplar) {
+        let is_known = self.batch.n_series() > 0;
+        let checked = exemplar.validate().map_err(|error| error.to_string());
+        let timely = self.times.check(exemplar.t_ms).map_err(|error| error.to_string());
+        match checked.and(timely) {
+            Ok(()) if is_known => self.batch.push_exemplar(exemplar),
+            // Its series was refused, or went ahead with a full batch.
+            Ok(()) => {}
+            Err(reason) => self.ingest.count_rejected(&LimitError::Exemplar { reason }, 1),
+        }
+    }
+
+    /// Notes what a metric is.
+    pub(in crate::ingest) fn metadata(&mut self, metric: &str, metadata: Metadata) {
+        let is_long = metric.len() > METADATA_NAME_BYTES_MAX
+            || metadata.unit.len() > METADATA_NAME_BYTES_MAX
+            || metadata.help.len() > HELP_BYTES_MAX;
+        if is_long {
+            let reason = "a metric's name, help or unit is too long".to_owned();
+            self.ingest.count_rejected(&LimitError::Metadata { reason }, 1);
+        } else if self.metadata.len() < METADATA_MAX {
+            self.metadata.push((metric.to_owned(), metadata));
+        }
+    }
+
+    /// Notes that something of a line is not taken, and why.
+    pub(in crate::ingest) fn refuse(&mut self, line: u64, reason: &impl Display) {
+        let told = &mut self.told;
+        told.n_refused += 1;
+        self.meter.refused.inc();
+        if told.reasons.len() < REASONS_TOLD_MAX {
+            told.reasons.push(format!("line {line}: {reason}"));
+        }
+    }
+
+    /// Counts what is passed over because it is no sample.
+    pub(in crate::ingest) fn skip(&self, n: u64) {
+        self.meter.skipped.add(n);
+    }
+
+    /// Appends what was gathered.
+    ///
+    /// # Errors
+    /// Nothing can be taken now.
+    pub(super) fn flush(&mut self) -> Result<(), ApiError> {
+        let appended = self.ingest.append_batch(&self.batch)?;
+        self.told.n_stored += appended.n_samples;
+        self.commits.push_back(appended.commit);
+        for rejected in &appended.rejected {
+            self.refuse(self.lines[rejected.index], &rejected.cause);
+        }
+        if !self.metadata.is_empty() {
+            let metrics: Vec<(&str, Metadata)> = self
+                .metadata
+                .iter()
+                .map(|(metric, said)| (metric.as_str(), said.clone()))
+                .collect();
+            self.commits.push_back(self.ingest.append_metadata(&metrics)?);
+        }
+        self.metadata.clear();
+        self.lines.clear();
+        self.batch.clear();
+        Ok(())
+    }
+
+    /// Waits while too much waits for the disk, so that a body is taken no faster than it is stored.
+    ///
+    /// # Errors
+    /// Something may be lost.
+    pub(super) async fn settle(&mut self) -> Result<(), ApiError> {
+        while self.commits.len() > COMMITS_MAX {
+            let Some(commit) = self.commits.pop_front() else { break };
+            commit.await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until everything is durable.
+    ///
+    /// # Errors
+    /// Something may be lost.
+    pub(super) async fn durable(self) -> Result<Told, ApiError> {
+        for commit in self.commits {
+            commit.await?;
+        }
+        Ok(self.told)
+    }
+}

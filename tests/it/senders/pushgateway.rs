@@ -1,0 +1,87 @@
+//! The Pushgateway's API: groups are replaced, merged, deleted, and there after a restart.
+
+use e2e::{Answer, Client, Starting, eventually};
+
+use super::{SOON, client, last, points, refused};
+use crate::shared::keyed;
+
+fn push(method: &str, path: &str, body: &str) -> Answer {
+    push_to(&client(), method, path, body)
+}
+
+fn push_to(client: &Client, method: &str, path: &str, body: &str) -> Answer {
+    client.request(method, &format!("/metrics/job{path}")).body(body).send()
+}
+
+#[test]
+fn a_group_is_named_by_its_path() {
+    push("PUT", "/pg_a/instance/i%2F1/dir@base64/L3Zhcg", "pg_named{job=\"b\",x=\"1\"} 1\n")
+        .expect(200);
+    let labels = "label=job%3Dpg_a&label=instance%3Di%2F1&label=dir%3D%2Fvar&label=x%3D1";
+    assert_eq!(last(&format!("pg_named&{labels}")), Some(1.0));
+    push("PUT", "@base64/cGdfYg==/", "pg_other 2\n").expect(200);
+    assert_eq!(last("pg_other&label=job%3Dpg_b"), Some(2.0));
+    push("POST", "/pg_c/empty/", "pg_empty 3\n").expect(200);
+    assert_eq!(last("pg_empty&label=job%3Dpg_c"), Some(3.0));
+    for path in ["/", "/a/b", "/a/x@base64/!", "/a/__name__/x", "/%ff"] {
+        let answer = push("PUT", path, "pg_never 1\n");
+        assert!([400, 404].contains(&answer.status), "{path}: {answer:?}");
+    }
+}
+
+#[test]
+fn put_replaces_and_post_merges() {
+    push("PUT", "/pg_m", "pg_x 1\npg_y 1\n").expect(200);
+    push("POST", "/pg_m", "pg_y 2\n").expect(200);
+    assert_eq!((last("pg_x"), last("pg_y")), (Some(1.0), Some(2.0)));
+    assert!(last("push_time_seconds&label=job%3Dpg_m").unwrap() > 1e9);
+    assert_eq!(last("push_failure_time_seconds&label=job%3Dpg_m"), Some(0.0));
+    push("PUT", "/pg_m", "pg_y 3\n").expect(200);
+    assert_eq!(last("pg_y"), Some(3.0));
+    push("DELETE", "/pg_m", "").expect(202);
+    push("DELETE", "/pg_m", "").expect(202);
+}
+
+#[test]
+fn pushes_that_no_group_can_take_are_refused_and_stamped() {
+    refused(push("PUT", "/pg_bad", "pg_t 1 1700000000000\n"), &["line 1", "no timestamp"]);
+    refused(push("PUT", "/pg_bad", "pg_t 1\npg_t 2\n"), &["line 2", "there before"]);
+    refused(push("PUT", "/pg_bad", "pg_t{\n"), &["line 1"]);
+    push("PUT", "/pg_good", "# TYPE pg_k counter\npg_k 1\n").expect(200);
+    refused(push("PUT", "/pg_bad", "# TYPE pg_k gauge\npg_k 1\n"), &["pg_k", "counter", "gauge"]);
+    assert!(last("push_failure_time_seconds&label=job%3Dpg_bad").unwrap() > 1e9);
+    assert_eq!(last("pg_t"), None);
+}
+
+#[test]
+fn groups_survive_a_restart_and_are_stored_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = || Starting::default().arg("--no-collect").data_dir(dir.path()).start();
+    let server = start();
+    push_to(&server.client(), "PUT", "/kept", "pg_kept 5\n").expect(200);
+    push_to(&server.client(), "PUT", "/gone", "pg_gone 6\n").expect(200);
+    push_to(&server.client(), "DELETE", "/gone", "").expect(202);
+    let before = points(&server.client(), "pg_kept").len();
+    drop(server);
+    let server = start();
+    eventually(SOON, "the group is stored again", || {
+        points(&server.client(), "pg_kept").len() > before
+    });
+    let gone = points(&server.client(), "pg_gone");
+    assert!(gone.len() <= 1, "a deleted group comes back: {gone:?}");
+    // Types are known again.
+    push_to(&server.client(), "PUT", "/other", "# TYPE pg_kept counter\npg_kept 1\n").refused(400);
+}
+
+#[test]
+fn pushes_need_the_scope_ingest() {
+    for method in ["PUT", "POST", "DELETE"] {
+        for path in ["/a", "/a/b/c", "@base64/YQ", "@base64/YQ/b/c"] {
+            assert_eq!(push_to(&keyed(), method, path, "").status, 401, "{method} {path}");
+            let read = keyed().authorized("Bearer read-secret");
+            assert_eq!(push_to(&read, method, path, "").status, 403, "{method} {path}");
+            let ingest = keyed().authorized("Bearer ingest-secret");
+            assert!(push_to(&ingest, method, path, "").status < 300, "{method} {path}");
+        }
+    }
+}
