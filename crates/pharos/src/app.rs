@@ -17,6 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use web::{HealthCheck, HealthReport, HealthStatus, Listener, Server, Surface};
 
+use crate::about;
 use crate::cli::ServeArgs;
 use crate::config::Config;
 use crate::logging;
@@ -143,6 +144,8 @@ impl App {
             health: Arc::new(move || health.report()),
             host_name,
             env: env.clone(),
+            queries: config.query.for_web(),
+            about: about::about(&config, &env, &samples, &reload),
             settings: config.web.clone(),
             stop: stopping,
         });
@@ -382,10 +385,7 @@ impl Health {
     }
 
     fn warming(&self) -> Option<String> {
-        let n_left = self.samples.meter().recovery.segments_left.get();
-        let what = "answers may lack what they hold";
-        let left = format!("{n_left} log segments of the last run are still to be read, {what}");
-        self.samples.is_warming().then_some(left)
+        about::warming(&self.samples)
     }
 
     fn check_samples(&self) -> HealthCheck {

@@ -2,6 +2,7 @@
 //! is told to stop. It alone names the engines behind `storage`, and it alone knows files of
 //! settings.
 
+mod about;
 mod app;
 mod caret;
 mod check_command;

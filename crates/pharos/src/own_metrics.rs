@@ -45,6 +45,7 @@ impl Sources {
         self.collect_families(&mut out);
         self.http_families(&mut out);
         self.listen_families(&mut out);
+        self.query_families(&mut out);
         out
     }
 
@@ -425,6 +426,25 @@ impl Sources {
             skipped.push_with([("format", format)], meter.skipped.get() as f64);
         }
         out.extend([refused, skipped]);
+    }
+
+    fn query_families(&self, out: &mut Vec<Family>) {
+        let queries = &self.web.queries;
+        let mut ended = Family::counter(
+            "pharos_queries_total",
+            "Queries and what else reads the store for clients of Prometheus' API, by outcome.",
+        );
+        for (outcome, count) in [
+            ("answered", &queries.answered),
+            ("failed", &queries.failed),
+            ("timed_out", &queries.timed_out),
+            ("canceled", &queries.canceled),
+            ("refused", &queries.refused),
+        ] {
+            ended.push_with([("outcome", outcome)], count.get() as f64);
+        }
+        out.push(ended);
+        out.push(gauge("pharos_queries_running", "Queries running now.", &queries.running));
     }
 }
 

@@ -53,6 +53,8 @@ mod steps;
 mod window;
 
 pub use annotations::{Annotation, Annotations};
-pub use answer::{Answer, Point, QueryError, QueryValue, SeriesPoints, SeriesValue, Value};
+pub use answer::{
+    Answer, Point, QueryError, QueryValue, SampleStats, SeriesPoints, SeriesValue, Value,
+};
 pub use budget::{StopCheck, Stopped};
 pub use engine::{Engine, Options};

@@ -22,6 +22,7 @@ mod error;
 mod eval;
 mod functions;
 mod json;
+mod lanes;
 mod lexer;
 mod ops;
 mod parser;
@@ -35,11 +36,12 @@ pub use ast::Expr;
 pub use duration::{LengthError, QueryTimes};
 pub use error::{ParseError, Place};
 pub use eval::{
-    Annotation, Annotations, Answer, Engine, Options, Point, QueryError, QueryValue, SeriesPoints,
-    SeriesValue, StopCheck, Stopped, Value,
+    Annotation, Annotations, Answer, Engine, Options, Point, QueryError, QueryValue, SampleStats,
+    SeriesPoints, SeriesValue, StopCheck, Stopped, Value,
 };
 pub use functions::{FUNCTIONS, Function, ValueType, function};
 pub use json::to_json;
+pub use lanes::{Lane, LaneFull, LanePlace, LaneWidth, Lanes};
 pub use ops::{AggregateOp, BinaryOp, DurationOp, Sign};
 pub use parser::{HEIGHT_MAX, NESTING_MAX, QUERY_BYTES_MAX, REGEXES_MAX, parse, parse_selector};
 pub use pretty::pretty;

@@ -31,7 +31,7 @@ pub use ingest::{Ingest, IngestError, IngestMeter};
 pub use limits::{LimitError, Limits, PUSH_AHEAD_MAX_MS, SeriesLimits, Times};
 pub use maintenance::{Maintenance, MaintenanceError};
 pub use query::{
-    Kinds, Querier, RollupSet, Select, SelectError, Series, SeriesExemplars, SeriesSet,
+    Kinds, LabelsSet, Querier, RollupSet, Select, SelectError, Series, SeriesExemplars, SeriesSet,
 };
 pub use records::{
     AlertFilter, AlertReport, GroupWrite, PipelineFilter, PipelineReport, RecordOutcome,

@@ -82,6 +82,9 @@ pub enum SelectError {
 /// Series in the order of their labels.
 pub type SeriesSet = Box<dyn Iterator<Item = Result<Series, SelectError>> + Send>;
 
+/// The labels of series in their order.
+pub type LabelsSet = Box<dyn Iterator<Item = Result<Labels, SelectError>> + Send>;
+
 /// Rollups of series in the order of their labels.
 pub type RollupSet = Box<dyn Iterator<Item = Result<RollupSeries, SelectError>> + Send>;
 
@@ -93,6 +96,16 @@ pub trait Querier: Send + Sync {
     /// # Errors
     /// The engine's own.
     fn select(&self, select: &Select) -> Result<SeriesSet, SelectError>;
+
+    /// The labels of the series that match, of all series if there are no matchers, and that may have
+    /// a sample in the range. Who knows without reading samples says it sooner, and of some too much.
+    ///
+    /// # Errors
+    /// The engine's own.
+    fn series(&self, select: &Select) -> Result<LabelsSet, SelectError> {
+        let series = self.select(select)?;
+        Ok(Box::new(series.map(|series| series.map(|series| series.labels))))
+    }
 
     /// The rollups of this width, of the series that match and have a sample in the range, whose
     /// bounds lie on the grid: `start_ms` is the first moment of a span, `end_ms` the last one.

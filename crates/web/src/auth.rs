@@ -97,6 +97,31 @@ pub(crate) fn required(method: &Method, path: &str, query: Option<&str>) -> Acce
         "/services" | "/pipelines" | "/alerts" | "/api/openapi.json" if reads => Needs(Scope::Read),
         _ if reads && path.starts_with("/api/v1/monitoring/") => Needs(Scope::Read),
         _ if reads && path.starts_with("/api/v1/status/") => Needs(Scope::Read),
+        _ if reads && path.starts_with("/api/v1/label/") => Needs(Scope::Read),
+        "/api/v1/metadata"
+        | "/api/v1/targets"
+        | "/api/v1/targets/metadata"
+        | "/api/v1/scrape_pools"
+        | "/api/v1/rules"
+        | "/api/v1/alerts"
+        | "/api/v1/alertmanagers"
+        | "/federate"
+            if reads =>
+        {
+            Needs(Scope::Read)
+        }
+        // Prometheus takes these as forms too; they change nothing.
+        "/api/v1/query"
+        | "/api/v1/query_range"
+        | "/api/v1/query_exemplars"
+        | "/api/v1/series"
+        | "/api/v1/labels"
+        | "/api/v1/format_query"
+        | "/api/v1/parse_query"
+            if reads || method == Method::POST =>
+        {
+            Needs(Scope::Read)
+        }
         // A question that does not fit into an address: it changes nothing.
         "/api/v1/monitoring/ranges" if method == Method::POST => Needs(Scope::Read),
         "/services"

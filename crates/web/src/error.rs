@@ -77,6 +77,11 @@ impl ApiError {
         self
     }
 
+    /// The status and what is wrong, for answers of another shape.
+    pub(crate) fn into_parts(self) -> (StatusCode, String) {
+        (self.status, self.detail)
+    }
+
     /// Tells the client when to come back.
     pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);

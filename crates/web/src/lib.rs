@@ -17,6 +17,7 @@ mod monitoring;
 mod origin;
 mod pages;
 mod parameters;
+mod prometheus;
 mod push;
 mod routes;
 mod server;
@@ -25,6 +26,7 @@ mod status;
 
 pub use auth::{Key, Scope};
 pub use health::{HealthCheck, HealthReport, HealthStatus};
-pub use meter::{ImportMeter, Imports, Meter, RequestCounts, RequestKey};
+pub use meter::{ImportMeter, Imports, Meter, QueryMeter, RequestCounts, RequestKey};
+pub use prometheus::{About, AboutNow, Queries};
 pub use server::{Listener, Server, Surface};
 pub use state::{Parts, RootPage, Settings};

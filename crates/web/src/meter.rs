@@ -77,10 +77,29 @@ pub struct Meter {
     pub panics: Counter,
     /// Families and points that did not fit onto an exposition page: a fault of ours.
     pub exposition_left_out: Counter,
+    /// Queries and what else reads the store for clients of Prometheus' API.
+    pub queries: QueryMeter,
     /// Browsers and programs watching the live view now.
     pub live_watchers: Gauge,
     /// Texts that others send.
     pub imports: Imports,
+}
+
+/// What became of queries.
+#[derive(Debug, Default)]
+pub struct QueryMeter {
+    /// Running now.
+    pub running: Gauge,
+    /// Answered.
+    pub answered: Counter,
+    /// Wrong, or too large.
+    pub failed: Counter,
+    /// Not answered in time.
+    pub timed_out: Counter,
+    /// Ended because nobody waited any more.
+    pub canceled: Counter,
+    /// Refused because too many ran and waited.
+    pub refused: Counter,
 }
 
 impl Default for Meter {
@@ -93,6 +112,7 @@ impl Default for Meter {
             denied: Counter::default(),
             panics: Counter::default(),
             exposition_left_out: Counter::default(),
+            queries: QueryMeter::default(),
             live_watchers: Gauge::default(),
             imports: Imports::default(),
         }

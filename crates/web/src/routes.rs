@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 
 use crate::push::{alerts, metrics, pipelines, services};
 use crate::state::Shared;
-use crate::{admin, exposition, health, host_json, ingest, monitoring, pages, status};
+use crate::{admin, exposition, health, host_json, ingest, monitoring, pages, prometheus, status};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -23,6 +23,7 @@ use crate::{admin, exposition, health, host_json, ingest, monitoring, pages, sta
         (name = "push", description = "Sending and listing metrics, states and alerts"),
         (name = "metrics", description = "This host's own readings"),
         (name = "monitoring", description = "What the user interface asks for"),
+        (name = "prometheus", description = "Prometheus' own API, for dashboards and other clients"),
         (name = "system", description = "The server itself"),
     ),
 )]
@@ -61,6 +62,27 @@ pub(crate) fn all() -> (Router<Shared>, String) {
         .routes(routes!(admin::snapshot::snapshot))
         .routes(routes!(admin::delete::delete_series))
         .routes(routes!(admin::delete::clean_tombstones))
+        .routes(routes!(prometheus::query::instant))
+        .routes(routes!(prometheus::query::range))
+        .routes(routes!(prometheus::exemplars::exemplars))
+        .routes(routes!(prometheus::labels::series))
+        .routes(routes!(prometheus::labels::names))
+        .routes(routes!(prometheus::labels::values))
+        .routes(routes!(prometheus::metadata::metadata))
+        .routes(routes!(prometheus::syntax::format))
+        .routes(routes!(prometheus::syntax::parse))
+        .routes(routes!(prometheus::targets::targets))
+        .routes(routes!(prometheus::targets::metadata))
+        .routes(routes!(prometheus::targets::scrape_pools))
+        .routes(routes!(prometheus::rules::rules))
+        .routes(routes!(prometheus::rules::alerts))
+        .routes(routes!(prometheus::rules::alertmanagers))
+        .routes(routes!(prometheus::server::config))
+        .routes(routes!(prometheus::server::flags))
+        .routes(routes!(prometheus::server::runtime))
+        .routes(routes!(prometheus::server::build))
+        .routes(routes!(prometheus::server::replay))
+        .routes(routes!(prometheus::federate::federate))
         .routes(routes!(status::tsdb))
         .routes(routes!(health::health))
         .routes(routes!(health::healthz))

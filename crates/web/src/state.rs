@@ -14,6 +14,7 @@ use crate::auth::Key;
 use crate::health::HealthReport;
 use crate::ingest::pushgateway::Groups;
 use crate::meter::Meter;
+use crate::prometheus::{About, Queries};
 
 /// Where `/` leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,10 @@ pub struct Parts {
     pub host_name: String,
     /// Clock and randomness.
     pub env: Env,
+    /// How queries are run.
+    pub queries: Queries,
+    /// What to tell of the server.
+    pub about: About,
     /// The settings to begin with.
     pub settings: Settings,
     /// Turns true when the server should stop.
@@ -87,6 +92,8 @@ pub(crate) struct AppState {
     pub(crate) health: Arc<dyn Fn() -> HealthReport + Send + Sync>,
     pub(crate) host_name: String,
     pub(crate) env: Env,
+    pub(crate) queries: Queries,
+    pub(crate) about: About,
     pub(crate) settings: Reloadable<Settings>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) groups: Groups,
@@ -109,6 +116,8 @@ impl AppState {
             health: parts.health,
             host_name: parts.host_name,
             env: parts.env,
+            queries: parts.queries,
+            about: parts.about,
             settings: Reloadable::new(parts.settings),
             meter: Arc::default(),
             groups,

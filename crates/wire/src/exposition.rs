@@ -5,6 +5,7 @@
 //! together under which name and type each appears, because one clash voids a whole scrape.
 
 mod distribution;
+pub mod federation;
 mod names;
 mod negotiate;
 mod number;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 
 use super::layer::{Layer, PlainListen};
+use super::query::QueryLayer;
 use super::{ConfigError, Durability, LogFormat, LogLevel};
 
 /// The largest configuration file that is read.
@@ -29,6 +30,7 @@ struct File {
     retention_size: Option<ByteSize>,
     retention_rules: Vec<RetentionRule>,
     limits: Limits,
+    query: Query,
     silent_after: Option<PositiveDuration>,
     push_group_expire_after: Option<HumanDuration>,
     root: Option<Root>,
@@ -72,6 +74,18 @@ struct Limits {
     series: Option<u64>,
     series_per_metric: Option<u64>,
     series_per_source: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Query {
+    running: Option<usize>,
+    waiting: Option<usize>,
+    timeout: Option<PositiveDuration>,
+    lookback: Option<PositiveDuration>,
+    samples: Option<usize>,
+    series: Option<usize>,
+    memory: Option<ByteSize>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -257,6 +271,7 @@ pub(super) fn parse(text: &str) -> Result<Layer, String> {
         durability: file.durability,
         retention_size_bytes: file.retention_size.map(|size| size.0),
         retention_rules: file.retention_rules.into_iter().map(retention_rule).collect(),
+        query: query(file.query),
         series_max: file.limits.series,
         metric_series_max: file.limits.series_per_metric,
         source_series_max: file.limits.series_per_source,
@@ -329,6 +344,18 @@ fn star_out_strings(text: &str) -> String {
         _ => c,
     };
     text.chars().map(star).collect()
+}
+
+fn query(table: Query) -> QueryLayer {
+    QueryLayer {
+        running: table.running,
+        waiting: table.waiting,
+        timeout: table.timeout.map(|timeout| timeout.0),
+        lookback: table.lookback.map(|lookback| lookback.0),
+        samples: table.samples,
+        series: table.series,
+        memory_bytes: table.memory.map(|memory| memory.0),
+    }
 }
 
 fn retention_rule(rule: RetentionRule) -> tsdb::RetentionRule {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::query::QueryLayer;
 use super::{Durability, LogFormat, LogLevel};
 use crate::cli::ServeArgs;
 
@@ -35,6 +36,7 @@ pub(super) struct Layer {
     pub(super) retention_size_bytes: Option<u64>,
     pub(super) durability: Option<Durability>,
     pub(super) retention_rules: Vec<tsdb::RetentionRule>,
+    pub(super) query: QueryLayer,
     pub(super) series_max: Option<u64>,
     pub(super) metric_series_max: Option<u64>,
     pub(super) source_series_max: Option<u64>,
@@ -97,6 +99,8 @@ impl Layer {
             durability: self.durability.or(below.durability),
             // Only the file can name rules.
             retention_rules: below.retention_rules,
+            // Only the file speaks of queries.
+            query: below.query,
             series_max: self.series_max.or(below.series_max),
             metric_series_max: self.metric_series_max.or(below.metric_series_max),
             source_series_max: self.source_series_max.or(below.source_series_max),

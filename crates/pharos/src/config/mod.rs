@@ -4,6 +4,7 @@
 mod env;
 mod file;
 mod layer;
+mod query;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use crate::cli::ServeArgs;
 pub(crate) use env::variable;
 use layer::{Layer, PlainListen};
+pub(crate) use query::QuerySettings;
 
 /// The port everything is served on unless settings say otherwise.
 const PORT_DEFAULT: u16 = 8000;
@@ -103,6 +105,8 @@ pub(crate) struct Config {
     pub(crate) retention_size_bytes: Option<u64>,
     /// None keeps its series longer than `retention`.
     pub(crate) retention_rules: Vec<tsdb::RetentionRule>,
+    /// How queries are run.
+    pub(crate) query: QuerySettings,
     /// How many series may be stored.
     pub(crate) series: storage::SeriesLimits,
     /// `None` reads no host.
@@ -189,6 +193,7 @@ impl Config {
             durability: layer.durability.unwrap_or(Durability::Sync),
             retention_size_bytes: layer.retention_size_bytes.filter(|bytes| *bytes > 0),
             retention_rules: layer.retention_rules,
+            query: layer.query.into(),
             series: storage::SeriesLimits {
                 total: layer.series_max.filter(|max| *max > 0),
                 per_metric: layer.metric_series_max.filter(|max| *max > 0),
@@ -224,6 +229,7 @@ impl Config {
             ("durability", self.durability != other.durability),
             ("retention_size", self.retention_size_bytes != other.retention_size_bytes),
             ("retention_rules", self.retention_rules != other.retention_rules),
+            ("query", self.query != other.query),
             ("limits", self.series != other.series),
             ("silent_after", self.silent_after != other.silent_after),
             ("collect", roots(self) != roots(other)),

@@ -87,6 +87,17 @@ pub enum QueryValue {
     Matrix(Vec<SeriesPoints>),
 }
 
+impl QueryValue {
+    /// How many series it has; a number or a text is none.
+    pub fn n_series(&self) -> usize {
+        match self {
+            Self::Scalar { .. } | Self::Text { .. } => 0,
+            Self::Vector(series) => series.len(),
+            Self::Matrix(series) => series.len(),
+        }
+    }
+}
+
 /// What a query evaluates to, and what there is to say about it.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -94,6 +105,19 @@ pub struct Answer {
     pub value: QueryValue,
     /// Doubts about the query or its data.
     pub annotations: Annotations,
+    /// How many samples it took.
+    pub samples: SampleStats,
+}
+
+/// How many samples a query took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SampleStats {
+    /// What all steps looked at together: a sample counts once for each step that it is seen from.
+    pub n_queryable: u64,
+    /// What was read of the store.
+    pub n_read: u64,
+    /// The most that were held at once.
+    pub n_peak: u64,
 }
 
 /// Why a query has no answer. Reads as Prometheus writes it.

@@ -41,6 +41,11 @@ impl StopCheck {
         Self(Arc::new(check))
     }
 
+    /// Why to stop now, if so.
+    pub fn reason(&self) -> Option<Stopped> {
+        (self.0)()
+    }
+
     /// Stops when the flag is set.
     pub fn flag(is_canceled: Arc<AtomicBool>) -> Self {
         Self::new(move || is_canceled.load(Ordering::Relaxed).then_some(Stopped::Canceled))
@@ -78,6 +83,7 @@ pub(super) struct Budget {
     held: Held,
     max: Held,
     stop: StopCheck,
+    n_samples_peak: usize,
 }
 
 impl Budget {
@@ -87,12 +93,17 @@ impl Budget {
             n_series: options.series_max,
             n_bytes: options.bytes_max,
         };
-        Self { held: Held::default(), max, stop: options.stop.clone() }
+        Self { held: Held::default(), max, stop: options.stop.clone(), n_samples_peak: 0 }
     }
 
     /// What is held now.
     pub(super) fn held(&self) -> Held {
         self.held
+    }
+
+    /// The most samples that were held at once.
+    pub(super) fn n_samples_peak(&self) -> usize {
+        self.n_samples_peak
     }
 
     /// Sets what is held: a node gives back what it needed on the way to its result.
@@ -117,13 +128,14 @@ impl Budget {
             return Err(QueryError::TooManyBytes);
         }
         self.held = held;
+        self.n_samples_peak = self.n_samples_peak.max(held.n_samples);
         Ok(())
     }
 
     /// # Errors
     /// The query should stop.
     pub(super) fn check_stop(&self) -> Result<(), QueryError> {
-        match (self.stop.0)() {
+        match self.stop.reason() {
             None => Ok(()),
             Some(stopped) => Err(QueryError::Stopped(stopped)),
         }

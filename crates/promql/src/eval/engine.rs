@@ -78,7 +78,7 @@ impl Engine {
                 Evaluated::Rows(rows) => vector(rows)?,
             },
         };
-        Ok(Answer { value, annotations: evaluator.remarks.told(query) })
+        Ok(told(query, value, evaluator))
     }
 
     /// The values of a query from a start to an end, in Unix milliseconds, with so many
@@ -114,8 +114,14 @@ impl Engine {
         let steps = Steps { start_ms, end_ms, step_ms };
         let rows = evaluator.eval_as_rows(&expr, &steps)?;
         let value = QueryValue::Matrix(sorted(named(rows)?));
-        Ok(Answer { value, annotations: evaluator.remarks.told(query) })
+        Ok(told(query, value, evaluator))
     }
+}
+
+/// The value, and what was noted on the way to it.
+fn told(query: &str, value: QueryValue, evaluator: Evaluator<'_>) -> Answer {
+    let samples = evaluator.sample_stats();
+    Answer { value, annotations: evaluator.remarks.told(query), samples }
 }
 
 /// Drops the names that are marked. Rows that become the same are put together, if no time

@@ -3,7 +3,7 @@
 use storage::Querier;
 
 use super::annotations::Remarks;
-use super::answer::{Point, QueryError, Value};
+use super::answer::{Point, QueryError, SampleStats, Value};
 use super::budget::{Budget, Held};
 use super::engine::Options;
 use super::native::Native;
@@ -28,12 +28,30 @@ pub(super) struct Evaluator<'q> {
     pub(super) whole: WholeQuery,
     pub(super) budget: Budget,
     pub(super) remarks: Remarks,
+    /// Samples that were read.
+    pub(super) n_read: u64,
+    /// Samples that all steps looked at.
+    pub(super) n_queryable: u64,
 }
 
 impl<'q> Evaluator<'q> {
     pub(super) fn new(querier: &'q dyn Querier, options: &'q Options, whole: WholeQuery) -> Self {
         let budget = Budget::new(options);
-        Self { querier, options, whole, budget, remarks: Remarks::default() }
+        Self {
+            querier,
+            options,
+            whole,
+            budget,
+            remarks: Remarks::default(),
+            n_read: 0,
+            n_queryable: 0,
+        }
+    }
+
+    /// How many samples it took until now.
+    pub(super) fn sample_stats(&self) -> SampleStats {
+        let n_peak = self.budget.n_samples_peak() as u64;
+        SampleStats { n_queryable: self.n_queryable, n_read: self.n_read, n_peak }
     }
 
     /// The value of an expression at these steps.

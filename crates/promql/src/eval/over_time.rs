@@ -49,6 +49,10 @@ impl RangeCall<'_> {
     }
 }
 
+/// So many samples are looked at before the query is asked again whether it should go on: a few
+/// microseconds of work.
+const UNCHECKED_MAX: usize = 4096;
+
 type OfWindow = fn(&mut RangeCall<'_>) -> Option<Value>;
 type OfFloats = fn(&[Sample], &RangeCall<'_>) -> Option<f64>;
 
@@ -131,7 +135,7 @@ impl Evaluator<'_> {
         for series in &range.series {
             self.budget.check_stop()?;
             let row =
-                self.row_over(node.function.name, form, (&range, series, arg), &params, steps);
+                self.row_over(node.function.name, form, (&range, series, arg), &params, steps)?;
             self.take_points(row.points.len())?;
             self.doubt_counter(node.function.name, &row, arg.span());
             if !row.points.is_empty() {
@@ -148,11 +152,12 @@ impl Evaluator<'_> {
         (range, series, arg): (&RangeVector, &Ranged, &Expr),
         params: &[Vec<f64>],
         steps: &Steps,
-    ) -> Row {
+    ) -> Result<Row, QueryError> {
         let keeps_name = matches!(name, "last_over_time" | "first_over_time");
         let mut row = Row::new(Arc::clone(&series.labels), series.drops_name || !keeps_name);
         let mut windows = range.windows(series);
         let mut at_step = vec![0.0; params.len()];
+        let mut n_unchecked = 0;
         for (i, t_ms) in steps.times().enumerate() {
             for (value, of_steps) in at_step.iter_mut().zip(params) {
                 *value = of_steps[i];
@@ -165,11 +170,18 @@ impl Evaluator<'_> {
                 extension: range.extension,
                 remarks: &mut self.remarks,
             };
+            let n_seen = call.window.samples.len() + call.window.histograms.len();
             if let Some(value) = form.value(&mut call) {
                 row.points.push(Point { t_ms, value });
             }
+            self.n_queryable += n_seen as u64;
+            n_unchecked += n_seen + 1;
+            if n_unchecked >= UNCHECKED_MAX {
+                n_unchecked = 0;
+                self.budget.check_stop()?;
+            }
         }
-        row
+        Ok(row)
     }
 
     /// Says that what is taken for a counter does not read like one.

@@ -62,6 +62,7 @@ impl Evaluator<'_> {
             let found = found?;
             self.budget.take(held_by(&found.labels, found.samples.len()))?;
             self.take_histograms(&found.histograms)?;
+            self.n_read += (found.samples.len() + found.histograms.len()) as u64;
             series.push(Ranged {
                 labels: Arc::new(found.labels),
                 drops_name: false,
@@ -108,6 +109,7 @@ impl Evaluator<'_> {
             if points.is_empty() {
                 continue;
             }
+            self.n_queryable += points.len() as u64;
             self.budget.take(held_by(&series.labels, points.len()))?;
             rows.push(Row { labels: series.labels, drops_name: false, points });
         }

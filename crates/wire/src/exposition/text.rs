@@ -193,9 +193,7 @@ impl Page<'_> {
     }
 
     fn quoted(&mut self, text: &str) {
-        self.out.push(b'"');
-        write_escaped(self.out, text, true);
-        self.out.push(b'"');
+        write_quoted(self.out, text);
     }
 
     fn float(&mut self, value: f64) {
@@ -232,8 +230,15 @@ impl Braces {
     }
 }
 
+/// Writes a text between quotes.
+pub(super) fn write_quoted(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    write_escaped(out, text, true);
+    out.push(b'"');
+}
+
 /// Writes a text with backslashes, line ends and, where they would end it, quotes escaped.
-fn write_escaped(out: &mut Vec<u8>, text: &str, quotes: bool) {
+pub(super) fn write_escaped(out: &mut Vec<u8>, text: &str, quotes: bool) {
     let bytes = text.as_bytes();
     let mut written = 0;
     for (at, byte) in bytes.iter().enumerate() {

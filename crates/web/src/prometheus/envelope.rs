@@ -1,0 +1,121 @@
+//! Envelope: `{"status":"success","data":..,"warnings":[..],"infos":[..]}` around what was asked for.
+
+use std::time::Duration;
+
+use axum::response::Response;
+
+use super::json;
+use super::pieces::Pieces;
+use super::reply::{Encoding, Reply};
+use super::stats::Told;
+use crate::state::Shared;
+
+/// What there is to say beside an answer.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    pub(super) warnings: Vec<String>,
+    pub(super) infos: Vec<String>,
+}
+
+impl Notes {
+    /// What the store has to say of all its answers now.
+    pub(super) fn of_store(shared: &Shared) -> Self {
+        let warming = (shared.about.now)().warming.map(|why| format!("warming: {why}"));
+        Self { warnings: warming.into_iter().collect(), infos: Vec::new() }
+    }
+
+    pub(super) fn warn_of_limit(&mut self) {
+        self.warnings.push("results truncated due to limit".to_owned());
+    }
+
+    /// Their fields, each behind a comma; no field is empty.
+    fn write(&self, out: &mut Vec<u8>) {
+        for (key, all) in [("warnings", &self.warnings), ("infos", &self.infos)] {
+            if !all.is_empty() {
+                out.extend_from_slice(format!(",\"{key}\":").as_bytes());
+                json::texts(out, all.iter().map(String::as_str));
+            }
+        }
+    }
+}
+
+/// An answer that is one.
+pub(super) struct Success {
+    data: Box<dyn Pieces>,
+    /// Of a query: its fields stand in `data` beside those of the value.
+    query: Option<Query>,
+    notes: Notes,
+    part: Part,
+}
+
+struct Query {
+    told: Told,
+    shared: Shared,
+    /// Spent on writing so far.
+    writing: Duration,
+    n_bytes: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Head,
+    Data,
+}
+
+impl Success {
+    /// With this as `data`.
+    pub(super) fn new(data: impl Pieces + 'static, notes: Notes) -> Self {
+        Self { data: Box::new(data), query: None, notes, part: Part::Head }
+    }
+
+    /// With the fields of a value in `data`, and what there is to tell of the query beside them.
+    pub(super) fn of_query(
+        data: Box<dyn Pieces>,
+        told: Told,
+        notes: Notes,
+        shared: &Shared,
+    ) -> Self {
+        let shared = Shared::clone(shared);
+        let query = Query { told, shared, writing: Duration::ZERO, n_bytes: 0 };
+        Self { data, query: Some(query), notes, part: Part::Head }
+    }
+
+    pub(super) fn send(self, encoding: Encoding) -> Response {
+        Reply::json(self).send(encoding)
+    }
+}
+
+impl Pieces for Success {
+    fn write(&mut self, out: &mut Vec<u8>) -> bool {
+        if self.part == Part::Head {
+            out.extend_from_slice(b"{\"status\":\"success\",\"data\":");
+            if self.query.is_some() {
+                out.push(b'{');
+            }
+            self.part = Part::Data;
+            return true;
+        }
+        let before = out.len();
+        let wants_times = self.query.as_ref().is_some_and(|query| query.told.wants_trace());
+        let has_more = match &mut self.query {
+            Some(query) if wants_times => {
+                let began = query.shared.monotonic();
+                let has_more = self.data.write(out);
+                query.writing += query.shared.monotonic() - began;
+                query.n_bytes += out.len() - before;
+                has_more
+            }
+            _ => self.data.write(out),
+        };
+        if has_more {
+            return true;
+        }
+        if let Some(query) = &self.query {
+            query.told.write(out, query.writing, query.n_bytes);
+            out.push(b'}');
+        }
+        self.notes.write(out);
+        out.push(b'}');
+        false
+    }
+}

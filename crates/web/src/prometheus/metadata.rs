@@ -1,0 +1,96 @@
+//! `metadata`: what senders have said of metrics.
+
+use axum::extract::State;
+use axum::response::Response;
+use model::Metadata;
+use utoipa::IntoParams;
+
+use super::envelope::{Notes, Success};
+use super::failure::{Failure, FailureBody};
+use super::form::Fields;
+use super::json;
+use super::pieces::Pieces;
+use super::run::{Ran, run};
+use crate::state::Shared;
+
+/// Which metrics.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "documents the parameters that are read one by one")]
+pub(crate) struct MetadataParameters {
+    /// The only metric to tell of.
+    #[param(example = "up")]
+    metric: Option<String>,
+    /// The most metrics.
+    limit: Option<i64>,
+    /// The most of each metric: one is all there is.
+    limit_per_metric: Option<i64>,
+}
+
+/// What kind of metric each is, its help and its unit.
+#[utoipa::path(
+    get, path = "/api/v1/metadata", tag = "prometheus", params(MetadataParameters),
+    responses(
+        (status = 200, description = "`data` has a list for each metric", body = Object),
+        (status = 400, body = FailureBody), (status = 503, body = FailureBody),
+    )
+)]
+pub(crate) async fn metadata(
+    State(shared): State<Shared>,
+    form: Fields,
+) -> Result<Response, Failure> {
+    let limit = number(&form, "limit")?;
+    let per_metric = number(&form, "limit_per_metric")?;
+    let metric = form.get("metric").map(str::to_owned);
+    let on_thread = Shared::clone(&shared);
+    let work = move |_| Ok(on_thread.querier.metadata(metric.as_deref())?);
+    let Ran { value: mut all, .. } = run(&shared, shared.queries.timeout, work).await?;
+    all.truncate(limit.unwrap_or(usize::MAX));
+    let lists = Lists { all: all.into_iter(), says_nothing: per_metric == Some(0), n_written: 0 };
+    Ok(Success::new(lists, Notes::default()).send(form.encoding))
+}
+
+/// A number; below 0 it means that there is no bound.
+pub(super) fn number(form: &Fields, name: &str) -> Result<Option<usize>, Failure> {
+    let Some(text) = form.get(name) else { return Ok(None) };
+    let number = text.parse::<i64>();
+    number
+        .map(|n| usize::try_from(n).ok())
+        .map_err(|_| Failure::bad(format!("{name} must be a number")))
+}
+
+/// An object with a list for each metric.
+struct Lists {
+    all: std::vec::IntoIter<(String, Metadata)>,
+    says_nothing: bool,
+    n_written: usize,
+}
+
+impl Pieces for Lists {
+    fn write(&mut self, out: &mut Vec<u8>) -> bool {
+        let is_first = self.n_written == 0;
+        let Some((metric, said)) = self.all.next() else {
+            out.extend_from_slice(if is_first { b"{}" } else { b"}" });
+            return false;
+        };
+        out.push(if is_first { b'{' } else { b',' });
+        self.n_written += 1;
+        json::text(out, &metric);
+        out.extend_from_slice(b":[");
+        if !self.says_nothing {
+            write(out, &said);
+        }
+        out.push(b']');
+        true
+    }
+}
+
+fn write(out: &mut Vec<u8>, said: &Metadata) {
+    out.extend_from_slice(b"{\"type\":");
+    json::text(out, said.kind.as_str());
+    out.extend_from_slice(b",\"unit\":");
+    json::text(out, &said.unit);
+    out.extend_from_slice(b",\"help\":");
+    json::message(out, &said.help);
+    out.push(b'}');
+}

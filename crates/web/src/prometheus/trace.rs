@@ -1,0 +1,123 @@
+//! Trace: a querier that notes how often it was asked, what it gave and how long that took.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{Matcher, Metadata};
+use parking_lot::Mutex;
+use stdx::Clock;
+use storage::{
+    Cardinality, Querier, RollupSet, Select, SelectError, Series, SeriesExemplars, SeriesSet,
+};
+
+/// What was read of the store.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Selected {
+    pub(super) n_selects: usize,
+    pub(super) n_series: usize,
+    pub(super) n_samples: usize,
+    pub(super) took: Duration,
+}
+
+/// A querier, noted or not.
+pub(super) struct Traced {
+    querier: Arc<dyn Querier>,
+    notes: Option<Notes>,
+}
+
+type Notes = Arc<Mutex<Selected>>;
+
+impl Traced {
+    /// Notes what is read if somebody wants to know: reading two clocks for each series takes time.
+    pub(super) fn of(querier: &Arc<dyn Querier>, clock: &Arc<dyn Clock>, is_wanted: bool) -> Self {
+        if !is_wanted {
+            return Self { querier: Arc::clone(querier), notes: None };
+        }
+        let notes = Notes::default();
+        let noting = Noting {
+            inner: Arc::clone(querier),
+            clock: Arc::clone(clock),
+            notes: Arc::clone(&notes),
+        };
+        Self { querier: Arc::new(noting), notes: Some(notes) }
+    }
+
+    pub(super) fn querier(&self) -> Arc<dyn Querier> {
+        Arc::clone(&self.querier)
+    }
+
+    /// What was noted so far.
+    pub(super) fn selected(&self) -> Selected {
+        self.notes.as_ref().map(|notes| *notes.lock()).unwrap_or_default()
+    }
+}
+
+struct Noting {
+    inner: Arc<dyn Querier>,
+    clock: Arc<dyn Clock>,
+    notes: Notes,
+}
+
+impl Querier for Noting {
+    fn select(&self, select: &Select) -> Result<SeriesSet, SelectError> {
+        let began = self.clock.monotonic();
+        let set = self.inner.select(select);
+        let mut notes = self.notes.lock();
+        notes.n_selects += 1;
+        notes.took += self.clock.monotonic() - began;
+        drop(notes);
+        let (clock, notes) = (Arc::clone(&self.clock), Arc::clone(&self.notes));
+        Ok(Box::new(NotedSet { inner: set?, clock, notes }))
+    }
+
+    fn rollups(&self, select: &Select, width_ms: i64) -> Result<Option<RollupSet>, SelectError> {
+        self.inner.rollups(select, width_ms)
+    }
+
+    fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
+        self.inner.label_values(name, matchers)
+    }
+
+    fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
+        self.inner.label_names(matchers)
+    }
+
+    fn exemplars(
+        &self,
+        matchers: &[Matcher],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<SeriesExemplars>, SelectError> {
+        self.inner.exemplars(matchers, start_ms, end_ms)
+    }
+
+    fn metadata(&self, metric: Option<&str>) -> Result<Vec<(String, Metadata)>, SelectError> {
+        self.inner.metadata(metric)
+    }
+
+    fn cardinality(&self, n_listed_max: usize) -> Option<Cardinality> {
+        self.inner.cardinality(n_listed_max)
+    }
+}
+
+struct NotedSet {
+    inner: SeriesSet,
+    clock: Arc<dyn Clock>,
+    notes: Notes,
+}
+
+impl Iterator for NotedSet {
+    type Item = Result<Series, SelectError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let began = self.clock.monotonic();
+        let next = self.inner.next();
+        let mut notes = self.notes.lock();
+        notes.took += self.clock.monotonic() - began;
+        if let Some(Ok(series)) = &next {
+            notes.n_series += 1;
+            notes.n_samples += series.samples.len() + series.histograms.len();
+        }
+        next
+    }
+}
