@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wire::remote_write::{LABELS_MAX, Opener, Reader, SAMPLES_MAX, read_labels};
+use wire::remote_write::{LABELS_MAX, Opener, Reader, Request, SAMPLES_MAX, read_labels};
 
 const BYTES_MAX: usize = 1 << 20;
 
@@ -17,7 +17,16 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn check(message: &[u8]) {
     let mut reader = Reader::default();
-    let Ok(request) = reader.read(message) else { return };
+    if let Ok(request) = reader.read(message) {
+        check_request(&request);
+    }
+    if let Ok(request) = reader.read_v2(message) {
+        check_request(&request);
+        let _said = request.metadata().count();
+    }
+}
+
+fn check_request(request: &Request<'_>) {
     let mut n_samples = 0;
     for series in 0..request.n_series() {
         assert!(series == 0 || request.index(series - 1) < request.index(series));
@@ -32,11 +41,13 @@ fn check(message: &[u8]) {
     }
     assert_eq!(request.counts().samples, n_samples as u64);
     assert!(n_samples <= SAMPLES_MAX);
-    for (_, _, histograms) in request.histograms() {
-        assert!(histograms.count() > 0);
+    for (index, _, mut histograms) in request.histograms() {
+        let first = histograms.next().expect("a series with histograms has one");
+        let _any = request.read_histogram(index, first);
     }
-    for (_, spelling, exemplars) in request.exemplars() {
-        assert!(exemplars.count() > 0);
+    for (index, spelling, mut exemplars) in request.exemplars() {
+        let first = exemplars.next().expect("a series with exemplars has one");
+        let _any = request.read_exemplar(index, first);
         let _any = read_labels(spelling, &mut Vec::new());
     }
 }

@@ -16,6 +16,8 @@ mod limits;
 mod openapi;
 mod peers;
 mod ranges;
+mod relabel;
+mod remote_read;
 mod remote_write;
 mod senders;
 mod shared;

@@ -13,7 +13,7 @@ use crate::shared::{SCOPES, keyed, open};
 const STREAM: &str = "/api/v1/monitoring/live";
 
 /// Who may ask what: every documented route, and the pages that are no API.
-const ACCESS: [(&str, &str, &str); 47] = [
+const ACCESS: [(&str, &str, &str); 48] = [
     ("POST", "/api/v1/admin/tsdb/flush", "admin"),
     ("POST", "/api/v1/admin/tsdb/compact", "admin"),
     ("POST", "/api/v1/admin/tsdb/snapshot", "admin"),
@@ -43,6 +43,7 @@ const ACCESS: [(&str, &str, &str); 47] = [
     ("POST", "/metrics/job/{job}", "ingest"),
     ("PUT", "/metrics/job/{job}", "ingest"),
     ("DELETE", "/metrics/job/{job}", "ingest"),
+    ("POST", "/api/v1/read", "read"),
     ("GET", "/services", "read"),
     ("POST", "/services", "ingest"),
     ("GET", "/pipelines", "read"),

@@ -206,12 +206,62 @@ fn other_bytes_are_refused_for_good() {
 fn other_formats_are_told_apart() {
     for (name, value) in [
         ("Content-Type", "application/json"),
-        ("Content-Type", "application/x-protobuf;proto=io.prometheus.write.v2.Request"),
+        ("Content-Type", "application/x-protobuf;proto=io.prometheus.write.v3.Request"),
         ("Content-Encoding", "gzip"),
         ("X-Prometheus-Remote-Write-Version", "9.0"),
     ] {
         client().request("POST", PATH).header(name, value).body(block(b"")).send().refused(415);
     }
+}
+
+/// A message of version 2: one series of one sample that counts since a start.
+fn message_v2(metric: &str, value: f64, [t_ms, start_ms]: [u64; 2]) -> Vec<u8> {
+    let symbols = ["", "__name__", metric, "What it is."];
+    let symbols = symbols.iter().flat_map(|symbol| field(4, symbol.as_bytes()));
+    let times = [&[0x10][..], &varint(t_ms), &[0x18], &varint(start_ms)].concat();
+    let sample = [&[0x09][..], &value.to_le_bytes(), &times].concat();
+    // With metadata: a counter, and symbol 3 says what it is.
+    let series = [field(1, &[1, 2]), field(2, &sample), field(5, &[8, 1, 24, 3])].concat();
+    symbols.chain(field(5, &series)).collect()
+}
+
+fn send_v2(client: &Client, message: &[u8]) -> Answer {
+    client
+        .request("POST", PATH)
+        .header("Content-Type", "application/x-protobuf;proto=io.prometheus.write.v2.Request")
+        .header("Content-Encoding", "snappy")
+        .header("X-Prometheus-Remote-Write-Version", "2.0.0")
+        .body(block(message))
+        .send()
+}
+
+/// How many samples, histograms and exemplars an answer says are stored.
+#[track_caller]
+fn written(answer: &Answer) -> [u64; 3] {
+    ["samples", "histograms", "exemplars"].map(|kind| {
+        let name = format!("x-prometheus-remote-write-{kind}-written");
+        answer.header(&name).unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
+    })
+}
+
+#[test]
+fn version_2_is_taken_and_counted() {
+    let t_ms = now_ms();
+    let message = message_v2("rw2_found", 1.5, [t_ms, t_ms - 60_000]);
+    let answer = send_v2(&client(), &message).expect(204);
+    assert_eq!(written(&answer), [1, 0, 0]);
+    assert_eq!(last(&client(), "rw2_found"), Some(1.5));
+    let again = send_v2(&client(), &message).expect(204);
+    assert_eq!(written(&again), [1, 0, 0]);
+    let other = send_v2(&client(), &message_v2("rw2_found", 2.5, [t_ms, 0])).expect(400);
+    assert_eq!(written(&other), [0, 0, 0]);
+    assert!(other.text().contains("another value"), "{}", other.text());
+    assert_eq!(last(&client(), "rw2_found"), Some(1.5));
+    // The same series, named by version 1.
+    send(&client(), &series(&[("__name__", "rw2_found")], 3.5, t_ms + 1)).expect(204);
+    assert_eq!(last(&client(), "rw2_found&sum=true"), Some(3.5));
+    let broken = send_v2(&client(), b"\xff").expect(400);
+    assert_eq!(written(&broken), [0, 0, 0]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use collect::Snapshot;
-use model::{Family, Labels, Sample};
+use model::{Family, Labels, Relabeling, Sample};
 use stdx::Env;
 use storage::{AliasMaintenance, AliasQuerier, Ingest, Limits, Rejected, Row};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -94,6 +94,7 @@ struct App {
     config: Config,
     samples: Arc<tsdb::Db>,
     records: Arc<state::State>,
+    ingest: Ingest,
     host: Option<collect::Handle>,
     plain: Arc<[collect::listen::Handle]>,
     server: Server,
@@ -115,6 +116,7 @@ impl App {
             ..Limits::default()
         };
         let ingest = Ingest::new(samples.clone(), limits, env.clock.clone());
+        ingest.set_relabeling(Relabeling::new(config.relabel.clone()));
 
         let reload = Arc::new(ReloadMeter::default());
         reload.successful.set(1);
@@ -150,7 +152,7 @@ impl App {
             stop: stopping,
         });
         own.connect(Sources {
-            ingest,
+            ingest: ingest.clone(),
             samples: samples.clone(),
             state: records.clone(),
             host: host.clone(),
@@ -158,7 +160,19 @@ impl App {
             plain: plain.clone(),
             reload: reload.clone(),
         });
-        Ok(Self { config, samples, records, host, plain, server, listeners, stop, reload, env })
+        Ok(Self {
+            config,
+            samples,
+            records,
+            ingest,
+            host,
+            plain,
+            server,
+            listeners,
+            stop,
+            reload,
+            env,
+        })
     }
 
     async fn run(mut self, flags: &ServeArgs, signals: &mut Signals) -> anyhow::Result<()> {
@@ -213,6 +227,7 @@ impl App {
         };
         logging::set_level(config.log_level);
         self.server.reload(config.web.clone());
+        self.ingest.set_relabeling(Relabeling::new(config.relabel.clone()));
         if let (Some(host), Some(collect)) = (&self.host, &config.collect) {
             host.set_interval(collect.interval);
         }

@@ -152,8 +152,12 @@ pub trait Appender: Send + Sync {
         }
         let n_samples = rows.len() as u64;
         let commit = self.append(rows)?;
-        Ok(BatchAppended { commit, n_samples, rejected })
+        Ok(BatchAppended { commit, n_samples, n_histograms: 0, n_exemplars: 0, rejected })
     }
+
+    /// Forgets which bytes name which series: they may name others from now on. Nobody appends a
+    /// batch meanwhile. An engine that learns no spelling has nothing to forget.
+    fn forget_spellings(&self) {}
 
     /// Notes what metrics are; what was said of one before is replaced. An engine without a place
     /// for it forgets it.

@@ -13,7 +13,10 @@ use crate::{Commit, LimitError};
 pub enum Speller {
     /// Labels in their order, each name and value followed by the byte 0xFF: how rows are spelled.
     Labels,
-    /// The label fields of a `TimeSeries` of remote write 1.0, as sent.
+    /// The same, where rules make other labels of these.
+    SentLabels,
+    /// The label fields of a `TimeSeries` of remote write 1.0, as sent. What 2.0 sends is put into
+    /// this form.
     RemoteWrite,
 }
 
@@ -28,7 +31,8 @@ pub trait Batch {
     /// How many series there are. One series may come several times.
     fn n_series(&self) -> usize;
 
-    /// The bytes that name this series: the same bytes name the same series for ever.
+    /// The bytes that name this series: the same bytes name the same series until
+    /// [`crate::Appender::forget_spellings`].
     fn spelling(&self, series: usize) -> &[u8];
 
     /// The samples of this series, in the order in which they were sent.
@@ -56,6 +60,13 @@ pub trait Batch {
         &[]
     }
 
+    /// Whether what differs from the newest sample of its series, at the same time, is refused with
+    /// [`LimitError::Conflict`]. Otherwise it takes its place. A stale marker is no sample here: it
+    /// never takes the place of one, and one takes its place.
+    fn keeps_first(&self) -> bool {
+        false
+    }
+
     /// Puts the labels of this series into `labels`, which is empty: sorted by name, each name
     /// once, nothing empty, the metric name among them.
     ///
@@ -73,7 +84,8 @@ pub trait Batch {
 pub struct Rejected {
     /// Which series of the batch, or which row of the call, from 0.
     pub index: usize,
-    /// Which bound it breaks.
+    /// Which bound it breaks. Most bounds are the whole series'; [`LimitError::is_of_one_sample`]
+    /// tells.
     pub cause: LimitError,
 }
 
@@ -84,6 +96,10 @@ pub struct BatchAppended {
     pub commit: Commit,
     /// How many samples were taken, histograms among them.
     pub n_samples: u64,
-    /// Series that were left out, rising by index.
+    /// How many of these are histograms.
+    pub n_histograms: u64,
+    /// How many exemplars were of series that are known.
+    pub n_exemplars: u64,
+    /// Series and samples that were left out, rising by index.
     pub rejected: Vec<Rejected>,
 }

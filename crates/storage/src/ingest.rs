@@ -1,14 +1,19 @@
-//! Ingest: the one path by which samples enter, whoever sent them: limits, then append.
+//! Ingest: the one path by which samples enter, whoever sent them: rules that rewrite labels, then
+//! limits, then append.
+
+mod checked;
 
 use std::sync::Arc;
 
-use model::{Exemplar, HistogramSample, Labels, Metadata, Sample};
+use checked::Checked;
+use model::{Labels, Metadata, Relabeling};
+use parking_lot::RwLock;
 use stdx::Clock;
 use stdx::meter::Counter;
 
 use crate::{
     AppendError, Appender, Batch, BatchAppended, Commit, LimitError, Limits, Rejected, Row,
-    RowsBatch, Speller, Times,
+    RowsBatch, Times,
 };
 
 /// Why rows were refused. Nothing of the call is stored.
@@ -46,6 +51,9 @@ pub struct Ingest {
     clock: Arc<dyn Clock>,
     meter: Arc<IngestMeter>,
     source: Arc<str>,
+    /// Held by each append until the engine knows all spellings, so that none is learnt under rules
+    /// that do not hold any more.
+    rules: Arc<RwLock<Relabeling>>,
 }
 
 /// The source of rows of which nobody says another.
@@ -54,7 +62,18 @@ const SOURCE_DEFAULT: &str = "rows";
 impl Ingest {
     /// The path into one engine.
     pub fn new(appender: Arc<dyn Appender>, limits: Limits, clock: Arc<dyn Clock>) -> Self {
-        Self { appender, limits, clock, meter: Arc::default(), source: SOURCE_DEFAULT.into() }
+        let (meter, rules) = Default::default();
+        Self { appender, limits, clock, meter, source: SOURCE_DEFAULT.into(), rules }
+    }
+
+    /// Rewrites the labels of all series by these rules from now on, whoever holds this path.
+    pub fn set_relabeling(&self, rules: Relabeling) {
+        let mut held = self.rules.write();
+        if *held != rules {
+            *held = rules;
+            // The same bytes may name other series now.
+            self.appender.forget_spellings();
+        }
     }
 
     /// The same path for rows of this source, see [`Batch::source`].
@@ -87,31 +106,69 @@ impl Ingest {
     /// The first row that breaks a bound, or the engine's own.
     pub fn append(&self, rows: Vec<Row>) -> Result<Commit, IngestError> {
         let now_ms = self.clock.now_ms();
+        let rules = self.rules.read();
+        let mut indices = Vec::new();
+        let rows = self.rewritten(rows, &rules, &mut indices);
+        // Without rules every row stands where it stood.
+        let given = |index: usize| indices.get(index).copied().unwrap_or(index);
         for (index, row) in rows.iter().enumerate() {
             if let Err(cause) = self.limits.check(row, now_ms) {
                 self.count_rejected(&cause, 1);
-                return Err(IngestError::Row { index, cause });
+                return Err(IngestError::Row { index: given(index), cause });
             }
         }
         let n_rows = rows.len() as u64;
-        let commit = self.appender.append(rows).map_err(|error| self.refused(error))?;
+        let commit = self.appender.append(rows).map_err(|error| match self.refused(error) {
+            IngestError::Row { index, cause } => IngestError::Row { index: given(index), cause },
+            error => error,
+        })?;
         self.meter.appended.add(n_rows);
         Ok(commit)
     }
 
-    /// Appends the rows that break no bound, and says which ones do, in the order of the rows. For
+    /// The rows as the rules make them, and in `indices` which ones they were, if there are rules.
+    fn rewritten(
+        &self,
+        mut rows: Vec<Row>,
+        rules: &Relabeling,
+        indices: &mut Vec<usize>,
+    ) -> Vec<Row> {
+        if rules.is_empty() {
+            return rows;
+        }
+        let mut index = 0..;
+        rows.retain_mut(|row| {
+            let at = index.next().expect("rows are countable");
+            let labels = rules.apply(pairs(&row.labels));
+            let is_kept = labels.is_some();
+            row.labels = labels.unwrap_or_default();
+            indices.extend(is_kept.then_some(at));
+            is_kept
+        });
+        let n_dropped = index.start - rows.len();
+        self.count_rejected(&LimitError::Relabel, n_dropped as u64);
+        rows
+    }
+
+    /// Appends the rows that break no bound, and says which ones do, in the order of the rows. What
+    /// a rule drops breaks none. For
     /// senders whose rows have nothing to do with each other: a scrape, the readings of a host.
     ///
     /// # Errors
     /// The engine's own; then no row is stored.
     pub fn append_good(&self, mut rows: Vec<Row>) -> Result<(Commit, Vec<Rejected>), AppendError> {
         let now_ms = self.clock.now_ms();
+        let rules = self.rules.read();
         let mut rejected = Vec::new();
         let mut kept = Vec::with_capacity(rows.len());
         let mut indices = 0..;
         rows.retain(|row| {
             let index = indices.next().expect("rows are countable");
-            let checked = self.limits.check(row, now_ms);
+            // Labels that rules may change are checked after them.
+            let checked = match rules.is_empty() {
+                true => self.limits.check(row, now_ms),
+                false => self.limits.times(now_ms).check(row.sample.t_ms),
+            };
             let is_good = checked.is_ok();
             match checked {
                 Ok(()) => kept.push(index),
@@ -123,7 +180,11 @@ impl Ingest {
             self.count_all(&rejected);
             return Ok((Commit::done(), rejected));
         }
-        let appended = self.append_checked(&RowsBatch::new(&self.source, &rows))?;
+        let batch = RowsBatch::new(&self.source, &rows);
+        let appended = match rules.is_empty() {
+            true => self.append_checked(&batch)?,
+            false => self.append_checked(&Checked::new(&batch, &self.limits, &rules))?,
+        };
         self.count_all(&rejected);
         let by_engine = appended.rejected.into_iter();
         rejected.extend(by_engine.map(|one| Rejected { index: kept[one.index], ..one }));
@@ -138,10 +199,16 @@ impl Ingest {
     /// The engine's own; then nothing is stored.
     pub fn append_batch<B: Batch + ?Sized>(&self, batch: &B) -> Result<BatchAppended, AppendError> {
         if batch.n_series() == 0 {
-            let rejected = Vec::new();
-            return Ok(BatchAppended { commit: Commit::done(), n_samples: 0, rejected });
+            return Ok(BatchAppended {
+                commit: Commit::done(),
+                n_samples: 0,
+                n_histograms: 0,
+                n_exemplars: 0,
+                rejected: Vec::new(),
+            });
         }
-        self.append_checked(&Checked { batch, limits: &self.limits })
+        let rules = self.rules.read();
+        self.append_checked(&Checked::new(batch, &self.limits, &rules))
     }
 
     /// Notes what metrics are.
@@ -157,13 +224,15 @@ impl Ingest {
 
     fn append_checked(&self, batch: &dyn Batch) -> Result<BatchAppended, AppendError> {
         match self.appender.append_batch(batch) {
-            Ok(appended) => {
+            Ok(mut appended) => {
                 self.meter.appended.add(appended.n_samples);
                 for Rejected { index, cause } in &appended.rejected {
-                    let n_histograms = batch.histograms(*index).len();
-                    let n_samples = batch.samples(*index).len() + n_histograms;
+                    let of_series = || batch.samples(*index).len() + batch.histograms(*index).len();
+                    let n_samples = if cause.is_of_one_sample() { 1 } else { of_series() };
                     self.count_rejected(cause, n_samples as u64);
                 }
+                // What a rule drops is as it should be.
+                appended.rejected.retain(|one| one.cause != LimitError::Relabel);
                 Ok(appended)
             }
             Err(error) => {
@@ -200,57 +269,8 @@ impl Ingest {
     }
 }
 
-/// A batch whose labels are checked when they are read.
-struct Checked<'a, B: ?Sized> {
-    batch: &'a B,
-    limits: &'a Limits,
-}
-
-impl<B: Batch + ?Sized> Batch for Checked<'_, B> {
-    fn speller(&self) -> Speller {
-        self.batch.speller()
-    }
-
-    fn source(&self) -> &str {
-        self.batch.source()
-    }
-
-    fn n_series(&self) -> usize {
-        self.batch.n_series()
-    }
-
-    fn spelling(&self, series: usize) -> &[u8] {
-        self.batch.spelling(series)
-    }
-
-    fn samples(&self, series: usize) -> &[Sample] {
-        self.batch.samples(series)
-    }
-
-    fn has_histograms(&self) -> bool {
-        self.batch.has_histograms()
-    }
-
-    fn histograms(&self, series: usize) -> &[HistogramSample] {
-        self.batch.histograms(series)
-    }
-
-    fn has_exemplars(&self) -> bool {
-        self.batch.has_exemplars()
-    }
-
-    fn exemplars(&self, series: usize) -> &[Exemplar] {
-        self.batch.exemplars(series)
-    }
-
-    fn labels<'b>(
-        &'b self,
-        series: usize,
-        labels: &mut Vec<(&'b str, &'b str)>,
-    ) -> Result<(), LimitError> {
-        self.batch.labels(series, labels)?;
-        self.limits.check_pairs(labels)
-    }
+fn pairs(labels: &Labels) -> impl Iterator<Item = (&str, &str)> {
+    labels.iter().map(|label| (label.name.as_str(), label.value.as_str()))
 }
 
 #[cfg(test)]

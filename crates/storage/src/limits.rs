@@ -158,6 +158,15 @@ pub enum LimitError {
         /// The retention.
         max_ms: i64,
     },
+    /// Another value than the one that the series has at this time.
+    #[error("another value than the one of the same time, {t_ms} ms")]
+    Conflict {
+        /// The time, Unix milliseconds.
+        t_ms: i64,
+    },
+    /// A series that a rule of relabelling drops.
+    #[error("a rule of relabelling drops the series")]
+    Relabel,
     /// A new series where the store has no room for one.
     #[error("a new series, but the store has all of the {max} series it may have")]
     SeriesTotal {
@@ -197,14 +206,21 @@ impl LimitError {
             Self::Metadata { .. } => "metadata",
             Self::TooFarAhead { .. } => "too_far_ahead",
             Self::TooOld { .. } => "too_old",
+            Self::Conflict { .. } => "conflict",
+            Self::Relabel => "relabel",
             Self::SeriesTotal { .. } => "series_limit",
             Self::SeriesOfMetric { .. } => "metric_series_limit",
             Self::SeriesOfSource { .. } => "source_series_limit",
         }
     }
 
+    /// Whether it concerns one sample rather than its whole series.
+    pub fn is_of_one_sample(&self) -> bool {
+        matches!(self, Self::Conflict { .. })
+    }
+
     /// Every word that [`LimitError::reason`] can give.
-    pub const REASONS: [&'static str; 14] = [
+    pub const REASONS: [&'static str; 16] = [
         "no_metric_name",
         "label_count",
         "label_name_length",
@@ -216,6 +232,8 @@ impl LimitError {
         "metadata",
         "too_far_ahead",
         "too_old",
+        "conflict",
+        "relabel",
         "series_limit",
         "metric_series_limit",
         "source_series_limit",

@@ -10,8 +10,8 @@ use model::{
 use parking_lot::Mutex;
 
 use crate::{
-    AppendError, Appender, Batch, BatchAppended, Commit, Kinds, Querier, Rejected, Row, Select,
-    SelectError, Series, SeriesExemplars, SeriesSet,
+    AppendError, Appender, Batch, BatchAppended, Commit, Kinds, LimitError, Querier, Rejected, Row,
+    Select, SelectError, Series, SeriesExemplars, SeriesSet,
 };
 
 /// A store in memory.
@@ -30,12 +30,25 @@ enum Point {
 }
 
 impl Point {
+    /// Whether the values are the same to the bit, whatever since when they count.
+    fn same_value(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Float(a), Self::Float(b)) => a.value.to_bits() == b.value.to_bits(),
+            (Self::Histogram(a), Self::Histogram(b)) => a.histogram.same_bits(&b.histogram),
+            _ => false,
+        }
+    }
+
     fn is_stale_marker(&self) -> bool {
         match self {
             Self::Float(sample) => is_stale_marker(sample.value),
             Self::Histogram(sample) => sample.histogram.is_stale_marker(),
         }
     }
+}
+
+fn conflict(index: usize, t_ms: i64) -> Rejected {
+    Rejected { index, cause: LimitError::Conflict { t_ms } }
 }
 
 /// Of two at one time a value beats a stale marker, otherwise the later wins.
@@ -53,6 +66,15 @@ impl MemoryStore {
             *points = points.split_off(&t_ms);
             !points.is_empty()
         });
+    }
+
+    /// Whether a series has another value at this time.
+    fn conflicts(&self, labels: &Labels, t_ms: i64, point: &Point) -> bool {
+        let series = self.series.lock();
+        let there = series.get(labels).and_then(|points| points.get(&t_ms));
+        there.is_some_and(|there| {
+            !there.is_stale_marker() && !point.is_stale_marker() && !there.same_value(point)
+        })
     }
 
     /// Appends native histograms of one series. Of a stale marker nothing is kept but its times.
@@ -107,24 +129,40 @@ impl Appender for MemoryStore {
                 Err(cause) => rejected.push(Rejected { index, cause }),
             }
         }
-        let mut n_samples = 0;
+        let (mut n_floats, mut n_histograms, mut n_exemplars) = (0, 0, 0);
+        let keeps_first = batch.keeps_first();
         for (index, labels) in &good {
-            let samples = batch.samples(*index).iter();
-            n_samples += samples.len();
-            let row = |sample: &Sample| Row { labels: labels.clone(), sample: *sample };
-            self.append(samples.map(row).collect())?;
+            for sample in batch.samples(*index) {
+                if keeps_first && self.conflicts(labels, sample.t_ms, &Point::Float(*sample)) {
+                    rejected.push(conflict(*index, sample.t_ms));
+                    continue;
+                }
+                n_floats += 1;
+                self.append(vec![Row { labels: labels.clone(), sample: *sample }])?;
+            }
         }
         for (index, labels) in &good {
-            n_samples += batch.histograms(*index).len();
-            self.append_histograms(labels, batch.histograms(*index));
+            for sample in batch.histograms(*index) {
+                let point = Point::Histogram(sample.clone());
+                if keeps_first && self.conflicts(labels, sample.t_ms, &point) {
+                    rejected.push(conflict(*index, sample.t_ms));
+                    continue;
+                }
+                n_histograms += 1;
+                self.append_histograms(labels, std::slice::from_ref(sample));
+            }
         }
         for (index, labels) in good {
             let exemplars = batch.exemplars(index);
             if !exemplars.is_empty() && self.series.lock().contains_key(&labels) {
+                n_exemplars += exemplars.len() as u64;
                 self.exemplars.lock().entry(labels).or_default().extend_from_slice(exemplars);
             }
         }
-        Ok(BatchAppended { commit: Commit::done(), n_samples: n_samples as u64, rejected })
+        rejected.sort_by_key(|one| one.index);
+        let n_samples = n_floats + n_histograms;
+        let commit = Commit::done();
+        Ok(BatchAppended { commit, n_samples, n_histograms, n_exemplars, rejected })
     }
 
     fn append_metadata(&self, metrics: &[(&str, Metadata)]) -> Result<Commit, AppendError> {

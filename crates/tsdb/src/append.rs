@@ -15,8 +15,9 @@ use storage::{
     SeriesLimits,
 };
 
+use crate::conflicts::{Conflicts, Taken, is_in};
 use crate::db::{Core, Db, Health};
-use crate::head::{Fingerprint, Identities, NO_SLOT, Sources};
+use crate::head::{Fingerprint, Identities, NO_SLOT, Sources, Took};
 use crate::wal::histogram_record::{BeforeHistogram, encode_histogram, histogram_bytes};
 use crate::wal::{
     Before, FRAME_PAYLOAD_BYTES_MAX, FrameKind, Pending, SeriesRef, definition_bytes,
@@ -68,6 +69,10 @@ impl Appender for Db {
         self.core.append(batch, false)
     }
 
+    fn forget_spellings(&self) {
+        self.core.head.spellings().write().clear();
+    }
+
     fn append_metadata(&self, metrics: &[(&str, Metadata)]) -> Result<Commit, AppendError> {
         self.core.append_metadata(metrics)
     }
@@ -83,25 +88,33 @@ impl Core {
         if or_nothing && let Some(Rejected { index, cause }) = resolved.rejected.first().cloned() {
             return Err(AppendError::Refused { index, cause });
         }
-        let mut encoded = encode(batch, &resolved.slots, (floor_ms, self.live_epoch()));
+        let since = (floor_ms, self.live_epoch());
+        let mut encoded = encode(batch, &resolved.slots, since, &[]);
         if batch.has_histograms() {
-            let since = (floor_ms, self.live_epoch());
-            encode_histograms(batch, &resolved.slots, since, &mut encoded);
+            encode_histograms(batch, &resolved.slots, since, (&mut encoded, &[]));
         }
         #[cfg(feature = "planted-bugs")]
         self.freeze_now_if_planted();
-        let n_samples = n_taken(batch, &resolved.rejected);
-        self.meter.appended_samples.add(n_samples);
-        self.meter.expired_samples.add(n_samples - encoded.n_samples);
-        let mut commit = match encoded.is_empty() {
-            true => Commit::done(),
-            false => self.append_encoded(batch, &resolved.slots, &encoded, floor_ms),
-        };
-        if batch.has_exemplars() {
-            // The log has them behind the samples, so who waits for them waits for all.
-            commit = self.append_exemplars(batch, floor_ms).unwrap_or(commit);
+        let mut taken = Taken::of(batch, &resolved.rejected);
+        self.meter.expired_samples.add(taken.n_samples - encoded.n_samples);
+        let mut rejected = resolved.rejected;
+        let mut commit = Commit::done();
+        if !encoded.is_empty() {
+            let conflicts;
+            (commit, conflicts) = self.append_encoded(batch, &resolved.slots, encoded, floor_ms);
+            taken.leave_out(&conflicts);
+            conflicts.note(batch, (&resolved.slots, floor_ms), &mut rejected);
         }
-        Ok(BatchAppended { commit, n_samples, rejected: resolved.rejected })
+        self.meter.appended_samples.add(taken.n_samples);
+        let mut n_exemplars = 0;
+        if batch.has_exemplars() {
+            let appended;
+            (n_exemplars, appended) = self.append_exemplars(batch, floor_ms);
+            // The log has them behind the samples, so who waits for them waits for all.
+            commit = appended.unwrap_or(commit);
+        }
+        let Taken { n_samples, n_histograms } = taken;
+        Ok(BatchAppended { commit, n_samples, n_histograms, n_exemplars, rejected })
     }
 
     /// Whether samples are taken now.
@@ -221,15 +234,20 @@ impl Core {
         &self,
         batch: &dyn Batch,
         slots: &[u32],
-        encoded: &Encoded,
+        mut encoded: Encoded,
         floor_ms: i64,
-    ) -> Commit {
+    ) -> (Commit, Conflicts) {
         let now = self.env.clock.monotonic();
         let (sender, commit) = Commit::pending();
         let mut pending = self.pending.lock();
-        let mut took = self.head.append(kept(batch, slots, floor_ms));
-        if !encoded.histogram_payloads.is_empty() {
-            took += self.head.append_histograms(kept_histograms(batch, slots, floor_ms));
+        let (took, conflicts) = self.append_to_head(batch, (slots, floor_ms), &encoded);
+        if !conflicts.is_empty() {
+            let since = (floor_ms, self.live_epoch());
+            encoded = encode(batch, slots, since, &conflicts.samples);
+            encode_histograms(batch, slots, since, (&mut encoded, &conflicts.histograms));
+            if encoded.is_empty() {
+                return (Commit::done(), conflicts);
+            }
         }
         self.define(&mut pending, &took.entered);
         for payload in &encoded.payloads {
@@ -244,7 +262,33 @@ impl Core {
         self.wake.notify_all();
         self.meter.out_of_order_samples.add(took.n_late);
         self.meter.head_bytes.add(took.grown_bytes);
-        commit
+        (commit, conflicts)
+    }
+
+    /// Puts the samples of a batch into the head, all but those that others have the times of, if
+    /// the batch wants it so.
+    fn append_to_head(
+        &self,
+        batch: &dyn Batch,
+        (slots, floor_ms): (&[u32], i64),
+        encoded: &Encoded,
+    ) -> (Took, Conflicts) {
+        let (samples, keeps_first) = (kept(batch, slots, floor_ms), batch.keeps_first());
+        let mut took = match keeps_first {
+            true => self.head.append_unless_other(samples),
+            false => self.head.append(samples),
+        };
+        let samples = std::mem::take(&mut took.refused);
+        let mut conflicts = Conflicts { samples, histograms: Vec::new() };
+        if !encoded.histogram_payloads.is_empty() {
+            let samples = kept_histograms(batch, slots, floor_ms);
+            took += match keeps_first {
+                true => self.head.append_histograms_unless_other(samples),
+                false => self.head.append_histograms(samples),
+            };
+            conflicts.histograms = std::mem::take(&mut took.refused);
+        }
+        (took, conflicts)
     }
 
     /// Logs what series are that entered the live epoch.
@@ -340,12 +384,21 @@ fn kept<'b>(
     })
 }
 
-/// The samples of a batch that are kept, as payloads of sample frames.
-fn encode(batch: &dyn Batch, slots: &[u32], (floor_ms, epoch): (i64, u32)) -> Encoded {
+/// The samples of a batch that are kept, as payloads of sample frames; `refused` ones, counted
+/// from 0 and rising, are left out.
+fn encode(
+    batch: &dyn Batch,
+    slots: &[u32],
+    (floor_ms, epoch): (i64, u32),
+    refused: &[usize],
+) -> Encoded {
     let mut encoded = Encoded::default();
     let mut payload = Vec::with_capacity(14 * slots.len());
     let (mut before, mut in_frame) = (Before::default(), 0);
-    for (slot, sample) in kept(batch, slots, floor_ms) {
+    for (ordinal, (slot, sample)) in kept(batch, slots, floor_ms).enumerate() {
+        if is_in(refused, ordinal) {
+            continue;
+        }
         if in_frame == FRAME_SAMPLES_MAX {
             encoded.payloads.push(std::mem::take(&mut payload));
             (before, in_frame) = (Before::default(), 0);
@@ -378,10 +431,13 @@ fn encode_histograms(
     batch: &dyn Batch,
     slots: &[u32],
     (floor_ms, epoch): (i64, u32),
-    encoded: &mut Encoded,
+    (encoded, refused): (&mut Encoded, &[usize]),
 ) {
     let (mut payload, mut before) = (Vec::new(), BeforeHistogram::default());
-    for (slot, sample) in kept_histograms(batch, slots, floor_ms) {
+    for (ordinal, (slot, sample)) in kept_histograms(batch, slots, floor_ms).enumerate() {
+        if is_in(refused, ordinal) {
+            continue;
+        }
         if payload.len() + histogram_bytes(&sample.histogram) > FRAME_HISTOGRAM_BYTES
             && !payload.is_empty()
         {
@@ -394,16 +450,4 @@ fn encode_histograms(
     if !payload.is_empty() {
         encoded.histogram_payloads.push(payload);
     }
-}
-
-/// How many samples of both kinds the series have that were not rejected.
-fn n_taken(batch: &dyn Batch, rejected: &[Rejected]) -> u64 {
-    let has_histograms = batch.has_histograms();
-    let n_of = |series: usize| {
-        let n_histograms = if has_histograms { batch.histograms(series).len() } else { 0 };
-        batch.samples(series).len() + n_histograms
-    };
-    let n_given: usize = (0..batch.n_series()).map(n_of).sum();
-    let n_refused: usize = rejected.iter().map(|rejected| n_of(rejected.index)).sum();
-    (n_given - n_refused) as u64
 }

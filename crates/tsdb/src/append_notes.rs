@@ -15,10 +15,15 @@ use crate::wal::{FrameKind, Pending, SeriesRef};
 const FRAME_METADATA_BYTES: usize = 256 << 10;
 
 impl Core {
-    /// Takes the exemplars of a batch whose series are known. `None` if none was new. The gate is
-    /// held.
-    pub(crate) fn append_exemplars(&self, batch: &dyn Batch, floor_ms: i64) -> Option<Commit> {
+    /// Takes the exemplars of a batch whose series are known: how many there are, and when they are
+    /// durable; `None` if none was new. The gate is held.
+    pub(crate) fn append_exemplars(
+        &self,
+        batch: &dyn Batch,
+        floor_ms: i64,
+    ) -> (u64, Option<Commit>) {
         let known = self.known_exemplars(batch, floor_ms);
+        let n_known = known.len() as u64;
         let mut pending = self.pending.lock();
         let mut notes = self.notes.lock();
         let identities = self.head.identities().read();
@@ -29,7 +34,7 @@ impl Core {
         let new: Vec<(u32, &Exemplar)> = known.into_iter().filter(is_new).collect();
         drop((identities, notes));
         if new.is_empty() {
-            return None;
+            return (n_known, None);
         }
         self.meter.appended_exemplars.add(new.len() as u64);
         let mut undefined: Vec<u32> = new.iter().map(|(slot, _)| *slot).collect();
@@ -39,7 +44,8 @@ impl Core {
         self.define(&mut pending, &undefined);
         let epoch = self.live_epoch();
         let of_slots = new.iter().map(|(slot, one)| (SeriesRef::new(epoch, *slot), *one));
-        Some(self.log_notes(pending, FrameKind::Exemplars, &encode_exemplars(of_slots)))
+        let payloads = encode_exemplars(of_slots);
+        (n_known, Some(self.log_notes(pending, FrameKind::Exemplars, &payloads)))
     }
 
     /// The exemplars of a batch that are kept, each with the slot of its series; others are counted.

@@ -53,6 +53,8 @@ pub(crate) type FloorOf<'f> = &'f dyn Fn(&Labels) -> i64;
 pub(crate) struct Took {
     /// Samples that were not newer than all before them in their series.
     pub(crate) n_late: u64,
+    /// Which of them, counted from 0, rising, were not taken because others have their times.
+    pub(crate) refused: Vec<usize>,
     /// Slots whose first sample in the live epoch was among them, in the order of the append.
     pub(crate) entered: Vec<u32>,
     /// Memory taken for samples.
@@ -62,6 +64,7 @@ pub(crate) struct Took {
 impl AddAssign for Took {
     fn add_assign(&mut self, more: Self) {
         self.n_late += more.n_late;
+        self.refused.extend(more.refused);
         self.entered.extend(more.entered);
         self.grown_bytes += more.grown_bytes;
     }
@@ -111,7 +114,23 @@ impl Head {
         self.append_each(samples, Shard::append)
     }
 
+    /// The same, but for samples that differ from what is at hand of their times.
+    pub(crate) fn append_unless_other<'s>(
+        &self,
+        samples: impl Iterator<Item = (u32, &'s Sample)>,
+    ) -> Took {
+        self.append_each(samples, Shard::append_unless_other)
+    }
+
     /// The same for native histograms.
+    pub(crate) fn append_histograms_unless_other<'s>(
+        &self,
+        samples: impl Iterator<Item = (u32, &'s HistogramSample)>,
+    ) -> Took {
+        self.append_each(samples, Shard::append_histogram_unless_other)
+    }
+
+    /// Takes native histograms, in this order, each with its slot.
     pub(crate) fn append_histograms<'s>(
         &self,
         samples: impl Iterator<Item = (u32, &'s HistogramSample)>,
@@ -126,7 +145,7 @@ impl Head {
     ) -> Took {
         let mut took = Took::default();
         let mut held: Option<(usize, MutexGuard<'_, Shard>)> = None;
-        for (slot, sample) in samples {
+        for (ordinal, (slot, sample)) in samples.enumerate() {
             let (nth, at) = place(slot);
             let shard = match &mut held {
                 Some((held_nth, shard)) if *held_nth == nth => shard,
@@ -141,6 +160,9 @@ impl Head {
             took.n_late += u64::from(appended.is_late);
             if appended.is_first {
                 took.entered.push(slot);
+            }
+            if appended.is_refused {
+                took.refused.push(ordinal);
             }
         }
         took

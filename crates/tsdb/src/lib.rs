@@ -23,6 +23,7 @@ mod clock;
 mod codec;
 mod compact;
 mod config;
+mod conflicts;
 mod db;
 mod delete;
 mod dir;

@@ -32,6 +32,13 @@ impl<S: Send + Sync> FromRequest<S> for BoundedBody {
     }
 }
 
+impl BoundedBody {
+    /// A whole body as it was sent.
+    pub(crate) async fn plain(body: Body) -> Result<Self, ApiError> {
+        read(body).await.map(Self)
+    }
+}
+
 async fn read(body: Body) -> Result<Bytes, ApiError> {
     to_bytes(body, BODY_BYTES_MAX).await.map_err(|error| {
         let is_limit = std::error::Error::source(&error)

@@ -9,7 +9,9 @@ use utoipa_axum::routes;
 
 use crate::push::{alerts, metrics, pipelines, services};
 use crate::state::Shared;
-use crate::{admin, exposition, health, host_json, ingest, monitoring, pages, prometheus, status};
+use crate::{
+    admin, exposition, health, host_json, ingest, monitoring, pages, prometheus, remote_read, status,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -48,6 +50,7 @@ pub(crate) fn all() -> (Router<Shared>, String) {
             ingest::pushgateway::post,
             ingest::pushgateway::delete
         ))
+        .routes(routes!(remote_read::read))
         .routes(routes!(pipelines::list_pipelines, pipelines::post_pipeline))
         .routes(routes!(alerts::list_alerts, alerts::post_alert))
         .routes(routes!(alerts::acknowledge))

@@ -31,6 +31,7 @@ struct File {
     retention_rules: Vec<RetentionRule>,
     limits: Limits,
     query: Query,
+    ingest: IngestTable,
     silent_after: Option<PositiveDuration>,
     push_group_expire_after: Option<HumanDuration>,
     root: Option<Root>,
@@ -86,6 +87,12 @@ struct Query {
     samples: Option<usize>,
     series: Option<usize>,
     memory: Option<ByteSize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct IngestTable {
+    relabel: Vec<RelabelEntry>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -167,6 +174,52 @@ impl<'de> Deserialize<'de> for Origin {
 struct RetentionRule {
     r#match: Selector,
     keep: PositiveDuration,
+}
+
+/// A rule that rewrites labels, in the words of Prometheus.
+#[derive(Debug)]
+struct RelabelEntry(model::RelabelRule);
+
+impl<'de> Deserialize<'de> for RelabelEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Written {
+            #[serde(default)]
+            source_labels: Vec<String>,
+            separator: Option<String>,
+            regex: Option<String>,
+            modulus: Option<u64>,
+            target_label: Option<String>,
+            replacement: Option<String>,
+            action: Option<Action>,
+        }
+        let written = Written::deserialize(deserializer)?;
+        let rule = model::RelabelRule::new(model::RelabelSettings {
+            source_labels: written.source_labels,
+            separator: written.separator,
+            regex: written.regex,
+            modulus: written.modulus,
+            target_label: written.target_label,
+            replacement: written.replacement,
+            action: written.action.map(|action| action.0).unwrap_or_default(),
+        });
+        rule.map(Self).map_err(de::Error::custom)
+    }
+}
+
+/// What a rule does.
+#[derive(Debug)]
+struct Action(model::RelabelAction);
+
+impl<'de> Deserialize<'de> for Action {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        model::RelabelAction::of_word(&word).map(Self).ok_or_else(|| {
+            let known = model::RelabelAction::ALL.map(model::RelabelAction::as_str).join(", ");
+            de::Error::custom(format!("unknown action {word:?}, expected one of {known}"))
+        })
+    }
 }
 
 /// Series as a person names them: `metric{label="value"}`.
@@ -275,6 +328,7 @@ pub(super) fn parse(text: &str) -> Result<Layer, String> {
         series_max: file.limits.series,
         metric_series_max: file.limits.series_per_metric,
         source_series_max: file.limits.series_per_source,
+        relabel: file.ingest.relabel.into_iter().map(|entry| entry.0).collect(),
         silent_after: file.silent_after.map(|after| after.0),
         statsd: PlainListen { address: file.statsd.listen, is_open: file.statsd.insecure_open },
         statsd_flush_interval: file.statsd.flush_interval.map(|interval| interval.0),

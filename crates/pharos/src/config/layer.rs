@@ -40,6 +40,7 @@ pub(super) struct Layer {
     pub(super) series_max: Option<u64>,
     pub(super) metric_series_max: Option<u64>,
     pub(super) source_series_max: Option<u64>,
+    pub(super) relabel: Vec<model::RelabelRule>,
     pub(super) silent_after: Option<Duration>,
     pub(super) collect: Option<bool>,
     pub(super) collect_interval: Option<Duration>,
@@ -104,6 +105,8 @@ impl Layer {
             series_max: self.series_max.or(below.series_max),
             metric_series_max: self.metric_series_max.or(below.metric_series_max),
             source_series_max: self.source_series_max.or(below.source_series_max),
+            // Only the file can name these rules too.
+            relabel: below.relabel,
             silent_after: self.silent_after.or(below.silent_after),
             collect: self.collect.or(below.collect),
             collect_interval: self.collect_interval.or(below.collect_interval),

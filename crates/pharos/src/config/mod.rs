@@ -109,6 +109,8 @@ pub(crate) struct Config {
     pub(crate) query: QuerySettings,
     /// How many series may be stored.
     pub(crate) series: storage::SeriesLimits,
+    /// What is done to the labels of every sample on its way in.
+    pub(crate) relabel: Vec<model::RelabelRule>,
     /// `None` reads no host.
     pub(crate) collect: Option<collect::Config>,
     /// A service that says nothing for so long becomes `unknown`.
@@ -199,6 +201,7 @@ impl Config {
                 per_metric: layer.metric_series_max.filter(|max| *max > 0),
                 per_source: layer.source_series_max.filter(|max| *max > 0),
             },
+            relabel: layer.relabel,
             collect: layer.collect.unwrap_or(true).then(|| collect::Config {
                 interval: layer.collect_interval.unwrap_or(collect::Config::default().interval),
                 roots: layer.roots,

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Labels, Matcher, Sample};
+use model::{
+    Labels, METRIC_NAME, Matcher, RelabelAction, RelabelRule, RelabelSettings, Relabeling, Sample,
+};
 use stdx::Clock;
 
 use super::{Ingest, Rejected};
@@ -68,7 +70,11 @@ fn good_rows_are_kept_and_bad_ones_named_and_counted() {
     let stored: Vec<String> = stored.map(|series| series.unwrap().labels.to_string()).collect();
     assert_eq!(stored, ["a{}", "b{}"]);
     let counted: Vec<u64> = ingest.meter().rejected.iter().map(|count| count.get()).collect();
-    assert_eq!(counted, [2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0], "in the order of REASONS");
+    assert_eq!(
+        counted,
+        [2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0],
+        "in the order of REASONS"
+    );
     assert_eq!(ingest.meter().appended.get(), 2);
 }
 
@@ -169,7 +175,13 @@ impl Appender for Sources {
 
     fn append_batch(&self, batch: &dyn Batch) -> Result<BatchAppended, AppendError> {
         self.0.lock().push(batch.source().to_owned());
-        Ok(BatchAppended { commit: Commit::done(), n_samples: 0, rejected: Vec::new() })
+        Ok(BatchAppended {
+            commit: Commit::done(),
+            n_samples: 0,
+            n_histograms: 0,
+            n_exemplars: 0,
+            rejected: Vec::new(),
+        })
     }
 }
 
@@ -181,4 +193,135 @@ fn the_source_arrives_at_the_engine() {
     ingest.append_batch(&RowsBatch::new("test", &rows)).unwrap();
     ingest.append_good(rows).unwrap();
     assert_eq!(*sources.0.lock(), ["test", "scrape"]);
+}
+
+fn rule(settings: RelabelSettings) -> RelabelRule {
+    RelabelRule::new(settings).unwrap()
+}
+
+/// Drops `gone`, calls `a` `b`, and gives everything an environment.
+fn rules() -> Relabeling {
+    let name = || vec![METRIC_NAME.to_owned()];
+    let text = |text: &str| Some(text.to_owned());
+    Relabeling::new(vec![
+        rule(RelabelSettings {
+            source_labels: name(),
+            regex: text("gone.*"),
+            action: RelabelAction::Drop,
+            ..RelabelSettings::default()
+        }),
+        rule(RelabelSettings {
+            source_labels: name(),
+            regex: text("a"),
+            target_label: text(METRIC_NAME),
+            replacement: text("b"),
+            ..RelabelSettings::default()
+        }),
+        rule(RelabelSettings {
+            target_label: text("env"),
+            replacement: text("test"),
+            ..RelabelSettings::default()
+        }),
+    ])
+}
+
+fn stored(store: &MemoryStore) -> Vec<String> {
+    let every = Matcher::not_equal("", "x");
+    let select = Select::floats(vec![every], i64::MIN, i64::MAX);
+    let all = store.select(&select).unwrap().map(Result::unwrap);
+    all.map(|series| format!("{} {}", series.labels, series.samples.len())).collect()
+}
+
+fn sent() -> Vec<Row> {
+    let named = |name, t_ms| row(&[("__name__", name)], t_ms);
+    vec![
+        named("gone", 1),
+        named("a", 1),
+        row(&[("job", "x")], 1),
+        named("gone_too", 1),
+        named("c", 1),
+    ]
+}
+
+#[test]
+fn rules_rewrite_rows_before_limits_see_them() {
+    let store = Arc::new(MemoryStore::default());
+    let ingest = ingest(Arc::clone(&store) as _);
+    ingest.set_relabeling(rules());
+    let (_, rejected) = ingest.clone().append_good(sent()).unwrap();
+    // What a rule drops is no fault of its sender.
+    assert_eq!(rejected, [Rejected { index: 2, cause: LimitError::NoMetricName }]);
+    assert_eq!(stored(&store), ["b{env=\"test\"} 1", "c{env=\"test\"} 1"]);
+    assert_eq!(count(&ingest, &LimitError::Relabel), 2);
+    assert_eq!(count(&ingest, &LimitError::NoMetricName), 1);
+    assert_eq!(ingest.meter().appended.get(), 2);
+}
+
+#[test]
+fn rules_rewrite_batches() {
+    let store = Arc::new(MemoryStore::default());
+    let ingest = ingest(Arc::clone(&store) as _);
+    ingest.set_relabeling(rules());
+    let rows = sent();
+    let appended = ingest.append_batch(&RowsBatch::new("test", &rows)).unwrap();
+    assert_eq!(appended.rejected, [Rejected { index: 2, cause: LimitError::NoMetricName }]);
+    assert_eq!(appended.n_samples, 2);
+    assert_eq!(stored(&store), ["b{env=\"test\"} 1", "c{env=\"test\"} 1"]);
+    assert_eq!(count(&ingest, &LimitError::Relabel), 2);
+}
+
+#[test]
+fn the_strict_call_names_the_row_as_it_was_given() {
+    let store = Arc::new(MemoryStore::default());
+    let ingest = ingest(Arc::clone(&store) as _);
+    ingest.set_relabeling(rules());
+    let error = ingest.append(sent()).unwrap_err();
+    assert!(
+        matches!(error, IngestError::Row { index: 2, cause: LimitError::NoMetricName }),
+        "{error}"
+    );
+    assert!(stored(&store).is_empty());
+    let good = sent().into_iter().filter(|row| row.labels.get("job").is_none()).collect();
+    ingest.append(good).unwrap().wait().unwrap();
+    assert_eq!(stored(&store), ["b{env=\"test\"} 1", "c{env=\"test\"} 1"]);
+    ingest.append(vec![row(&[("__name__", "gone")], 1)]).unwrap().wait().unwrap();
+}
+
+/// Notes when spellings are forgotten, and who spells.
+#[derive(Default)]
+struct Spelling(parking_lot::Mutex<Vec<String>>);
+
+impl Appender for Spelling {
+    fn append(&self, rows: Vec<Row>) -> Result<Commit, AppendError> {
+        self.0.lock().push(format!("{} rows", rows.len()));
+        Ok(Commit::done())
+    }
+
+    fn append_batch(&self, batch: &dyn Batch) -> Result<BatchAppended, AppendError> {
+        self.0.lock().push(format!("{:?}", batch.speller()));
+        let rejected = Vec::new();
+        let commit = Commit::done();
+        Ok(BatchAppended { commit, n_samples: 1, n_histograms: 0, n_exemplars: 0, rejected })
+    }
+
+    fn forget_spellings(&self) {
+        self.0.lock().push("forget".to_owned());
+    }
+}
+
+/// The bytes that a row is spelled by name another series once there are rules, and the strict call
+/// spells what the rules have made.
+#[test]
+fn spellings_are_forgotten_when_rules_change() {
+    let engine = Arc::<Spelling>::default();
+    let ingest = ingest(Arc::clone(&engine) as _);
+    let one = || vec![row(&[("__name__", "a")], 1)];
+    ingest.set_relabeling(Relabeling::default());
+    ingest.append_good(one()).unwrap();
+    ingest.set_relabeling(rules());
+    ingest.set_relabeling(rules());
+    ingest.append_good(one()).unwrap();
+    ingest.append(one()).unwrap();
+    ingest.set_relabeling(Relabeling::default());
+    assert_eq!(*engine.0.lock(), ["Labels", "forget", "SentLabels", "1 rows", "forget"]);
 }

@@ -49,6 +49,11 @@ impl Epoch {
         entry.and_modify(|earlier| *earlier = winner(*earlier, sample)).or_insert(sample);
     }
 
+    /// The late sample of a series at one time.
+    pub(super) fn late_at(&self, slot: u32, t_ms: i64) -> Option<&Sample> {
+        self.late.get(&(slot, t_ms))
+    }
+
     /// The late samples of a series in a range, both ends inclusive.
     pub(super) fn late(&self, slot: u32, (start_ms, end_ms): (i64, i64)) -> Vec<Sample> {
         if self.late.is_empty() || start_ms > end_ms {

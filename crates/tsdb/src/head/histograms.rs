@@ -81,6 +81,22 @@ impl Histograms {
         }
     }
 
+    /// Whether a series has a histogram at this time that is no stale marker.
+    pub(super) fn has_at(&self, slot: u32, t_ms: i64) -> bool {
+        self.at(slot, t_ms).is_some()
+    }
+
+    /// Whether a series has one at this time that differs from this one.
+    pub(super) fn has_other(&self, slot: u32, sample: &HistogramSample) -> bool {
+        let kept = self.at(slot, sample.t_ms);
+        kept.is_some_and(|kept| !kept.sample(sample.t_ms).histogram.same_bits(&sample.histogram))
+    }
+
+    fn at(&self, slot: u32, t_ms: i64) -> Option<&Kept> {
+        let kept = self.series.get(&slot)?.get(&t_ms)?;
+        (!kept.is_stale_marker).then_some(kept)
+    }
+
     /// Makes room for a number that comes to this series now; `false` if a histogram of its time
     /// stays in its place.
     pub(super) fn give_way(&mut self, slot: u32, sample: &Sample) -> bool {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use model::{HistogramSample, Sample};
+use model::{HistogramSample, Sample, is_stale_marker};
 
 use super::chain::{self, Before};
 use super::epoch::{Epoch, Excerpt, Wanted};
@@ -49,6 +49,8 @@ const NEW_LINE: Line = Line {
 pub(super) struct Appended {
     /// The sample was not newer than all before it.
     pub(super) is_late: bool,
+    /// It was not taken: the series has another value at its time.
+    pub(super) is_refused: bool,
     /// It is the series' first one in this epoch.
     pub(super) is_first: bool,
     /// Memory taken for it; below 0 if a histogram that gave way took more.
@@ -80,7 +82,7 @@ impl Shard {
         let bytes = live.bytes();
         let is_late = sample.t_ms <= line.before.t_ms;
         if !live.histograms.is_empty() && !live.histograms.give_way(slot, sample) {
-            return Appended { is_late: true, is_first, grown_bytes: 0 };
+            return Appended { is_late: true, is_first, ..Appended::default() };
         }
         if is_late {
             live.add_late(slot, *sample);
@@ -88,10 +90,49 @@ impl Shard {
             push(live, line, sample);
         }
         let grown_bytes = live.bytes() as i64 - bytes as i64;
-        Appended { is_late, is_first, grown_bytes }
+        Appended { is_late, is_first, grown_bytes, is_refused: false }
     }
 
-    /// The same for a native histogram.
+    /// The same, unless another value is known of its time: that of the newest sample, or of one
+    /// that came late to the live epoch.
+    pub(super) fn append_unless_other(
+        &mut self,
+        at: usize,
+        slot: u32,
+        sample: &Sample,
+    ) -> Appended {
+        let is_new = self.line(at).is_none_or(|line| sample.t_ms > line.before.t_ms);
+        let may_be_there = !is_new || !self.live.histograms.is_empty();
+        if may_be_there && self.has_other(at, slot, sample) {
+            return Appended { is_refused: true, ..Appended::default() };
+        }
+        self.append(at, slot, sample)
+    }
+
+    fn has_other(&self, at: usize, slot: u32, sample: &Sample) -> bool {
+        if is_stale_marker(sample.value) {
+            return false;
+        }
+        let there = self.value_at(at, slot, sample.t_ms);
+        there.is_some_and(|value| value.to_bits() != sample.value.to_bits())
+            || self.live.histograms.has_at(slot, sample.t_ms)
+    }
+
+    /// What is known at hand of a line's number at a time; a stale marker is none.
+    fn value_at(&self, at: usize, slot: u32, t_ms: i64) -> Option<f64> {
+        let newest = || {
+            let line = self.line(at).filter(|line| line.epoch != 0 && t_ms != i64::MIN)?;
+            (line.before.t_ms == t_ms).then(|| f64::from_bits(line.before.value_bits))
+        };
+        let late = self.live.late_at(slot, t_ms).map(|sample| sample.value);
+        late.or_else(newest).filter(|value| !is_stale_marker(*value))
+    }
+
+    fn line(&self, at: usize) -> Option<&Line> {
+        self.lines.get(at / LINES_PER_PART).map(|part| &part[at % LINES_PER_PART])
+    }
+
+    /// Takes a native histogram as [`Self::append`] takes a number.
     pub(super) fn append_histogram(
         &mut self,
         at: usize,
@@ -105,7 +146,23 @@ impl Shard {
         let newest_ms = self.newest_histograms.entry(at).or_insert(sample.t_ms);
         *newest_ms = sample.t_ms.max(*newest_ms);
         let grown_bytes = self.live.bytes() as i64 - bytes as i64;
-        Appended { is_late, is_first, grown_bytes }
+        Appended { is_late, is_first, grown_bytes, is_refused: false }
+    }
+
+    /// A native histogram, unless another value is known of its time.
+    pub(super) fn append_histogram_unless_other(
+        &mut self,
+        at: usize,
+        slot: u32,
+        sample: &HistogramSample,
+    ) -> Appended {
+        let has_other = !sample.histogram.is_stale_marker()
+            && (self.live.histograms.has_other(slot, sample)
+                || self.value_at(at, slot, sample.t_ms).is_some());
+        if has_other {
+            return Appended { is_refused: true, ..Appended::default() };
+        }
+        self.append_histogram(at, slot, sample)
     }
 
     /// Makes sure that the line at this place belongs to the live epoch, and says whether it did

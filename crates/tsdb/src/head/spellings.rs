@@ -54,6 +54,7 @@ impl Spellings {
         let hash = xxh3_128_with_secret(spelling, &self.key);
         let whose = match speller {
             Speller::Labels => 0x9e37_79b9,
+            Speller::SentLabels => 0x7f4a_7c15,
             Speller::RemoteWrite => 0,
         };
         Fingerprint([hash as u32 ^ whose, (hash >> 32) as u32, (hash >> 64) as u32])
@@ -96,6 +97,11 @@ impl Spellings {
             self.firsts[*slot as usize / PART][*slot as usize % PART] = Fingerprint::default();
         }
         self.others.retain(|_, slot| slots.binary_search(slot).is_err());
+    }
+
+    /// Forgets how all series are spelled.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new(self.key);
     }
 
     /// Memory in use. What is free in the tables is not counted: it will be used.

@@ -6,6 +6,8 @@
 
 use model::Sample;
 
+use super::bits::{BitWriter, XorRow};
+
 /// A chunk that nobody wrote like this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ChunkError {
@@ -15,6 +17,43 @@ pub enum ChunkError {
     /// A value of more than 64 bits.
     #[error("a chunk has a value of more than 64 bits")]
     Width,
+}
+
+/// Samples of a chunk as Prometheus cuts them.
+pub(super) const CHUNK_SAMPLES_MAX: usize = 120;
+
+/// The chunk of these samples, at most [`CHUNK_SAMPLES_MAX`], in rising time.
+pub(super) fn encode_xor(samples: &[Sample]) -> Vec<u8> {
+    let mut out = BitWriter::behind((samples.len() as u16).to_be_bytes().to_vec());
+    let Some((first, rest)) = samples.split_first() else { return out.into_bytes() };
+    out.put_varint(((first.t_ms << 1) ^ (first.t_ms >> 63)).cast_unsigned());
+    let mut values = XorRow::begin(first.value, &mut out);
+    let (mut before_ms, mut delta_ms) = (first.t_ms, 0_i64);
+    for (at, sample) in rest.iter().enumerate() {
+        let delta = sample.t_ms.wrapping_sub(before_ms);
+        match at {
+            0 => out.put_varint(delta.cast_unsigned()),
+            _ => put_delta_of_delta(&mut out, delta.wrapping_sub(delta_ms)),
+        }
+        values.put(sample.value, &mut out);
+        (before_ms, delta_ms) = (sample.t_ms, delta);
+    }
+    out.into_bytes()
+}
+
+fn put_delta_of_delta(out: &mut BitWriter, dod: i64) {
+    // The highest number of so many bits stands for itself: the range is not that of two's
+    // complement.
+    let fits = |n: u32| -((1_i64 << (n - 1)) - 1) <= dod && dod <= 1 << (n - 1);
+    let (mark, n_mark, n_bits) = match dod {
+        0 => (0, 1, 0),
+        _ if fits(14) => (0b10, 2, 14),
+        _ if fits(17) => (0b110, 3, 17),
+        _ if fits(20) => (0b1110, 4, 20),
+        _ => (0b1111, 4, 64),
+    };
+    out.put(mark, n_mark);
+    out.put(dod.cast_unsigned(), n_bits);
 }
 
 /// Appends the samples of a chunk.

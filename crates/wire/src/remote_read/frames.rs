@@ -2,7 +2,7 @@
 //!
 //! `uvarint length | crc32c of the data (4 bytes, the highest first) | data`.
 
-use super::message::take_varint;
+use super::message::{put_varint, take_varint};
 
 /// Bytes of a frame's data.
 pub const FRAME_BYTES_MAX: usize = 64 << 20;
@@ -102,6 +102,13 @@ impl Frames {
     }
 }
 
+/// Appends data as a frame.
+pub(super) fn put_frame(out: &mut Vec<u8>, data: &[u8]) {
+    put_varint(out, data.len() as u64);
+    out.extend_from_slice(&crc32c(data).to_be_bytes());
+    out.extend_from_slice(data);
+}
+
 /// The checksum of Castagnoli, by a table of the remainders of all bytes.
 fn crc32c(data: &[u8]) -> u32 {
     !data.iter().fold(!0, |sum, byte| (sum >> 8) ^ TABLE[usize::from(sum as u8 ^ byte)])
@@ -125,14 +132,12 @@ const TABLE: [u32; 256] = {
 
 #[cfg(test)]
 mod tests {
-    use super::{FrameError, Frames, crc32c};
+    use super::{FrameError, Frames, crc32c, put_frame};
     use crate::remote_read::message::put_varint;
 
     fn framed(data: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
-        put_varint(&mut out, data.len() as u64);
-        out.extend(crc32c(data).to_be_bytes());
-        out.extend(data);
+        put_frame(&mut out, data);
         out
     }
 

@@ -124,6 +124,12 @@ pub(super) fn put_number(out: &mut Vec<u8>, field: u64, number: u64) {
     }
 }
 
+/// Appends a field with a double.
+pub(super) fn put_double(out: &mut Vec<u8>, field: u64, value: f64) {
+    put_varint(out, field << 3 | 1);
+    out.extend_from_slice(&value.to_bits().to_le_bytes());
+}
+
 /// Appends a field with bytes.
 pub(super) fn put_bytes(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
     put_varint(out, field << 3 | 2);

@@ -1,12 +1,18 @@
 //! Answers as a server writes them, built here by a plain writer of our own.
 
-use model::{Labels, STALE_MARKER_BITS, Sample, parse_selector};
+use std::sync::Arc;
+
+use model::{Histogram, HistogramSample, Labels, STALE_MARKER_BITS, Sample, parse_selector};
 use proptest::prelude::*;
 
 use super::chunk::{ChunkError, decode_xor};
 use super::message::{put_bytes, put_number, put_varint};
-use super::{Query, ResponseError, decode_chunked, decode_sampled, encode_request};
-use crate::remote_write::Opener;
+use super::{
+    AnswerKind, FRAME_BYTES_MAX, Frames, MATCHERS_MAX, QUERIES_MAX, Query, RequestError,
+    ResponseError, SampledAnswer, StreamedAnswer, decode_chunked, decode_request, decode_sampled,
+    encode_request,
+};
+use crate::remote_write::{Opener, read_histogram};
 
 fn put_label(out: &mut Vec<u8>, name: &str, value: &str) {
     let mut label = Vec::new();
@@ -228,7 +234,180 @@ fn any_samples() -> impl Strategy<Value = Vec<Sample>> {
     })
 }
 
+fn block(message: &[u8]) -> Vec<u8> {
+    snap::raw::Encoder::new().compress_vec(message).unwrap()
+}
+
+#[test]
+fn a_request_is_heard_as_it_was_asked() {
+    let matchers = parse_selector("up{job!=\"x\",a=~\"b.*\",c!~\"d|e\"}").unwrap();
+    let query = Query { start_ms: -1, end_ms: i64::MAX, matchers };
+    let heard = decode_request(&encode_request(&query), 1000).unwrap();
+    assert_eq!((heard.queries, heard.answer), (vec![query], AnswerKind::Streamed));
+}
+
+#[test]
+fn the_first_known_kind_of_answer_is_taken() {
+    let mut query = Vec::new();
+    put_bytes(&mut query, 3, b"\x12\x01a");
+    let ask = |accepted: &[u8]| {
+        let mut message = Vec::new();
+        put_bytes(&mut message, 1, &query);
+        message.extend_from_slice(accepted);
+        decode_request(&block(&message), 1000).map(|request| request.answer)
+    };
+    assert_eq!(ask(b""), Ok(AnswerKind::Sampled), "older than the choice");
+    assert_eq!(ask(b"\x10\x00\x10\x01"), Ok(AnswerKind::Sampled));
+    assert_eq!(ask(b"\x10\x07\x10\x01\x10\x00"), Ok(AnswerKind::Streamed));
+    assert_eq!(ask(b"\x12\x02\x01\x00"), Ok(AnswerKind::Streamed), "in a row");
+    assert_eq!(ask(b"\x10\x07"), Err(RequestError::NoAnswer));
+}
+
+#[test]
+fn requests_beyond_the_bounds_are_refused() {
+    let refused = |message: &[u8], words: &str| {
+        let error = decode_request(&block(message), 1 << 20).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    };
+    let matcher = b"\x1a\x03\x12\x01a";
+    let query = |matchers: &[u8]| {
+        let mut out = Vec::new();
+        put_bytes(&mut out, 1, matchers);
+        out
+    };
+    refused(&query(b""), "query 0 has no matcher");
+    refused(&query(b"\x1a\x02\x08\x04"), "unknown type 4");
+    refused(&query(b"\x1a\x08\x08\x02\x12\x01a\x1a\x01("), "invalid regular expression");
+    refused(&query(&matcher.repeat(MATCHERS_MAX + 1)), "more than 256 matchers");
+    refused(&query(matcher).repeat(QUERIES_MAX + 1), "more than 64 queries");
+    refused(b"\x0a\x7f", "no protobuf of a ReadRequest");
+    assert!(matches!(decode_request(b"\x7f", 1000), Err(RequestError::Block(_))));
+    assert!(matches!(decode_request(&block(&[0; 2000]), 1000), Err(RequestError::Block(_))));
+}
+
+fn up() -> Labels {
+    Labels::of_metric("up", [("job", "x")]).unwrap()
+}
+
+fn histogram_at(t_ms: i64) -> HistogramSample {
+    let histogram = Histogram { count: 2.0, zero_count: 2.0, sum: 7.5, ..Histogram::default() };
+    HistogramSample { t_ms, start_ms: 0, histogram: Arc::new(histogram) }
+}
+
+/// The frames of an answer, each checked.
+fn frames(body: &[u8]) -> Vec<Vec<u8>> {
+    let mut frames = Frames::default();
+    frames.push(body);
+    let mut all = Vec::new();
+    while let Some(frame) = frames.next().unwrap() {
+        all.push(frame.to_vec());
+    }
+    frames.finish().unwrap();
+    all
+}
+
+fn streamed(samples: &[Sample], histograms: &[HistogramSample]) -> Vec<u8> {
+    let mut body = Vec::new();
+    let mut answer = StreamedAnswer::default();
+    let sent = answer.push(0, (&up(), samples, histograms), |frame| {
+        body.extend(frame);
+        Ok::<(), ()>(())
+    });
+    sent.unwrap();
+    body
+}
+
+#[test]
+fn an_answer_in_one_piece_goes_there_and_back() {
+    let sent = [Sample::new(-5, 1.5), Sample::new(7, f64::from_bits(STALE_MARKER_BITS))];
+    let mut answer = SampledAnswer::default();
+    answer.push(&up(), &sent, &[]);
+    answer.end_query();
+    answer.end_query();
+    answer.push(&up(), &sent[..1], &[histogram_at(9)]);
+    answer.end_query();
+    assert!(answer.n_bytes() > 50);
+    let fetched = decode_sampled(&answer.into_body().unwrap(), 1 << 20).unwrap();
+    assert_eq!(fetched.n_histograms, 1);
+    let [(labels, first), (_, second)] = &fetched.series[..] else { panic!("{fetched:?}") };
+    assert!(labels == &up() && same(first, &sent) && same(second, &sent[..1]), "{fetched:?}");
+}
+
+#[test]
+fn histograms_are_said_as_remote_write_says_them() {
+    let sent = histogram_at(9);
+    let mut message = Vec::new();
+    super::histogram::put_histogram(&mut message, &sent);
+    assert!(read_histogram(&message).unwrap().same_bits(&sent));
+}
+
+#[test]
+fn a_long_series_comes_in_several_frames_and_chunks_do_not_overlap() {
+    // Values that do not compress, so that a frame is full soon.
+    let noise = |n: i64| f64::from_bits((n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 2);
+    let samples: Vec<Sample> = (0..300_000).map(|n| Sample::new(n * 1000, noise(n))).collect();
+    let all = frames(&streamed(&samples, &[]));
+    assert!(
+        all.len() > 1
+            && all.iter().all(|frame| frame.len() < 2 << 20 && frame.len() < FRAME_BYTES_MAX)
+    );
+    let mut found = Vec::new();
+    for frame in &all {
+        let fetched = decode_chunked(frame, (i64::MIN, i64::MAX)).unwrap();
+        let [(labels, samples)] = &fetched.series[..] else { panic!("one series a frame") };
+        assert_eq!(labels, &up());
+        found.extend_from_slice(samples);
+    }
+    assert!(same(&found, &samples));
+}
+
+#[test]
+fn numbers_and_histograms_come_in_the_order_of_their_times() {
+    let samples: Vec<Sample> = [1, 2, 5, 8].map(|t| Sample::new(t, 1.0)).to_vec();
+    let histograms: Vec<_> = [3, 4, 6, 9].map(histogram_at).to_vec();
+    let body = streamed(&samples, &histograms);
+    let all = frames(&body);
+    let fetched = decode_chunked(&all[0], (i64::MIN, i64::MAX)).unwrap();
+    assert_eq!(fetched.n_histograms, 4);
+    assert!(same(&fetched.series[0].1, &samples));
+    // Type and first time of each chunk.
+    let mut chunks = Vec::new();
+    let mut series = super::message::Fields(&all[0]);
+    let (_, series) = series.next().unwrap().unwrap();
+    let mut fields = super::message::Fields(series.bytes().unwrap());
+    while let Some((number, value)) = fields.next().unwrap() {
+        if number == 2 {
+            let mut chunk = super::message::Fields(value.bytes().unwrap());
+            let mut numbers = [0; 4];
+            while let Some((number @ 1..=3, value)) = chunk.next().unwrap() {
+                numbers[number as usize] = value.number().unwrap();
+            }
+            chunks.push((numbers[3], numbers[1], numbers[2]));
+        }
+    }
+    assert_eq!(chunks, [(1, 1, 2), (3, 3, 4), (1, 5, 5), (3, 6, 6), (1, 8, 8), (3, 9, 9)]);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_answer() {
+    let sent =
+        StreamedAnswer::default().push(0, (&up(), &[Sample::new(1, 1.0)], &[]), |_| Err("gone"));
+    assert_eq!(sent, Err("gone"));
+}
+
 proptest! {
+    /// Two writers of chunks, a plain one and the one that answers, agree to the bit.
+    #[test]
+    fn chunks_are_written_as_described(sent in any_samples()) {
+        prop_assert_eq!(super::chunk::encode_xor(&sent), xor_chunk(&sent));
+    }
+
+    #[test]
+    fn any_request_is_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _either = decode_request(&bytes, 1 << 16);
+        let _either = decode_request(&block(&bytes), 1 << 16);
+    }
+
     #[test]
     fn chunks_come_back_to_the_bit(sent in any_samples()) {
         let fetched = decode_chunked(&chunked(&[(1, xor_chunk(&sent))]), (i64::MIN, i64::MAX));

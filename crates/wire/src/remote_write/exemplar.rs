@@ -1,6 +1,7 @@
 //! Exemplar: one observation of a series, with what leads to its trace.
 //!
-//! `Exemplar{labels=1, value=2, timestamp=3}`, `Label{name=1, value=2}`.
+//! `Exemplar{labels=1, value=2, timestamp=3}`, `Label{name=1, value=2}`. In version 2 the first field
+//! is `labels_refs`, pairs of references to symbols.
 
 use model::{EXEMPLAR_CHARS_MAX, Exemplar, ExemplarError, Labels, LabelsError};
 
@@ -19,6 +20,9 @@ pub enum BadExemplar {
         /// Which label, from 0, as sent.
         n_label: usize,
     },
+    /// A label whose name or value is none of the symbols of version 2.
+    #[error("the exemplar's references to labels are odd in number or point beyond the symbols")]
+    References,
     /// A name that is empty or given twice.
     #[error(transparent)]
     Labels(#[from] LabelsError),
@@ -54,6 +58,56 @@ pub fn read_exemplar(message: &[u8]) -> Result<Exemplar, BadExemplar> {
         }
         offset = fields.offset();
     }
+    build(pairs, value, t_ms)
+}
+
+/// The same for version 2, whose texts are found by number.
+pub(super) fn read_exemplar_v2<'m>(
+    message: &[u8],
+    symbol: impl Fn(u32) -> Option<&'m [u8]>,
+) -> Result<Exemplar, BadExemplar> {
+    let mut fields = Fields::new(message);
+    let mut texts = Vec::new();
+    let (mut value, mut t_ms) = (0.0, 0);
+    let mut offset = fields.offset();
+    while let Some((number, field)) = fields.next()? {
+        match (number, field) {
+            (1, Value::Bytes(span)) => {
+                let mut row = fields.within(span);
+                while let Some(reference) = row.packed_varint()? {
+                    push_text(&mut texts, reference, &symbol)?;
+                }
+            }
+            (1, Value::Varint(reference)) => push_text(&mut texts, reference, &symbol)?,
+            (2, Value::Fixed64(bits)) => value = f64::from_bits(bits),
+            (3, Value::Varint(bits)) => t_ms = bits.cast_signed(),
+            (1..=3, _) => return Err(Fields::wrong_type(offset, number).into()),
+            _ => {}
+        }
+        offset = fields.offset();
+    }
+    let (pairs, rest) = texts.as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(BadExemplar::References);
+    }
+    build(pairs.iter().map(|[name, value]| (*name, *value)).collect(), value, t_ms)
+}
+
+fn push_text<'m>(
+    texts: &mut Vec<&'m str>,
+    reference: u64,
+    symbol: &impl Fn(u32) -> Option<&'m [u8]>,
+) -> Result<(), BadExemplar> {
+    if texts.len() > 2 * EXEMPLAR_CHARS_MAX {
+        return Err(ExemplarError { n_chars: texts.len() }.into());
+    }
+    let found = u32::try_from(reference).ok().and_then(symbol);
+    let text = str::from_utf8(found.ok_or(BadExemplar::References)?);
+    texts.push(text.map_err(|_| BadExemplar::NotUtf8 { n_label: texts.len() / 2 })?);
+    Ok(())
+}
+
+fn build(pairs: Vec<(&str, &str)>, value: f64, t_ms: i64) -> Result<Exemplar, BadExemplar> {
     // Before the labels are copied: they may be as long as the message.
     let n_chars = pairs.iter().flat_map(|(name, value)| [name, value]).map(|text| text.len());
     if n_chars.sum::<usize>() > EXEMPLAR_CHARS_MAX * char::MAX.len_utf8() {

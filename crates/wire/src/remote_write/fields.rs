@@ -4,6 +4,8 @@
 //!
 //! Source: <https://protobuf.dev/programming-guides/encoding/>.
 
+use super::SYMBOLS_MAX;
+
 /// Groups within groups that are skipped; nobody has sent one since proto3.
 const GROUP_DEPTH_MAX: usize = 16;
 
@@ -57,6 +59,9 @@ pub enum FieldErrorKind {
     /// A message that is longer than can be noted.
     #[error("the message has 4 GiB or more")]
     TooLong,
+    /// More texts in the table of version 2 than are taken.
+    #[error("the message has more than {SYMBOLS_MAX} symbols")]
+    TooManySymbols,
     /// A known field with another type.
     #[error("field {0} has another type than remote write gives it")]
     Type(u32),

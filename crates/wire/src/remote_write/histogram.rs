@@ -2,8 +2,8 @@
 //!
 //! `Histogram{count_int=1, count_float=2, sum=3, schema=4, zero_threshold=5, zero_count_int=6,
 //! zero_count_float=7, negative_spans=8, negative_deltas=9, negative_counts=10, positive_spans=11,
-//! positive_deltas=12, positive_counts=13, reset_hint=14, timestamp=15, custom_values=16}`,
-//! `BucketSpan{offset=1, length=2}`. Which of the two forms it is says the count that is set, not
+//! positive_deltas=12, positive_counts=13, reset_hint=14, timestamp=15, custom_values=16,
+//! start_timestamp=17}`, the last one in version 2; `BucketSpan{offset=1, length=2}`. Which of the two forms it is says the count that is set, not
 //! which of the rows are there.
 
 use std::sync::Arc;
@@ -69,6 +69,7 @@ struct Sent {
     custom_bounds: Vec<f64>,
     reset_hint: ResetHint,
     t_ms: i64,
+    start_ms: i64,
 }
 
 /// Reads the message of one histogram. What comes back is valid; it takes no more memory than for the
@@ -78,10 +79,9 @@ struct Sent {
 /// It is none, and why. Offsets count from its first byte.
 pub fn read_histogram(message: &[u8]) -> Result<HistogramSample, BadHistogram> {
     let sent = Sent::read(Fields::new(message))?;
-    let t_ms = sent.t_ms;
+    let (t_ms, start_ms) = (sent.t_ms, sent.start_ms);
     let histogram = Arc::new(sent.histogram()?);
-    // Nobody says in remote write 1.0 since when a counter counts.
-    Ok(HistogramSample { t_ms, start_ms: 0, histogram })
+    Ok(HistogramSample { t_ms, start_ms, histogram })
 }
 
 impl Sent {
@@ -97,6 +97,7 @@ impl Sent {
             custom_bounds: Vec::new(),
             reset_hint: ResetHint::Unknown,
             t_ms: 0,
+            start_ms: 0,
         }
     }
 
@@ -110,7 +111,7 @@ impl Sent {
                 Value::Bytes(span) => sent.take_bytes(number, fields.within(span))?,
                 Value::Fixed32 | Value::Group => false,
             };
-            if !is_known && (1..=16).contains(&number) {
+            if !is_known && (1..=17).contains(&number) {
                 return Err(Fields::wrong_type(offset, number).into());
             }
             offset = fields.offset();
@@ -127,6 +128,7 @@ impl Sent {
             12 => push_bucket(&mut self.positive.deltas, unzigzag(bits))?,
             14 => self.reset_hint = reset_hint(bits),
             15 => self.t_ms = bits.cast_signed(),
+            17 => self.start_ms = bits.cast_signed(),
             _ => return Ok(false),
         }
         Ok(true)

@@ -1,6 +1,7 @@
 //! Metadata: what the metrics of a message are, which senders say about once a minute.
 //!
-//! `MetricMetadata{type=1, metric_family_name=2, help=4, unit=5}`.
+//! `MetricMetadata{type=1, metric_family_name=2, help=4, unit=5}`; in version 2, where it stands in
+//! a series, `Metadata{type=1, help_ref=3, unit_ref=4}`.
 
 use model::{Metadata, MetadataKind};
 
@@ -32,6 +33,12 @@ pub enum BadMetadata {
         what: &'static str,
         /// How many bytes it may have.
         bytes_max: usize,
+    },
+    /// A text that is none of the symbols of version 2.
+    #[error("the {what} of a metric's metadata is none of the symbols")]
+    Reference {
+        /// Which text.
+        what: &'static str,
     },
     /// It is not said what the metadata are of.
     #[error("metadata without a metric's name")]
@@ -76,6 +83,54 @@ fn read_metadata(mut fields: Fields<'_>) -> Result<(&str, Metadata), BadMetadata
         offset = fields.offset();
     }
     if metric.is_empty() { Err(BadMetadata::NoName) } else { Ok((metric, metadata)) }
+}
+
+/// What a series of version 2 says of its metric: the family's name and what it is. `is_of_samples`
+/// tells the series of a classic histogram, whose names have a suffix, from a native one.
+pub(super) fn metadata_v2<'m>(
+    (name, is_of_samples): (&'m [u8], bool),
+    message: &[u8],
+    symbol: impl Fn(u32) -> Option<&'m [u8]>,
+) -> Result<(&'m str, Metadata), BadMetadata> {
+    let mut metadata = Metadata::default();
+    let mut fields = Fields::new(message);
+    let mut offset = fields.offset();
+    let text_of = |reference: u64, what, bytes_max| {
+        let found = u32::try_from(reference).ok().and_then(&symbol);
+        text(found.ok_or(BadMetadata::Reference { what })?, what, bytes_max)
+    };
+    while let Some((number, field)) = fields.next()? {
+        match (number, field) {
+            (1, Value::Varint(kind)) => metadata.kind = kind_of(kind),
+            (3, Value::Varint(reference)) => {
+                text_of(reference, "help", HELP_BYTES_MAX)?.clone_into(&mut metadata.help);
+            }
+            (4, Value::Varint(reference)) => {
+                text_of(reference, "unit", UNIT_BYTES_MAX)?.clone_into(&mut metadata.unit);
+            }
+            (1 | 3 | 4, _) => return Err(Fields::wrong_type(offset, number).into()),
+            _ => {}
+        }
+        offset = fields.offset();
+    }
+    let name = text(name, "name", METRIC_BYTES_MAX)?;
+    match name.is_empty() {
+        true => Err(BadMetadata::NoName),
+        false if is_of_samples => Ok((family(name, metadata.kind), metadata)),
+        false => Ok((name, metadata)),
+    }
+}
+
+/// The name of the family that a series of samples belongs to.
+fn family(name: &str, kind: MetadataKind) -> &str {
+    let suffixes: &[&str] = match kind {
+        MetadataKind::Histogram => &["_bucket", "_count", "_sum"],
+        MetadataKind::GaugeHistogram => &["_bucket", "_gcount", "_gsum", "_count", "_sum"],
+        MetadataKind::Summary => &["_count", "_sum"],
+        _ => &[],
+    };
+    let bare = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix));
+    bare.filter(|bare| !bare.is_empty()).unwrap_or(name)
 }
 
 fn text<'a>(bytes: &'a [u8], what: &'static str, bytes_max: usize) -> Result<&'a str, BadMetadata> {

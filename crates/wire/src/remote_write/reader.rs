@@ -1,4 +1,5 @@
-//! Reader: a `WriteRequest` in one pass, into flat lists that the next message uses again.
+//! Reader: a `WriteRequest` in one pass, into flat lists that the next message uses again. A message
+//! of version 2 is read into the same lists (`v2`).
 //!
 //! `WriteRequest{timeseries=1, metadata=3}`, `TimeSeries{labels=1, samples=2, exemplars=3,
 //! histograms=4}`, `Sample{value=1, timestamp=2}`.
@@ -6,13 +7,16 @@
 //! Of the labels of a series only the place is kept: its *spelling*, the bytes of its label fields.
 //! Who knows a spelling knows the series; who does not asks [`Request::labels`].
 
-use model::{Metadata, Sample};
+mod ask;
+mod v2;
+
+pub use ask::read_labels;
+use model::Sample;
 
 use super::fields::{FieldError, FieldErrorKind, Fields, Span, Value};
 use super::labels::{self, read_label};
 use super::{
-    BadMetadata, Counts, FAULTS_TOLD_MAX, MessageError, SAMPLES_MAX, SeriesError, SeriesErrorKind,
-    metadata, usual,
+    Counts, FAULTS_TOLD_MAX, MessageError, SAMPLES_MAX, SeriesError, SeriesErrorKind, usual,
 };
 
 /// The memory that messages are read into.
@@ -24,8 +28,11 @@ pub struct Reader {
     histogram_series: Vec<Entry>,
     exemplars: Vec<Place>,
     exemplar_series: Vec<Entry>,
-    /// The label fields of series that have other fields between them, put together.
+    /// The label fields of series that have other fields between them, put together, and all of
+    /// those that version 2 names by symbols.
     joined: Vec<u8>,
+    /// What version 2 has besides.
+    table: v2::Table,
     faults: Vec<SeriesError>,
     n_faults: u64,
     counts: Counts,
@@ -68,6 +75,14 @@ struct Entry {
 pub struct Request<'r> {
     message: &'r [u8],
     read: &'r mut Reader,
+    version: Version,
+}
+
+/// Which message it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    One,
+    Two,
 }
 
 impl Reader {
@@ -93,7 +108,7 @@ impl Reader {
             }
             index += 1;
         }
-        Ok(Request { message, read: self })
+        Ok(Request { message, read: self, version: Version::One })
     }
 
     /// Forgets a message. Its memory is kept.
@@ -105,6 +120,7 @@ impl Reader {
         self.exemplars.clear();
         self.exemplar_series.clear();
         self.joined.clear();
+        self.table.clear();
         self.faults.clear();
         self.n_faults = 0;
         self.counts = Counts::default();
@@ -123,6 +139,7 @@ impl Reader {
         self.exemplar_series.shrink_to(items_max / 2);
         self.histograms.shrink_to(items_max / 2);
         self.joined.shrink_to(bytes_max / 4);
+        self.table.shrink_to(items_max / 2);
     }
 
     /// Reads over a field that does not begin as usual; where the series lies, if it is one.
@@ -178,18 +195,48 @@ impl Reader {
 
     /// Reads a series of any form.
     fn read_fields(&mut self, message: &[u8], index: usize, span: Span) {
-        let before = (self.samples.len(), self.histograms.len(), self.joined.len());
-        let n_exemplars = self.exemplars.len();
+        let marks = self.marks();
         if let Err(kind) = self.try_fields(message, index, span) {
-            self.samples.truncate(before.0);
-            self.histograms.truncate(before.1);
-            self.joined.truncate(before.2);
-            self.exemplars.truncate(n_exemplars);
-            self.n_faults += 1;
-            if self.faults.len() < FAULTS_TOLD_MAX {
-                self.faults.push(SeriesError { index, kind });
-            }
+            self.leave_out(&marks, index, kind);
         }
+    }
+
+    /// How much there is of everything.
+    fn marks(&self) -> Marks {
+        Marks {
+            samples: self.samples.len(),
+            histograms: self.histograms.len(),
+            exemplars: self.exemplars.len(),
+            joined: self.joined.len(),
+        }
+    }
+
+    /// Forgets what a series has added since `marks`, and notes why.
+    #[cold]
+    fn leave_out(&mut self, marks: &Marks, index: usize, kind: SeriesErrorKind) {
+        self.samples.truncate(marks.samples);
+        self.histograms.truncate(marks.histograms);
+        self.exemplars.truncate(marks.exemplars);
+        self.joined.truncate(marks.joined);
+        self.n_faults += 1;
+        if self.faults.len() < FAULTS_TOLD_MAX {
+            self.faults.push(SeriesError { index, kind });
+        }
+    }
+
+    /// Notes a series under whatever it has added since `marks`.
+    fn push_entries(&mut self, marks: &Marks, series: Entry) {
+        let (samples, histograms) = (self.samples.len(), self.histograms.len());
+        let exemplars = self.exemplars.len();
+        let entry = |start, end| {
+            let items = Place::new(start, end);
+            (start < end).then_some(Entry { items, ..series })
+        };
+        self.series.extend(entry(marks.samples, samples));
+        self.histogram_series.extend(entry(marks.histograms, histograms));
+        self.exemplar_series.extend(entry(marks.exemplars, exemplars));
+        self.counts.histograms += (histograms - marks.histograms) as u64;
+        self.counts.exemplars += (exemplars - marks.exemplars) as u64;
     }
 
     fn try_fields(
@@ -198,8 +245,7 @@ impl Reader {
         index: usize,
         span: Span,
     ) -> Result<(), SeriesErrorKind> {
-        let (n_samples, n_histograms) = (self.samples.len(), self.histograms.len());
-        let n_exemplars = self.exemplars.len();
+        let marks = self.marks();
         let mut run = Run::default();
         let mut fields = Fields::new(message).within(span);
         let mut offset = fields.offset();
@@ -228,24 +274,14 @@ impl Reader {
             }
             offset = fields.offset();
         }
-        let (samples, histograms) = (self.samples.len(), self.histograms.len());
-        let exemplars = self.exemplars.len();
-        if samples == n_samples {
+        if self.samples.len() == marks.samples {
             // Nobody will ask for its labels, so what is wrong with them must be told now.
             let labels = Fields::new(run.holder(message, &self.joined)).within(run.span());
             labels::read(labels, &mut Vec::new())?;
         }
-        let index = index as u32;
         let (is_joined, labels) = (run.is_joined, run.place());
-        let entry = |start, end| {
-            let items = Place::new(start, end);
-            (start < end).then_some(Entry { index, is_joined, labels, items })
-        };
-        self.series.extend(entry(n_samples, samples));
-        self.histogram_series.extend(entry(n_histograms, histograms));
-        self.exemplar_series.extend(entry(n_exemplars, exemplars));
-        self.counts.histograms += (histograms - n_histograms) as u64;
-        self.counts.exemplars += (exemplars - n_exemplars) as u64;
+        let items = Place::default();
+        self.push_entries(&marks, Entry { index: index as u32, is_joined, labels, items });
         Ok(())
     }
 
@@ -254,6 +290,21 @@ impl Reader {
             true => Ok(()),
             false => Err(SeriesErrorKind::TooManySamples),
         }
+    }
+}
+
+/// How much there was of everything before a series.
+struct Marks {
+    samples: usize,
+    histograms: usize,
+    exemplars: usize,
+    joined: usize,
+}
+
+impl Marks {
+    fn has_no_more_items_than(&self, before: &Self) -> bool {
+        let items = |marks: &Self| marks.samples + marks.histograms + marks.exemplars;
+        items(self) == items(before)
     }
 }
 
@@ -312,142 +363,4 @@ fn read_sample(mut fields: Fields<'_>) -> Result<Sample, FieldError> {
         offset = fields.offset();
     }
     Ok(sample)
-}
-
-/// Series are counted from 0 among those that have samples; a series of which something else is
-/// told is named by its [`Request::index`] in the message.
-impl Request<'_> {
-    /// How many series have samples and a sound form.
-    #[inline]
-    pub fn n_series(&self) -> usize {
-        self.read.series.len()
-    }
-
-    /// Which one of the message this series is, from 0.
-    pub fn index(&self, series: usize) -> usize {
-        self.read.series[series].index as usize
-    }
-
-    /// The bytes of its label fields: whatever else is sent with them, the same bytes name the same
-    /// series.
-    #[inline]
-    pub fn spelling(&self, series: usize) -> &[u8] {
-        let entry = &self.read.series[series];
-        &self.holder(entry)[entry.labels.range()]
-    }
-
-    /// Its samples, in the order in which they were sent; at least one.
-    #[inline]
-    pub fn samples(&self, series: usize) -> &[Sample] {
-        &self.read.samples[self.read.series[series].items.range()]
-    }
-
-    /// Puts its labels into `labels`, which is empty: sorted by name, each name once, nothing empty.
-    ///
-    /// # Errors
-    /// They name nothing.
-    pub fn labels<'b>(
-        &'b self,
-        series: usize,
-        labels: &mut Vec<(&'b str, &'b str)>,
-    ) -> Result<(), SeriesErrorKind> {
-        self.labels_of(&self.read.series[series], labels)
-    }
-
-    fn labels_of<'b>(
-        &'b self,
-        entry: &Entry,
-        labels: &mut Vec<(&'b str, &'b str)>,
-    ) -> Result<(), SeriesErrorKind> {
-        let range = entry.labels.range();
-        let span = Span { start: range.start, end: range.end };
-        labels::read(Fields::new(self.holder(entry)).within(span), labels)
-    }
-
-    /// The bytes that the labels of a series lie in.
-    #[inline]
-    fn holder(&self, entry: &Entry) -> &[u8] {
-        if entry.is_joined { &self.read.joined } else { self.message }
-    }
-
-    /// Two moments between which all samples lie; `None` without samples.
-    pub fn times_ms(&self) -> Option<std::ops::RangeInclusive<i64>> {
-        (self.n_series() > 0).then_some(self.read.earliest_ms..=self.read.latest_ms)
-    }
-
-    /// Leaves out the samples to which `keep` says no, given the number of their series in the
-    /// message. Series that have none left go, so that others take their numbers.
-    pub fn retain_samples(&mut self, mut keep: impl FnMut(usize, &Sample) -> bool) {
-        let Reader { samples, series, .. } = &mut *self.read;
-        let mut n_kept = 0;
-        series.retain_mut(|entry| {
-            let start = n_kept;
-            for at in entry.items.range() {
-                let sample = samples[at];
-                if keep(entry.index as usize, &sample) {
-                    samples[n_kept] = sample;
-                    n_kept += 1;
-                }
-            }
-            entry.items = Place::new(start, n_kept);
-            start < n_kept
-        });
-        samples.truncate(n_kept);
-    }
-
-    /// Why series are left out, the first of them, rising by index.
-    pub fn faults(&self) -> &[SeriesError] {
-        &self.read.faults
-    }
-
-    /// How many series are left out.
-    pub fn n_faults(&self) -> u64 {
-        self.read.n_faults
-    }
-
-    /// What else the message held.
-    pub fn counts(&self) -> Counts {
-        let samples = self.read.samples.len() as u64;
-        Counts { samples, ..self.read.counts }
-    }
-
-    /// The series that have native histograms: their index in the message, their spelling, and the
-    /// bytes of each histogram. They may have samples too.
-    pub fn histograms(&self) -> impl Iterator<Item = (usize, &[u8], impl Iterator<Item = &[u8]>)> {
-        self.items(&self.read.histogram_series, &self.read.histograms)
-    }
-
-    /// The same for those that have exemplars.
-    pub fn exemplars(&self) -> impl Iterator<Item = (usize, &[u8], impl Iterator<Item = &[u8]>)> {
-        self.items(&self.read.exemplar_series, &self.read.exemplars)
-    }
-
-    fn items<'b>(
-        &'b self,
-        series: &'b [Entry],
-        places: &'b [Place],
-    ) -> impl Iterator<Item = (usize, &'b [u8], impl Iterator<Item = &'b [u8]>)> {
-        series.iter().map(|entry| {
-            let places = &places[entry.items.range()];
-            let bytes = places.iter().map(|place| &self.message[place.range()]);
-            (entry.index as usize, &self.holder(entry)[entry.labels.range()], bytes)
-        })
-    }
-
-    /// What the message says of metrics, see [`super::metadata`].
-    pub fn metadata(&self) -> impl Iterator<Item = Result<(&str, Metadata), BadMetadata>> {
-        metadata(self.message)
-    }
-}
-
-/// Puts the labels of a spelling into `labels`, which is empty: sorted by name, each name once,
-/// nothing empty.
-///
-/// # Errors
-/// They name nothing.
-pub fn read_labels<'b>(
-    spelling: &'b [u8],
-    labels: &mut Vec<(&'b str, &'b str)>,
-) -> Result<(), SeriesErrorKind> {
-    labels::read(Fields::new(spelling), labels)
 }

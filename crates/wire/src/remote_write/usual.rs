@@ -14,9 +14,12 @@ const TAG_2: u8 = 0x12;
 const VALUE_TAG: u8 = 0x09;
 /// Field 2, a number: the time of a sample.
 const TIME_TAG: u8 = 0x10;
+/// Field 3, a number: since when a sample of version 2 counts.
+const START_TAG: u8 = 0x18;
 /// Bytes of a time from September 2004 to June 2109, in milliseconds.
 const TIME_BYTES: u8 = 6;
 const SAMPLE_BYTES: u8 = 1 + 8 + 1 + TIME_BYTES;
+const STARTED_SAMPLE_BYTES: u8 = SAMPLE_BYTES + 1 + TIME_BYTES;
 const ZERO_SAMPLE_BYTES: u8 = 1 + TIME_BYTES;
 
 /// Where the field that `message` has at `at` begins and ends behind its tag and length, if it is a
@@ -67,6 +70,26 @@ pub(super) fn sample(fields: &[u8]) -> Option<(Sample, usize)> {
     }
     let time = bytes.last_chunk().map(|time| u64::from_le_bytes(*time))?;
     Some((Sample::new(time_ms(time)?, 0.0), bytes.len()))
+}
+
+/// The same for version 2, whose samples may say since when they count.
+#[inline]
+pub(super) fn started_sample(fields: &[u8]) -> Option<(Sample, usize)> {
+    let bytes = fields.first_chunk::<{ 2 + STARTED_SAMPLE_BYTES as usize }>();
+    let Some(bytes) = bytes.filter(|bytes| bytes[1] == STARTED_SAMPLE_BYTES) else {
+        return sample(fields);
+    };
+    let is_usual = bytes[0] == TAG_2
+        && bytes[2] == VALUE_TAG
+        && bytes[11] == TIME_TAG
+        && bytes[18] == START_TAG;
+    if !is_usual {
+        return None;
+    }
+    let eight = |end: usize| bytes[..end].last_chunk().map(|time| u64::from_le_bytes(*time));
+    let bits = bytes[3..].first_chunk().map(|bits| u64::from_le_bytes(*bits))?;
+    let (t_ms, start_ms) = (time_ms(eight(18)?)?, time_ms(eight(25)?)?);
+    Some((Sample { t_ms, value: f64::from_bits(bits), start_ms }, bytes.len()))
 }
 
 /// The varint in the last six of eight bytes; `None` if it has more or fewer.
@@ -150,5 +173,24 @@ mod tests {
         let mut late = encoded(Sample::new(1 << 35, 1.0));
         late[17] |= 0x80;
         assert!(super::sample(&late).is_none());
+    }
+
+    #[test]
+    fn samples_of_version_2_are_usual_with_a_start_or_without() {
+        let (t_ms, start_ms) = (1_760_000_000_000, 1_759_999_999_999);
+        let given = Sample { t_ms, value: -2.5, start_ms };
+        let mut fields = encoder::sample(given);
+        encoder::number(&mut fields, 3, start_ms.cast_unsigned());
+        let mut series = Vec::new();
+        encoder::bytes(&mut series, 2, &fields);
+        let (read, n_bytes) = super::started_sample(&series).unwrap();
+        assert!(read.same_bits(&given) && n_bytes == series.len(), "{read:?}");
+        let bare = encoder::series(&[], &[Sample::new(t_ms, 1.0)]);
+        assert_eq!(super::started_sample(&bare).unwrap().1, bare.len());
+        for at in [0, 2, 11, 18, 24] {
+            let mut other = series.clone();
+            other[at] ^= 0x80;
+            assert!(super::started_sample(&other).is_none(), "{at}");
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 use model::{Exemplar, HistogramSample, Metadata};
 use storage::{LimitError, Times};
-use wire::remote_write::{Request, read_exemplar, read_histogram};
+use wire::remote_write::Request;
 
 /// Buckets of all histograms of one message: 32 MiB of counts. A message says each in a byte.
 const BUCKETS_MAX: usize = 4 << 20;
@@ -49,7 +49,7 @@ impl<'m> Beside<'m> {
         for (index, spelling, messages) in request.histograms() {
             let mut histograms = Vec::new();
             for message in messages {
-                match beside.histogram(message, times) {
+                match beside.histogram(request, (index, message), times) {
                     Ok(sample) => histograms.push(sample),
                     Err(cause) => beside.bad.push(Bad { index, spelling, cause }),
                 }
@@ -63,7 +63,7 @@ impl<'m> Beside<'m> {
         for (index, spelling, messages) in request.exemplars() {
             let mut exemplars = Vec::new();
             for message in messages {
-                match exemplar(message, times) {
+                match exemplar(request, (index, message), times) {
                     Ok(exemplar) => exemplars.push(exemplar),
                     Err(cause) => beside.bad.push(Bad { index, spelling, cause }),
                 }
@@ -77,13 +77,19 @@ impl<'m> Beside<'m> {
         beside
     }
 
-    fn histogram(&mut self, message: &[u8], times: &Times) -> Result<HistogramSample, LimitError> {
+    fn histogram(
+        &mut self,
+        request: &Request<'_>,
+        (index, message): (usize, &[u8]),
+        times: &Times,
+    ) -> Result<HistogramSample, LimitError> {
         let bad = |reason: String| LimitError::NativeHistogram { reason };
         if self.n_buckets >= BUCKETS_MAX {
             let reason = format!("the histograms of the message have over {BUCKETS_MAX} buckets");
             return Err(bad(reason));
         }
-        let sample = read_histogram(message).map_err(|error| bad(error.to_string()))?;
+        let read = request.read_histogram(index, message);
+        let sample = read.map_err(|error| bad(error.to_string()))?;
         times.check(sample.t_ms)?;
         self.n_buckets += sample.histogram.positive.len() + sample.histogram.negative.len();
         Ok(sample)
@@ -109,9 +115,14 @@ impl<'m> Beside<'m> {
 }
 
 /// An exemplar of a wrong time is as bad as another bad one: the sender need not hear of it.
-fn exemplar(message: &[u8], times: &Times) -> Result<Exemplar, LimitError> {
+fn exemplar(
+    request: &Request<'_>,
+    (index, message): (usize, &[u8]),
+    times: &Times,
+) -> Result<Exemplar, LimitError> {
     let bad = |reason: String| LimitError::Exemplar { reason };
-    let exemplar = read_exemplar(message).map_err(|error| bad(error.to_string()))?;
+    let read = request.read_exemplar(index, message);
+    let exemplar = read.map_err(|error| bad(error.to_string()))?;
     times.check(exemplar.t_ms).map_err(|error| bad(error.to_string()))?;
     Ok(exemplar)
 }

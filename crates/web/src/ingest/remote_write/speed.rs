@@ -26,7 +26,8 @@ impl Appender for Knowing {
         let n_samples: usize = series.map(|i| batch.samples(i).len()).sum();
         black_box(bytes);
         let (n_samples, rejected) = (n_samples as u64, Vec::new());
-        Ok(BatchAppended { commit: Commit::done(), n_samples, rejected })
+        let (n_histograms, n_exemplars) = (0, 0);
+        Ok(BatchAppended { commit: Commit::done(), n_samples, n_histograms, n_exemplars, rejected })
     }
 }
 
@@ -103,7 +104,7 @@ async fn send(ingest: &Ingest, body: Bytes, is_inline: bool) {
         true => sent.store(desk),
         false => tokio::task::spawn_blocking(move || sent.store(desk)).await.unwrap(),
     };
-    stored.unwrap().durable().await.unwrap();
+    stored.unwrap().durable(&mut Written::default()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

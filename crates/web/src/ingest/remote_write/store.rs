@@ -16,19 +16,29 @@ const REASONS_TOLD_MAX: usize = 5;
 pub(super) struct Stored {
     commit: Commit,
     metadata: Commit,
+    written: Written,
     refused: Refused,
 }
 
 impl Stored {
-    /// Waits until everything that was taken is durable.
+    /// Waits until everything that was taken is durable, and notes in `written` how much it is.
     ///
     /// # Errors
     /// It may be lost (503), or something was left out (400).
-    pub(super) async fn durable(self) -> Result<(), ApiError> {
+    pub(super) async fn durable(self, written: &mut Written) -> Result<(), ApiError> {
         self.commit.await?;
         self.metadata.await?;
+        *written = self.written;
         self.refused.into_result()
     }
+}
+
+/// How much of a message is stored, for senders that keep accounts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) samples: u64,
+    pub(super) histograms: u64,
+    pub(super) exemplars: u64,
 }
 
 /// Appends the good series of a message from `source`, see [`Batch::source`].
@@ -58,7 +68,12 @@ pub(super) fn store(
         ingest.count_rejected(cause, *n_samples);
     }
     refused.note_faults(ingest, &request);
-    Ok(Stored { commit: appended.commit, metadata, refused })
+    let written = Written {
+        samples: appended.n_samples - appended.n_histograms,
+        histograms: appended.n_histograms,
+        exemplars: appended.n_exemplars,
+    };
+    Ok(Stored { commit: appended.commit, metadata, written, refused })
 }
 
 /// A message as storage takes it: its series of samples, then those of other things.
@@ -121,6 +136,11 @@ impl Batch for Message<'_, '_> {
     fn exemplars(&self, series: usize) -> &[Exemplar] {
         let at = series.checked_sub(self.request.n_series());
         at.map_or(&[], |at| &self.beside.series[at].exemplars)
+    }
+
+    /// A sender that repeats itself sends the same; one that sends something else must hear of it.
+    fn keeps_first(&self) -> bool {
+        true
     }
 
     fn labels<'b>(

@@ -12,7 +12,7 @@ use storage::{
 };
 use wire::remote_write::Reader;
 
-use super::Stored;
+use super::{Stored, Written};
 use crate::error::ApiError;
 
 struct StoppedClock;
@@ -70,7 +70,7 @@ fn series(labels: &[(&str, &str)], times: &[u8]) -> Vec<u8> {
 async fn told(kept: &Arc<MemoryStore>, message: &[u8]) -> String {
     let ingest = ingest(Arc::clone(kept) as _);
     let answer = match store(&ingest, message) {
-        Ok(stored) => stored.durable().await,
+        Ok(stored) => stored.durable(&mut Written::default()).await,
         Err(error) => Err(error),
     };
     let mut told = match answer {
@@ -202,7 +202,11 @@ async fn histograms_exemplars_and_metadata_are_stored() {
         field(0x1a, b"\x08\x01\x12\x04good\x22\x05Help."),
     ];
     let ingest = ingest(Arc::clone(&store) as _);
-    self::store(&ingest, &message.concat()).unwrap().durable().await.unwrap();
+    self::store(&ingest, &message.concat())
+        .unwrap()
+        .durable(&mut Written::default())
+        .await
+        .unwrap();
     let select = Select::both(vec![Matcher::equal("__name__", "observed")], 0, 9);
     let found: Vec<_> = store.select(&select).unwrap().map(Result::unwrap).collect();
     assert_eq!(found.len(), 1);
@@ -331,7 +335,8 @@ impl Appender for Calls {
         self.0.lock().extend([batch.source().to_owned()].into_iter().chain(series));
         let cause = LimitError::SeriesTotal { max: 1 };
         let rejected = vec![Rejected { index: 1, cause }];
-        Ok(BatchAppended { commit: Commit::done(), n_samples: 0, rejected })
+        let [n_samples, n_histograms, n_exemplars] = [0; 3];
+        Ok(BatchAppended { commit: Commit::done(), n_samples, n_histograms, n_exemplars, rejected })
     }
 }
 
@@ -345,7 +350,11 @@ async fn a_message_is_one_batch_and_what_the_engine_refuses_is_named() {
         series(&[("__name__", "silent")], &[]),
         series(&[("__name__", "other")], &[1]),
     ];
-    let error = store(&ingest, &message.concat()).unwrap().durable().await.unwrap_err();
+    let error = store(&ingest, &message.concat())
+        .unwrap()
+        .durable(&mut Written::default())
+        .await
+        .unwrap_err();
     let said = format!("{error:?}");
     assert!(said.contains("2 series") && said.contains("series 1: no protobuf"), "{said}");
     assert!(said.contains("series 3: \\\"other\\\": a new series, but the store"), "{said}");
@@ -383,7 +392,7 @@ async fn what_the_sender_must_send_again_is_429_or_5xx() {
         // One bad series does not make a refusal that the sender would take for final.
         let message = [series(GOOD, &[1]), series(&[("job", "nameless")], &[1])].concat();
         let answer = match store(&ingest(appender), &message) {
-            Ok(stored) => stored.durable().await,
+            Ok(stored) => stored.durable(&mut Written::default()).await,
             Err(error) => Err(error),
         };
         let response = answer.unwrap_err().into_response();
@@ -395,4 +404,80 @@ async fn what_the_sender_must_send_again_is_429_or_5xx() {
     assert_eq!(status(Arc::new(Refusing(overloaded))).await, (429, true));
     assert_eq!(status(Arc::new(Refusing(AppendError::Unavailable { reason }))).await, (503, true));
     assert_eq!(status(Arc::new(Losing)).await, (503, true));
+}
+
+/// A message of version 2 about `good`: symbols, then a series of these fields behind its labels.
+fn message_v2(series: &[&[u8]]) -> Vec<u8> {
+    let symbols = ["", "__name__", "good", "Help."];
+    let symbols = symbols.iter().flat_map(|symbol| field(0x22, symbol.as_bytes()));
+    let series = series.iter().flat_map(|fields| field(0x2a, fields));
+    symbols.chain(series).collect()
+}
+
+async fn written(ingest: &Ingest, message: &[u8]) -> (Result<(), String>, Written) {
+    let mut reader = Reader::default();
+    let stored = super::store(ingest, "test", reader.read_v2(message).unwrap()).unwrap();
+    let mut written = Written::default();
+    let answer = stored.durable(&mut written).await;
+    (answer.map_err(|error| format!("{error:?}")), written)
+}
+
+#[tokio::test]
+async fn what_is_written_of_a_message_is_counted_by_kind() {
+    let store = Arc::new(MemoryStore::default());
+    let ingest = ingest(Arc::clone(&store) as _);
+    let name = b"\x0a\x02\x01\x02";
+    let now = b"\x12\x02\x10\x01";
+    let histogram = b"\x1a\x0e\x08\x03\x5a\x04\x08\x00\x10\x02\x62\x02\x02\x02\x78\x02";
+    let message = message_v2(&[
+        &[
+            &name[..],
+            now,
+            b"\x12\x04\x10\x02\x18\x01",
+            b"\x22\x02\x18\x01",
+            b"\x2a\x04\x08\x01\x18\x03",
+        ]
+        .concat(),
+        &[&b"\x0a\x02\x01\x09"[..], now].concat(),
+        &[&name[..], FAR_AHEAD].concat(),
+        &[&name[..], &histogram[..histogram.len() - 1], b"\x09"].concat(),
+    ]);
+    let (answer, counted) = written(&ingest, &message).await;
+    let detail = answer.unwrap_err();
+    assert!(detail.contains("2 series refused") && detail.contains("symbols"), "{detail}");
+    assert_eq!(counted, Written { samples: 2, histograms: 1, exemplars: 1 });
+    let select = Select::both(vec![Matcher::equal("__name__", "good")], 0, 9);
+    let found = store.select(&select).unwrap().next().unwrap().unwrap();
+    let starts: Vec<_> = found.samples.iter().map(|one| (one.t_ms, one.start_ms)).collect();
+    assert_eq!((starts, found.histograms.len()), (vec![(1, 0), (2, 1)], 1));
+    assert_eq!(store.metadata(Some("good")).unwrap()[0].1.help, "Help.");
+}
+
+#[tokio::test]
+async fn another_value_of_the_same_time_is_refused_and_the_same_one_is_not() {
+    let store = Arc::new(MemoryStore::default());
+    let ingest = ingest(Arc::clone(&store) as _);
+    let one = |value: u8| {
+        [&b"\x0a\x02\x01\x02\x12\x0b\x09\0\0\0\0\0\0\0"[..], &[value], b"\x10\x05"].concat()
+    };
+    let (answer, counted) = written(&ingest, &message_v2(&[&one(1)])).await;
+    assert_eq!((answer, counted.samples), (Ok(()), 1));
+    let (answer, counted) = written(&ingest, &message_v2(&[&one(1)])).await;
+    assert_eq!((answer, counted.samples), (Ok(()), 1), "sent again");
+    let (answer, counted) = written(&ingest, &message_v2(&[&one(1), &one(2)])).await;
+    let detail = answer.unwrap_err();
+    assert!(detail.contains("another value"), "{detail}");
+    assert_eq!(counted.samples, 1);
+    assert_eq!(count(&ingest, &LimitError::Conflict { t_ms: 0 }), 1);
+}
+
+#[tokio::test]
+async fn nothing_counts_as_written_that_may_be_lost() {
+    let mut reader = Reader::default();
+    let message = message_v2(&[b"\x0a\x02\x01\x02\x12\x02\x10\x01"]);
+    let request = reader.read_v2(&message).unwrap();
+    let stored = super::store(&ingest(Arc::new(Losing)), "test", request).unwrap();
+    let mut written = Written::default();
+    assert!(stored.durable(&mut written).await.is_err());
+    assert_eq!(written, Written::default());
 }
