@@ -160,7 +160,7 @@ impl App {
             plain: plain.clone(),
             reload: reload.clone(),
         });
-        let app = Self {
+        Ok(Self {
             config,
             samples,
             records,
@@ -172,8 +172,7 @@ impl App {
             stop,
             reload,
             env,
-        };
-        Ok(app)
+        })
     }
 
     async fn run(mut self, flags: &ServeArgs, signals: &mut Signals) -> anyhow::Result<()> {

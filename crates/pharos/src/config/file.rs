@@ -30,13 +30,8 @@ struct File {
     retention_size: Option<ByteSize>,
     retention_rules: Vec<RetentionRule>,
     limits: Limits,
-<<<<<<< HEAD
     query: Query,
     ingest: IngestTable,
-=======
-    ingest: IngestTable,
-    query: Query,
->>>>>>> wt-rw
     silent_after: Option<PositiveDuration>,
     push_group_expire_after: Option<HumanDuration>,
     root: Option<Root>,
@@ -84,15 +79,6 @@ struct Limits {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-<<<<<<< HEAD
-=======
-struct IngestTable {
-    relabel: Vec<RelabelEntry>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
->>>>>>> wt-rw
 struct Query {
     running: Option<usize>,
     waiting: Option<usize>,
@@ -101,15 +87,12 @@ struct Query {
     samples: Option<usize>,
     series: Option<usize>,
     memory: Option<ByteSize>,
-<<<<<<< HEAD
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct IngestTable {
     relabel: Vec<RelabelEntry>,
-=======
->>>>>>> wt-rw
 }
 
 #[derive(Debug, Default, Deserialize)]

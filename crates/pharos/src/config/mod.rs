@@ -14,10 +14,7 @@ use clap::ValueEnum;
 use serde::Deserialize;
 
 use crate::cli::ServeArgs;
-<<<<<<< HEAD
 pub(crate) use env::variable;
-=======
->>>>>>> wt-text
 use layer::{Layer, PlainListen};
 pub(crate) use query::QuerySettings;
 
