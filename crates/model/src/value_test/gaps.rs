@@ -4,47 +4,52 @@
 use memchr::memmem::Finder;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// Begins with one text, ends with another, perhaps with a third between them.
+/// Begins with one text, ends with another, perhaps with others in order between them.
 #[derive(Debug, Clone)]
 pub(super) struct Gaps {
     prefix: String,
-    /// What stands between two gaps.
-    middle: Option<Finder<'static>>,
+    /// Each gap that a text follows: the fewest bytes that it takes, one for `.+`, and the text.
+    middles: Vec<(usize, Finder<'static>)>,
+    /// The fewest bytes of the last gap.
+    last_bytes_min: usize,
     suffix: String,
-    /// The shortest text that a lone gap takes, bytes: one for `.+`.
-    gap_bytes_min: usize,
 }
 
 impl Gaps {
-    /// Recognises one or two gaps with texts around them.
+    /// Recognises gaps with texts around them.
     pub(super) fn of(hir: &Hir) -> Option<Self> {
         let parts = match hir.kind() {
             HirKind::Concat(parts) => parts.as_slice(),
             _ => std::slice::from_ref(hir),
         };
         let mut parts = parts.iter().peekable();
-        let mut text = || parts.next_if(|part| literal(part).is_some()).and_then(literal);
-        let prefix = text().unwrap_or_default();
-        let first_min = gap(parts.next()?)?;
-        let mut text = || parts.next_if(|part| literal(part).is_some()).and_then(literal);
-        let after = text().unwrap_or_default();
-        let Some(second) = parts.next() else {
-            return Some(Self { prefix, middle: None, suffix: after, gap_bytes_min: first_min });
-        };
-        let second_min = gap(second)?;
-        let suffix = parts.next().map_or(Some(String::new()), literal)?;
-        // With `.+` beside a text in the middle, the first place where it stands may not do.
-        if parts.next().is_some() || first_min + second_min > 0 {
-            return None;
+        let prefix = parts.next_if(|part| is_literal(part)).map_or(Some(String::new()), literal)?;
+        let mut last_bytes_min = gap(parts.next()?)?;
+        let (mut middles, mut suffix) = (Vec::new(), String::new());
+        while let Some(part) = parts.next() {
+            // Two gaps in a row are one, unless it takes two characters: they may be two bytes or more.
+            if let Some(bytes_min) = gap(part) {
+                last_bytes_min += bytes_min;
+                if last_bytes_min > 1 {
+                    return None;
+                }
+                continue;
+            }
+            let text = literal(part)?;
+            let Some(next) = parts.next() else {
+                suffix = text;
+                break;
+            };
+            middles.push((last_bytes_min, Finder::new(&text).into_owned()));
+            last_bytes_min = gap(next)?;
         }
-        let middle = Some(Finder::new(&after).into_owned());
-        Some(Self { prefix, middle, suffix, gap_bytes_min: 0 })
+        Some(Self { prefix, middles, last_bytes_min, suffix })
     }
 
     /// Whether this is `.*` or `.+`.
     pub(super) fn is_any(&self) -> bool {
         let texts = [self.prefix.as_str(), self.suffix.as_str()];
-        texts.iter().all(|text| text.is_empty()) && self.middle.is_none()
+        texts.iter().all(|text| text.is_empty()) && self.middles.is_empty()
     }
 
     /// Whether the value is of this form.
@@ -54,11 +59,20 @@ impl Gaps {
         let Some(inner) = inner.and_then(|rest| rest.strip_suffix(self.suffix.as_str())) else {
             return false;
         };
-        match &self.middle {
-            Some(middle) => middle.find(inner.as_bytes()).is_some(),
-            None => inner.len() >= self.gap_bytes_min,
+        // The first place of each text leaves the most to those behind it.
+        let mut rest = inner.as_bytes();
+        for (bytes_min, text) in &self.middles {
+            let Some(at) = rest.get(*bytes_min..).and_then(|from| text.find(from)) else {
+                return false;
+            };
+            rest = &rest[bytes_min + at + text.needle().len()..];
         }
+        rest.len() >= self.last_bytes_min
     }
+}
+
+fn is_literal(part: &Hir) -> bool {
+    matches!(part.kind(), HirKind::Literal(_))
 }
 
 fn literal(part: &Hir) -> Option<String> {

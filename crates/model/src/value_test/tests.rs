@@ -38,8 +38,12 @@ fn texts_with_gaps_are_recognised() {
     check("api-.+-x", "gaps", "api-");
     check(".*time.*", "gaps", "");
     check("a.*time.*b", "gaps", "a");
-    check(".+time.+", "regex", "");
-    check("a.*b.*c.*d", "regex", "a");
+    check(".+time.+", "gaps", "");
+    check(".+-.*12-.+", "gaps", "");
+    check("a.*b.+c.*d", "gaps", "a");
+    check("a.*.*b", "gaps", "a");
+    // Two characters may be more than two bytes.
+    check("a.+.+b", "regex", "a");
 }
 
 #[test]
@@ -101,7 +105,7 @@ fn any_source() -> impl Strategy<Value = String> {
         "a", "b", "ab", "ü", ".", ".*", ".+", "|", "a?", "[ab]", "[^a]", "(a|b)", "(?i)a", "\\.",
         "^", "$", "(a|)", "b*", "()", "\\b", "(.*)",
     ]);
-    prop::collection::vec(part, 0..6).prop_map(|parts| parts.concat())
+    prop::collection::vec(part, 0..8).prop_map(|parts| parts.concat())
 }
 
 proptest! {

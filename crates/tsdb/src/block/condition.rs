@@ -150,11 +150,17 @@ impl Block {
     }
 }
 
-/// The conditions of all matchers; those that could not be made whole are added up.
+/// The conditions of all matchers, those that are looked up before those that are searched for: where
+/// one of them is never met, it is the only one. Those that could not be made whole are added up.
 pub(super) fn conditions(block: &Block, matchers: &[Matcher], lost: &mut Lost) -> Vec<Condition> {
     let mut conditions = Vec::with_capacity(matchers.len());
-    for matcher in matchers {
+    let is_listed = |matcher: &&Matcher| matcher.test().literals().is_some();
+    let (listed, searched): (Vec<_>, Vec<_>) = matchers.iter().partition(is_listed);
+    for matcher in listed.into_iter().chain(searched) {
         let (condition, failed) = Condition::of(matcher, block);
+        if failed.is_none() && matches!(condition, Condition::Never) {
+            return vec![condition];
+        }
         // The labels of series with a value that cannot be read are unreadable too. So if its tag is
         // missing where series with it are refused, they are not shown for another reason.
         conditions.push(condition);

@@ -22,7 +22,10 @@ struct Condition {
 /// The slots of the series that match, rising.
 pub(super) fn matching(matchers: &[Matcher], rows: &Rows, tags: &Tags) -> Vec<u32> {
     let mut conditions = Vec::with_capacity(matchers.len());
-    for matcher in matchers {
+    // What is looked up comes before what is searched for: where it finds nothing, nothing matches.
+    let is_listed = |matcher: &&Matcher| matcher.test().literals().is_some();
+    let (listed, searched): (Vec<_>, Vec<_>) = matchers.iter().partition(is_listed);
+    for matcher in listed.into_iter().chain(searched) {
         let condition = Condition::of(matcher, tags);
         match (condition.n_series, condition.is_negative) {
             (0, false) => return Vec::new(),
