@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::{Labels, METRIC_NAME, MatchOp, Matcher, Metadata};
 
 use crate::{
-    Cardinality, Querier, RollupSeries, RollupSet, Scan, Select, SelectError, Series,
+    Cardinality, LabelsSet, Querier, RollupSeries, RollupSet, Scan, Select, SelectError, Series,
     SeriesExemplars, SeriesSet, SeriesVisitor, scan_series,
 };
 
@@ -51,6 +51,18 @@ impl Querier for AliasQuerier {
             }
         }
         self.0.scan(scan, visitor)
+    }
+
+    fn series(&self, select: &Select) -> Result<LabelsSet, SelectError> {
+        let stored = self.0.series(select)?;
+        let Some((plain_name, matchers)) = aliased(&select.matchers) else {
+            return Ok(stored);
+        };
+        let aliased = Select { matchers, ..*select };
+        let renamed = self.0.series(&aliased)?.map(move |labels| Ok(renamed(labels?, &plain_name)));
+        let mut all: Vec<_> = stored.chain(renamed).collect::<Result<_, _>>()?;
+        all.sort();
+        Ok(Box::new(all.into_iter().map(Ok)))
     }
 
     fn rollups(&self, select: &Select, width_ms: i64) -> Result<Option<RollupSet>, SelectError> {

@@ -1,3 +1,4 @@
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use model::{Labels, METRIC_NAME, Matcher, Sample};
@@ -5,7 +6,10 @@ use model::{Labels, METRIC_NAME, Matcher, Sample};
 use super::AliasQuerier;
 use crate::memory::MemoryStore;
 use crate::rollup::roll;
-use crate::{Appender, Querier, RollupSeries, RollupSet, Row, Select, SelectError, SeriesSet};
+use crate::{
+    Appender, Querier, RollupSeries, RollupSet, Row, Scan, Select, SelectError, SeriesColumns,
+    SeriesSet, SeriesVisitor, WantedLabels,
+};
 
 fn pushed() -> AliasQuerier {
     let store = Arc::new(MemoryStore::default());
@@ -34,6 +38,34 @@ fn a_plain_name_finds_pushed_and_ordinary_series() {
     assert_eq!(all, [r#"cpu{host="a"}"#, r#"cpu{service="api"}"#, r#"cpu{service="db"}"#]);
     let one = vec![Matcher::equal(METRIC_NAME, "cpu"), Matcher::equal("service", "db")];
     assert_eq!(names(&pushed(), one), [r#"cpu{service="db"}"#]);
+}
+
+#[test]
+fn labels_and_scans_have_the_aliases_as_selections_do() {
+    let matchers = vec![Matcher::equal(METRIC_NAME, "cpu")];
+    let all = names(&pushed(), matchers.clone());
+    let select = Select::floats(matchers, 0, 9);
+    let labels = pushed().series(&select).unwrap();
+    assert_eq!(labels.map(|labels| labels.unwrap().to_string()).collect::<Vec<_>>(), all);
+    let mut seen = Seen::default();
+    let scan = Scan { select, labels: WantedLabels::All, newest_only: false, any_order: false };
+    pushed().scan(&scan, &mut seen).unwrap();
+    assert_eq!(seen.0, all);
+}
+
+/// The keys of a scan.
+#[derive(Default)]
+struct Seen(Vec<String>);
+
+impl SeriesVisitor for Seen {
+    fn key(&mut self, labels: Labels) -> ControlFlow<()> {
+        self.0.push(labels.to_string());
+        ControlFlow::Continue(())
+    }
+
+    fn series(&mut self, _: SeriesColumns<'_>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
 }
 
 #[test]

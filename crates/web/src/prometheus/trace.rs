@@ -1,13 +1,15 @@
 //! Trace: a querier that notes how often it was asked, what it gave and how long that took.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Matcher, Metadata};
+use model::{Labels, Matcher, Metadata};
 use parking_lot::Mutex;
 use stdx::Clock;
 use storage::{
-    Cardinality, Querier, RollupSet, Select, SelectError, Series, SeriesExemplars, SeriesSet,
+    Cardinality, LabelsSet, Querier, RollupSet, Scan, Select, SelectError, Series, SeriesColumns,
+    SeriesExemplars, SeriesSet, SeriesVisitor,
 };
 
 /// What was read of the store.
@@ -70,6 +72,25 @@ impl Querier for Noting {
         Ok(Box::new(NotedSet { inner: set?, clock, notes }))
     }
 
+    fn scan(&self, scan: &Scan, visitor: &mut dyn SeriesVisitor) -> Result<(), SelectError> {
+        let began = self.clock.monotonic();
+        let mut noted =
+            NotedVisitor { inner: visitor, clock: &*self.clock, seen: Selected::default() };
+        let ended = self.inner.scan(scan, &mut noted);
+        let seen = noted.seen;
+        let mut notes = self.notes.lock();
+        notes.n_selects += 1;
+        notes.n_series += seen.n_series;
+        notes.n_samples += seen.n_samples;
+        // What the visitor did meanwhile is not reading.
+        notes.took += (self.clock.monotonic() - began).saturating_sub(seen.took);
+        ended
+    }
+
+    fn series(&self, select: &Select) -> Result<LabelsSet, SelectError> {
+        self.inner.series(select)
+    }
+
     fn rollups(&self, select: &Select, width_ms: i64) -> Result<Option<RollupSet>, SelectError> {
         self.inner.rollups(select, width_ms)
     }
@@ -97,6 +118,28 @@ impl Querier for Noting {
 
     fn cardinality(&self, n_listed_max: usize) -> Option<Cardinality> {
         self.inner.cardinality(n_listed_max)
+    }
+}
+
+/// Whom a scan shows series to; counts them, and the time that they took there.
+struct NotedVisitor<'v> {
+    inner: &'v mut dyn SeriesVisitor,
+    clock: &'v dyn Clock,
+    seen: Selected,
+}
+
+impl SeriesVisitor for NotedVisitor<'_> {
+    fn key(&mut self, labels: Labels) -> ControlFlow<()> {
+        self.inner.key(labels)
+    }
+
+    fn series(&mut self, series: SeriesColumns<'_>) -> ControlFlow<()> {
+        self.seen.n_series += 1;
+        self.seen.n_samples += series.times.len() + series.histograms.len();
+        let began = self.clock.monotonic();
+        let flow = self.inner.series(series);
+        self.seen.took += self.clock.monotonic() - began;
+        flow
     }
 }
 
