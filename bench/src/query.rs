@@ -48,8 +48,7 @@ pub(crate) fn measure_regex(bench: &Bench, report: &mut Report) -> anyhow::Resul
 /// Half a day of the devops case.
 pub(crate) fn measure_devops(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     let (n_hosts, n_hours) = if bench.size.quick { (100, 3) } else { (1000, 12) };
-    let trio =
-        Trio::start(bench, "devops", n_hours * 3_600, |data| scenes::devops(data, n_hosts))?;
+    let trio = Trio::start(bench, "devops", n_hours * 3_600, |data| scenes::devops(data, n_hosts))?;
     ask_all(bench, report, &trio, &questions::of_devops(n_hosts, n_hours));
     Ok(())
 }

@@ -52,9 +52,9 @@ impl Data {
     /// Adds a series of the target of this number. Labels are sorted by name, the metric's before.
     pub(crate) fn add(&mut self, target: usize, labels: &[(&str, &str)], kind: Kind) {
         let value = match kind {
-            Kind::Counter(most) => f64::from(self.random.below(most * 1000)),
+            Kind::Counter(most) => (self.random.unit() * f64::from(most) * 1e3).floor(),
             Kind::Seconds(most) => (self.random.unit() * most * 1e5).round() / 100.0,
-            Kind::Gauge(most) => f64::from(self.random.below(most * 100)) / 100.0,
+            Kind::Gauge(most) => (self.random.unit() * f64::from(most) * 100.0).floor() / 100.0,
             Kind::Constant(value) => value,
         };
         // Odd milliseconds: never a full second, nor a quarter of one.
@@ -76,7 +76,8 @@ impl Data {
         let (mut load, mut renderer) = (Load::new(N_LANES), Renderer::new());
         for (nth, chunk) in self.series.chunks_mut(N_REQUEST_SAMPLES / N_ROUNDS).enumerate() {
             for series in chunk.iter_mut() {
-                let sample = |round| series.sample(self.t_ms + round * INTERVAL_MS, &mut self.random);
+                let sample =
+                    |round| series.sample(self.t_ms + round * INTERVAL_MS, &mut self.random);
                 let samples: Vec<(i64, f64)> = (0..n_rounds as i64).map(sample).collect();
                 renderer.series(&series.labels, &samples);
             }
@@ -94,7 +95,8 @@ impl Series {
             Kind::Counter(most) => self.value + f64::from(random.below(most)),
             Kind::Seconds(most) => self.value + (random.unit() * most * 100.0).round() / 100.0,
             Kind::Gauge(most) => {
-                let hundredths = (self.value * 100.0).round() + f64::from(random.below(401)) - 200.0;
+                let hundredths =
+                    (self.value * 100.0).round() + f64::from(random.below(401)) - 200.0;
                 hundredths.clamp(0.0, f64::from(most) * 100.0) / 100.0
             }
             Kind::Constant(value) => value,

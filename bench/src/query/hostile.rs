@@ -46,7 +46,9 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> 
         Ok((took, said)) => {
             let in_time = took <= TIMEOUT + AFTER_TIMEOUT_MAX;
             let figure = format!("{:.2} s", took.as_secs_f64());
-            Row::new("a query of death that may take 2 s", figure).limit("3 s", in_time).beside(said)
+            Row::new("a query of death that may take 2 s", figure)
+                .limit("3 s", in_time)
+                .beside(said)
         }
         Err(reason) => Row::new("a query of death that may take 2 s", reason).limit("3 s", false),
     };

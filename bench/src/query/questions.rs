@@ -53,9 +53,8 @@ impl Question {
 pub(crate) fn of_fleet(n_counters: usize, n_gauges: usize, n_hosts: usize) -> Vec<Question> {
     let range = |step_s| Span::Range { length_s: HOURS_2, step_s };
     let rate = ["sum by (handler) (rate(http_requests_total[5m]))"];
-    let rate_of = |step_s| {
-        format!("`sum by (...) (rate(c[5m]))`, {n_counters} series, 2 h, step {step_s} s")
-    };
+    let rate_of =
+        |step_s| format!("`sum by (...) (rate(c[5m]))`, {n_counters} series, 2 h, step {step_s} s");
     let quantile = "histogram_quantile(0.99, sum by (le, handler) \
                     (rate(http_request_duration_seconds_bucket[5m])))";
     let instant = [
@@ -94,7 +93,10 @@ pub(crate) fn of_fleet(n_counters: usize, n_gauges: usize, n_hosts: usize) -> Ve
         ),
         Question::new(
             format!("the same panels over {n_hosts} hosts"),
-            &PANELS.map(|panel| panel.replace("instance=\"node-007:9100\"", "job=\"node\"")).each_ref().map(String::as_str),
+            &PANELS
+                .map(|panel| panel.replace("instance=\"node-007:9100\"", "job=\"node\""))
+                .each_ref()
+                .map(String::as_str),
             range(30),
         ),
     ]
@@ -120,8 +122,10 @@ const PANELS: [&str; 12] = [
 /// pattern, because VictoriaMetrics keeps what a pattern selects.
 pub(crate) fn of_pods(n_pods: usize) -> Vec<Question> {
     let inside = format!("count by (namespace) (pod_memory_bytes{{pod=~\".+-.*{NTH}-.+\"}})");
-    let end = format!("count by (namespace) (pod_memory_bytes{{pod=~\"app-0[0-9]-.*[0-9]{NTH}\"}})");
-    let not = format!("count by (namespace) (pod_memory_bytes{{pod!~\".*{NTH}.*\",node=\"node-0007\"}})");
+    let end =
+        format!("count by (namespace) (pod_memory_bytes{{pod=~\"app-0[0-9]-.*[0-9]{NTH}\"}})");
+    let not =
+        format!("count by (namespace) (pod_memory_bytes{{pod!~\".*{NTH}.*\",node=\"node-0007\"}})");
     let alternatives =
         format!("count by (namespace) (pod_memory_bytes{{pod=~\"app-(01|17)-{NTH}.*\"}})");
     vec![
@@ -141,13 +145,14 @@ pub(crate) fn of_pods(n_pods: usize) -> Vec<Question> {
 pub(crate) fn of_devops(n_hosts: usize, n_hours: i64) -> Vec<Question> {
     let eight = "host_(1|5|9|20|41|66|77|93)";
     let hour_means = |n_metrics: usize| -> Vec<String> {
-        let mean =
-            |metric: &&str| format!("avg by (hostname) (avg_over_time({metric}[1h]))");
+        let mean = |metric: &&str| format!("avg by (hostname) (avg_over_time({metric}[1h]))");
         CPU_METRICS.iter().take(n_metrics).map(mean).collect()
     };
     let maxima = |n_metrics: usize, hosts: &str, window: &str| -> Vec<String> {
         let max = |metric: &&str| {
-            format!("max by (hostname) (max_over_time({metric}{{hostname=~\"{hosts}\"}}[{window}]))")
+            format!(
+                "max by (hostname) (max_over_time({metric}{{hostname=~\"{hosts}\"}}[{window}]))"
+            )
         };
         CPU_METRICS.iter().rev().take(n_metrics).map(max).collect()
     };
@@ -169,11 +174,7 @@ pub(crate) fn of_devops(n_hosts: usize, n_hours: i64) -> Vec<Question> {
         question("single-groupby-1-1-1", &maxima(1, "host_7", "1m"), by_minute),
         question("single-groupby-5-8-1", &maxima(5, eight, "1m"), by_minute),
         question("cpu-max-all-8", &maxima(10, eight, "1h"), hourly),
-        question(
-            "lastpoint",
-            &CPU_METRICS.map(str::to_owned),
-            Span::Instant,
-        ),
+        question("lastpoint", &CPU_METRICS.map(str::to_owned), Span::Instant),
         question(
             "high-cpu-all",
             &["count(max_over_time(cpu_usage_user[1m]) > 90)".to_owned()],

@@ -60,7 +60,11 @@ impl Answer {
                     let labels: Labels = serde_json::from_value(series["metric"].clone()).ok()?;
                     let samples = match kind {
                         "vector" => vec![sample(&series["value"])?],
-                        _ => series["values"].as_array()?.iter().map(sample).collect::<Option<_>>()?,
+                        _ => series["values"]
+                            .as_array()?
+                            .iter()
+                            .map(sample)
+                            .collect::<Option<_>>()?,
                     };
                     if kind == "vector" {
                         rows.order.push(samples[0].1);
@@ -122,7 +126,9 @@ fn sample(pair: &Value) -> Option<(i64, f64)> {
 /// Whether two numbers are the same up to this share of the larger one; what is no number is the
 /// same as all others that are none.
 pub(crate) fn close(a: f64, b: f64, tolerance: f64) -> bool {
-    a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= tolerance * a.abs().max(b.abs()).min(f64::MAX)
+    a == b
+        || (a.is_nan() && b.is_nan())
+        || (a - b).abs() <= tolerance * a.abs().max(b.abs()).min(f64::MAX)
 }
 
 /// The first difference between two answers beyond this share of a value.

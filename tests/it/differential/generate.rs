@@ -157,7 +157,9 @@ impl Generator {
         let at = match self.dice.below(40) {
             0 => Some(At::Start),
             1 => Some(At::End),
-            2 => Some(At::Ms(START_MS + 1000 * self.dice.below(LENGTH_S as usize) as i64 + HALF_MS)),
+            2 => {
+                Some(At::Ms(START_MS + 1000 * self.dice.below(LENGTH_S as usize) as i64 + HALF_MS))
+            }
             _ => None,
         };
         let seconds = match self.dice.below(12) {
@@ -225,13 +227,26 @@ impl Generator {
 
     fn aggregate(&mut self, depth: usize) -> Expr {
         const OPS: [&str; 13] = [
-            "sum", "sum", "avg", "min", "max", "count", "group", "stddev", "stdvar", "topk",
-            "bottomk", "quantile", "count_values",
+            "sum",
+            "sum",
+            "avg",
+            "min",
+            "max",
+            "count",
+            "group",
+            "stddev",
+            "stdvar",
+            "topk",
+            "bottomk",
+            "quantile",
+            "count_values",
         ];
         let op = self.dice.pick(&OPS);
         let param = match op {
             "topk" | "bottomk" => Some(self.dice.pick(&["1", "2", "3", "0", "-1", "100"])),
-            "quantile" => Some(self.dice.pick(&["0.5", "0.9", "0", "1", "-1", "2", "NaN", "0.333"])),
+            "quantile" => {
+                Some(self.dice.pick(&["0.5", "0.9", "0", "1", "-1", "2", "NaN", "0.333"]))
+            }
             _ => None,
         };
         let mut param = param.map(|text| Expr::Number(text.to_owned()));
@@ -279,7 +294,10 @@ impl Generator {
             }
             11 => {
                 let of = self.matrix(depth - 1);
-                Expr::Call(self.dice.pick(&["rate", "increase", "irate", "delta", "idelta"]), vec![of])
+                Expr::Call(
+                    self.dice.pick(&["rate", "increase", "irate", "delta", "idelta"]),
+                    vec![of],
+                )
             }
             _ => Expr::Call(self.dice.pick(&OVER_TIME), vec![self.matrix(depth - 1)]),
         }
@@ -287,20 +305,49 @@ impl Generator {
 
     fn of_values(&mut self, depth: usize) -> Expr {
         const PLAIN: [&str; 37] = [
-            "abs", "ceil", "floor", "exp", "ln", "log2", "log10", "sqrt", "sgn", "sort",
-            "sort_desc", "timestamp", "acos", "acosh", "asin", "asinh", "atan", "atanh", "cos",
-            "cosh", "sin", "sinh", "tan", "tanh", "deg", "rad", "round", "day_of_month",
-            "day_of_week", "day_of_year", "days_in_month", "hour", "minute", "month", "year",
-            "abs", "round",
+            "abs",
+            "ceil",
+            "floor",
+            "exp",
+            "ln",
+            "log2",
+            "log10",
+            "sqrt",
+            "sgn",
+            "sort",
+            "sort_desc",
+            "timestamp",
+            "acos",
+            "acosh",
+            "asin",
+            "asinh",
+            "atan",
+            "atanh",
+            "cos",
+            "cosh",
+            "sin",
+            "sinh",
+            "tan",
+            "tanh",
+            "deg",
+            "rad",
+            "round",
+            "day_of_month",
+            "day_of_week",
+            "day_of_year",
+            "days_in_month",
+            "hour",
+            "minute",
+            "month",
+            "year",
+            "abs",
+            "round",
         ];
         let is_date = |name: &str| {
             name.starts_with("day") || ["hour", "minute", "month", "year"].contains(&name)
         };
         match self.dice.below(12) {
-            0 => Expr::Call(
-                "clamp",
-                vec![self.vector(depth - 1), self.scalar(1), self.scalar(1)],
-            ),
+            0 => Expr::Call("clamp", vec![self.vector(depth - 1), self.scalar(1), self.scalar(1)]),
             1 => {
                 let args = vec![self.vector(depth - 1), self.scalar(1)];
                 Expr::Call(self.dice.pick(&["clamp_min", "clamp_max"]), args)
@@ -372,8 +419,7 @@ impl Generator {
             _ => (self.dice.pick(&ARITHMETIC), ""),
         };
         let (vector, scalar) = (self.vector(depth - 1), self.scalar(depth - 1));
-        let (left, right) =
-            if self.dice.percent(70) { (vector, scalar) } else { (scalar, vector) };
+        let (left, right) = if self.dice.percent(70) { (vector, scalar) } else { (scalar, vector) };
         binary(op, modifiers.to_owned(), left, right)
     }
 
@@ -388,7 +434,9 @@ impl Generator {
         let (left, right) = (self.vector(depth - 1), self.vector(depth - 1));
         let one = |of| aggregated("sum", &grouping, of);
         let (left, matching, right) = match self.dice.below(8) {
-            0 | 1 => (one(left), if self.dice.percent(50) { on } else { String::new() }, one(right)),
+            0 | 1 => {
+                (one(left), if self.dice.percent(50) { on } else { String::new() }, one(right))
+            }
             2 => (left, format!("{on} group_left"), one(right)),
             3 => (left, format!("{on} group_left (sensor, version)"), one(right)),
             4 => (one(left), format!("{on} group_right"), right),

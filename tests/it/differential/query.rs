@@ -74,9 +74,7 @@ impl Expr {
             Self::Number(_) | Self::Text(_) | Self::Selector(_) | Self::Range(..) => Vec::new(),
             Self::Subquery(subquery) => vec![&subquery.of],
             Self::Call(_, args) => args.iter().collect(),
-            Self::Aggregate(aggregate) => {
-                aggregate.param.iter().chain([&aggregate.of]).collect()
-            }
+            Self::Aggregate(aggregate) => aggregate.param.iter().chain([&aggregate.of]).collect(),
             Self::Binary(binary) => vec![&binary.left, &binary.right],
             Self::Minus(of) => vec![of],
         };

@@ -48,21 +48,23 @@ impl Smallest {
         for (labels, t_ms, value) in self.pair.theirs.samples() {
             all.entry((labels, t_ms)).or_insert((None, None)).1 = Some(value);
         }
-        let same = |pair: &(Option<f64>, Option<f64>)| {
-            matches!(pair, (Some(a), Some(b)) if close(*a, *b, TOLERANCE))
-        };
+        let same = |pair: &(Option<f64>, Option<f64>)| matches!(pair, (Some(a), Some(b)) if close(*a, *b, TOLERANCE));
         all.into_values().filter(|pair| !same(pair)).collect()
     }
 }
 
 /// Takes a question apart that is answered with this difference.
-pub(crate) fn smallest(sides: &Sides, question: &Question, pair: Pair, first: Difference) -> Smallest {
+pub(crate) fn smallest(
+    sides: &Sides,
+    question: &Question,
+    pair: Pair,
+    first: Difference,
+) -> Smallest {
     let (start_ms, end_ms) = match question.times {
         Times::At(t_ms) => (t_ms, t_ms),
         Times::Range { start_ms, end_ms, .. } => (start_ms, end_ms),
     };
-    let question =
-        Question { expr: question.expr.fixed(start_ms, end_ms), times: question.times };
+    let question = Question { expr: question.expr.fixed(start_ms, end_ms), times: question.times };
     let mut found = Smallest { question, pair, difference: first, parts: Vec::new() };
     while let Some(smaller) = at_one_moment(sides, &found).or_else(|| part(sides, &found)) {
         found = smaller;
@@ -84,7 +86,8 @@ fn at_one_moment(sides: &Sides, found: &Smallest) -> Option<Smallest> {
 
 /// The first part that is answered differently.
 fn part(sides: &Sides, whole: &Smallest) -> Option<Smallest> {
-    if let (Expr::Subquery(subquery), Times::At(t_ms)) = (&whole.question.expr, whole.question.times)
+    if let (Expr::Subquery(subquery), Times::At(t_ms)) =
+        (&whole.question.expr, whole.question.times)
     {
         // What it takes at its steps.
         let (start_ms, end_ms, step_ms) = inner_steps(subquery, t_ms);
