@@ -41,6 +41,10 @@ pub(crate) fn ask(bench: &Bench, report: &mut Report, trio: &Trio<'_>, question:
     let (effort, n_rounds) = effort(bench);
     for round in 0..n_rounds {
         for (at, (kind, contender)) in trio.each().into_iter().enumerate() {
+            if said[at].is_none() {
+                asked.rounds[at].push(Err("failed"));
+                continue;
+            }
             // What was asked above is not asked again.
             let first = 1 + round * effort.n_max;
             let cost = cost(contender, question, effort, trio.end_ms, first);

@@ -52,9 +52,9 @@ impl Data {
     /// Adds a series of the target of this number. Labels are sorted by name, the metric's before.
     pub(crate) fn add(&mut self, target: usize, labels: &[(&str, &str)], kind: Kind) {
         let value = match kind {
-            Kind::Counter(most) => f64::from(self.random.below(most * 1000)),
+            Kind::Counter(most) => (self.random.unit() * f64::from(most) * 1e3).floor(),
             Kind::Seconds(most) => (self.random.unit() * most * 1e5).round() / 100.0,
-            Kind::Gauge(most) => f64::from(self.random.below(most * 100)) / 100.0,
+            Kind::Gauge(most) => (self.random.unit() * f64::from(most) * 100.0).floor() / 100.0,
             Kind::Constant(value) => value,
         };
         // Odd milliseconds: never a full second, nor a quarter of one.

@@ -17,7 +17,7 @@ pub(crate) struct Reason {
 }
 
 /// The first that holds counts.
-const REASONS: [Reason; 15] = [
+const REASONS: [Reason; 16] = [
     Reason { name: "operands differ by rounding, the operator enlarges that", holds: enlarged },
     Reason { name: "a counter's zero point comes second", holds: zero_point_comes_second },
     Reason { name: "`atan2` removes the name", holds: atan2_removes_names },
@@ -29,6 +29,7 @@ const REASONS: [Reason; 15] = [
     Reason { name: "what is infinite has no deviation", holds: no_deviation },
     Reason { name: "which of the equal are on top", holds: equal_on_top },
     Reason { name: "less than one on top is none, however little", holds: less_than_one_on_top },
+    Reason { name: "wrong factors are refused before any series is seen", holds: wrong_factors },
     Reason { name: "`@` fixes a window for all steps", holds: window_stays },
     Reason { name: "Go's `sinh` and `cosh` end too soon", holds: overflows_in_go },
     Reason { name: "Go's logarithm of numbers below 2^-1022", holds: subnormal_logarithm },
@@ -181,6 +182,17 @@ fn less_than_one_on_top(smallest: &Smallest, _: &Sides) -> bool {
 
 fn is_top(of: &Aggregate) -> bool {
     ["topk", "bottomk"].contains(&of.op)
+}
+
+/// Prometheus, 3 as well, looks at the factors of `holt_winters` when it has a series to smooth. A
+/// query that is refused as soon as there are data is better refused before; this one is ours.
+fn wrong_factors(smallest: &Smallest, _: &Sides) -> bool {
+    let Pair { ours, theirs } = &smallest.pair;
+    let is_refused = ["invalid smoothing factor", "invalid trend factor"]
+        .iter()
+        .any(|start| ours.refusal().starts_with(start));
+    let is_empty = theirs.rows().is_some_and(|rows| rows.series.is_empty());
+    matches!(&smallest.question.expr, Expr::Call("holt_winters", _)) && is_refused && is_empty
 }
 
 /// Prometheus 2 moved a window with each step of a range, although `@` fixes it, where another
