@@ -3,11 +3,12 @@
 mod series;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use promql::{
-    Engine, NESTING_MAX, Options, QueryError, QueryValue, SeriesValue, StopCheck, Stopped,
+    Engine, NESTING_MAX, Options, QueryError, QueryValue, SampleStats, SeriesValue, StopCheck,
+    Stopped,
 };
 use series::Loaded;
 
@@ -320,6 +321,36 @@ fn queries_stop_when_they_are_told_to() {
     let stop = StopCheck::new(|| Some(Stopped::TimedOut));
     let late = engine(TWO, Options { stop, ..Options::default() }).instant("c", 0).unwrap_err();
     assert_eq!(late.to_string(), "query timed out in expression evaluation");
+}
+
+/// One series with long windows takes as long as many series do.
+#[test]
+fn queries_stop_in_the_midst_of_a_series() {
+    let n_asked = Arc::new(AtomicUsize::new(0));
+    let asked = Arc::clone(&n_asked);
+    let stop = StopCheck::new(move || {
+        let n = asked.fetch_add(1, Ordering::Relaxed);
+        (n > 20).then_some(Stopped::Canceled)
+    });
+    let engine = engine("", Options { stop, ..Options::default() });
+    // 1,000 windows of 1,000 values: a check for each few of them.
+    let stopped = engine.range("sum_over_time(vector(1)[1s:1ms])", 0, 1000, 1);
+    assert!(matches!(stopped, Err(QueryError::Stopped(Stopped::Canceled))));
+    assert_eq!(n_asked.load(Ordering::Relaxed), 22, "it ends with the first refusal");
+}
+
+#[test]
+fn samples_are_counted() {
+    let of = |query: &str| {
+        let answer = engine(TWO, Options::default()).range(query, 60_000, 180_000, 60_000);
+        let SampleStats { n_queryable, n_read, n_peak } = answer.unwrap().samples;
+        assert!(n_peak >= n_read, "{query}");
+        (n_queryable, n_read)
+    };
+    // Two series with a sample each minute, from 0 on.
+    assert_eq!(of("c"), (6, 8));
+    assert_eq!(of("sum_over_time(c[2m])"), (12, 8));
+    assert_eq!(of("1"), (0, 0));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use axum::response::Response;
 use super::json;
 use super::pieces::Pieces;
 use super::reply::{Encoding, Reply};
+use super::settings::AboutNow;
 use super::stats::Told;
 use crate::state::Shared;
 
@@ -20,7 +21,11 @@ pub(super) struct Notes {
 impl Notes {
     /// What the store has to say of all its answers now.
     pub(super) fn of_store(shared: &Shared) -> Self {
-        let warming = (shared.about.now)().warming.map(|why| format!("warming: {why}"));
+        Self::of_now((shared.about.now)())
+    }
+
+    fn of_now(now: AboutNow) -> Self {
+        let warming = now.warming.map(|why| format!("warming: {why}"));
         Self { warnings: warming.into_iter().collect(), infos: Vec::new() }
     }
 
@@ -117,5 +122,35 @@ impl Pieces for Success {
         self.notes.write(out);
         out.push(b'}');
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pieces::{Pieces as _, Whole};
+    use super::{Notes, Success};
+    use crate::prometheus::AboutNow;
+
+    fn written(notes: Notes) -> String {
+        let mut success = Success::new(Whole(b"1".to_vec()), notes);
+        let mut out = Vec::new();
+        while success.write(&mut out) {}
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_there_is_to_say_stands_behind_the_data() {
+        assert_eq!(written(Notes::default()), r#"{"status":"success","data":1}"#);
+        let notes = Notes { warnings: vec!["a<".into()], infos: vec!["b".into(), "c".into()] };
+        let expected = r#"{"status":"success","data":1,"warnings":["a\u003c"],"infos":["b","c"]}"#;
+        assert_eq!(written(notes), expected);
+    }
+
+    #[test]
+    fn a_store_that_still_reads_its_log_says_so_with_every_answer() {
+        assert!(Notes::of_now(AboutNow::default()).warnings.is_empty());
+        let warming = Some("3 segments are left".to_owned());
+        let notes = Notes::of_now(AboutNow { warming, ..AboutNow::default() });
+        assert_eq!(notes.warnings, ["warming: 3 segments are left"]);
     }
 }

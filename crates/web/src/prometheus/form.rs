@@ -2,8 +2,8 @@
 
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, Method, header};
-use model::Matcher;
-use promql::{Expr, parse, parse_selector};
+use model::{MatchOp, Matcher};
+use promql::{Expr, REGEXES_MAX, parse, parse_selector};
 
 use super::failure::Failure;
 use super::reply::Encoding;
@@ -44,6 +44,11 @@ fn is_form(headers: &HeaderMap) -> bool {
 
 fn decoded(text: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(text).map(|(name, value)| (name.into(), value.into())).collect()
+}
+
+/// Each takes memory and time to read.
+fn is_regex(matcher: &Matcher) -> bool {
+    matches!(matcher.op(), MatchOp::Match | MatchOp::NoMatch)
 }
 
 impl Fields {
@@ -123,8 +128,15 @@ impl Fields {
         if texts.len() > SELECTORS_MAX {
             return Err(format!("match[] is given more than {SELECTORS_MAX} times"));
         }
-        let read = |text: &str| parse_selector(text).map_err(|error| error.to_string());
-        let selectors: Vec<Vec<Matcher>> = texts.into_iter().map(read).collect::<Result<_, _>>()?;
+        let (mut selectors, mut n_regexes) = (Vec::with_capacity(texts.len()), 0);
+        for text in texts {
+            let matchers = parse_selector(text).map_err(|error| error.to_string())?;
+            n_regexes += matchers.iter().filter(|matcher| is_regex(matcher)).count();
+            if n_regexes > REGEXES_MAX {
+                return Err(format!("match[] has more than {REGEXES_MAX} regular expressions"));
+            }
+            selectors.push(matchers);
+        }
         if selectors.iter().any(|matchers| matchers.iter().all(Matcher::matches_absent)) {
             return Err("match[] must contain at least one non-empty matcher".to_owned());
         }
@@ -207,5 +219,7 @@ pub(super) mod tests {
         }
         let many = "match[]=up&".repeat(1025);
         assert!(of(&many).await.unwrap_err().contains("more than 1024"));
+        let regexes = format!("match[]={{{}}}&", "a%3D~%22b%22,".repeat(600)).repeat(2);
+        assert!(of(&regexes).await.unwrap_err().contains("more than 1000 regular"));
     }
 }
