@@ -10,7 +10,8 @@ use utoipa_axum::routes;
 use crate::push::{alerts, metrics, pipelines, services};
 use crate::state::Shared;
 use crate::{
-    admin, exposition, health, host_json, ingest, monitoring, pages, prometheus, remote_read, status,
+    admin, exposition, health, host_json, ingest, monitoring, pages, prometheus, remote_read,
+    status,
 };
 
 #[derive(OpenApi)]
