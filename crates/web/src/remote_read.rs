@@ -62,8 +62,11 @@ pub(crate) async fn read(
     let BoundedBody(block) = BoundedBody::plain(body).await?;
     let request = decode_request(&block, REQUEST_BYTES_MAX)?;
     let permit = FREE.acquire().await.expect("the answers are never closed");
-    let reading =
-        Reading { querier: Arc::clone(&shared.querier), stop: shared.stop.clone(), permit };
+    let reading = Reading {
+        querier: Arc::clone(&shared.querier),
+        stop: shared.stop.clone(),
+        _permit: permit,
+    };
     reading.answer(request).await
 }
 
@@ -77,7 +80,7 @@ impl From<RequestError> for ApiError {
 struct Reading {
     querier: Arc<dyn Querier>,
     stop: watch::Receiver<bool>,
-    permit: SemaphorePermit<'static>,
+    _permit: SemaphorePermit<'static>,
 }
 
 impl Reading {

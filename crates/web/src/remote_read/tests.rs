@@ -7,7 +7,7 @@ use storage::{Appender as _, Querier, Row, SelectError, SeriesSet};
 use tokio::sync::watch;
 use wire::remote_read::{AnswerKind, Frames, Query, ReadRequest, decode_chunked, decode_sampled};
 
-use super::{ANSWER_BYTES_MAX, FREE, Reading};
+use super::{ANSWER_BYTES_MAX, ANSWERS, FREE, Reading};
 
 fn filled() -> MemoryStore {
     let store = MemoryStore::default();
@@ -27,7 +27,7 @@ fn filled() -> MemoryStore {
 async fn reading(querier: impl Querier + 'static) -> (Reading, watch::Sender<bool>) {
     let (stopper, stop) = watch::channel(false);
     let permit = FREE.acquire().await.unwrap();
-    (Reading { querier: Arc::new(querier), stop, permit }, stopper)
+    (Reading { querier: Arc::new(querier), stop, _permit: permit }, stopper)
 }
 
 fn request(selector: &str, answer: AnswerKind) -> ReadRequest {
@@ -125,5 +125,5 @@ async fn a_stream_without_end_ends_with_its_reader_or_the_server() {
     let (reading, _stop) = self::reading(Endless { fails: false }).await;
     drop(reading.answer(request("up", AnswerKind::Streamed)).await.unwrap());
     // All permits come back only when the threads have ended.
-    let _all = FREE.acquire_many(1).await.unwrap();
+    let _all = FREE.acquire_many(ANSWERS as u32).await.unwrap();
 }

@@ -8,7 +8,10 @@ use axum::body::{Body, Bytes};
 use stdx::{Clock as _, SystemClock};
 use storage::{AppendError, Appender, Batch, BatchAppended, Commit, Ingest, Limits, Row};
 
-use super::{BYTES_MAX, Desk, HeldBody, Room, SOURCE_DEFAULT, Sent, decompressed_len, store};
+use super::{
+    BYTES_MAX, Desk, HeldBody, Room, SOURCE_DEFAULT, Sent, Version, Written, decompressed_len,
+    store,
+};
 
 const ROUNDS: u32 = 300;
 
@@ -98,7 +101,8 @@ async fn send(ingest: &Ingest, body: Bytes, is_inline: bool) {
     let n_bytes = decompressed_len(&block.bytes, BYTES_MAX).unwrap();
     let room = Room::reserve(n_bytes).unwrap();
     let source = SOURCE_DEFAULT.into();
-    let sent = Sent { ingest: ingest.clone(), source, block, _room: room };
+    let version = Version::One;
+    let sent = Sent { ingest: ingest.clone(), version, source, block, _room: room };
     let desk = Desk::free().await;
     let stored = match is_inline {
         true => sent.store(desk),
