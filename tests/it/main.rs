@@ -14,6 +14,7 @@ mod layers;
 mod limits;
 mod openapi;
 mod peers;
+mod prometheus_api;
 mod ranges;
 mod remote_write;
 mod senders;

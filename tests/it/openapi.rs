@@ -13,7 +13,7 @@ use crate::shared::{SCOPES, keyed, open};
 const STREAM: &str = "/api/v1/monitoring/live";
 
 /// Who may ask what: every documented route, and the pages that are no API.
-const ACCESS: [(&str, &str, &str); 47] = [
+const ACCESS: [(&str, &str, &str); 75] = [
     ("POST", "/api/v1/admin/tsdb/flush", "admin"),
     ("POST", "/api/v1/admin/tsdb/compact", "admin"),
     ("POST", "/api/v1/admin/tsdb/snapshot", "admin"),
@@ -51,6 +51,34 @@ const ACCESS: [(&str, &str, &str); 47] = [
     ("POST", "/alerts", "ingest"),
     ("POST", "/alerts/{id}/acknowledge", "admin"),
     ("GET", "/api/v1/status/tsdb", "read"),
+    ("GET", "/api/v1/query", "read"),
+    ("POST", "/api/v1/query", "read"),
+    ("GET", "/api/v1/query_range", "read"),
+    ("POST", "/api/v1/query_range", "read"),
+    ("GET", "/api/v1/query_exemplars", "read"),
+    ("POST", "/api/v1/query_exemplars", "read"),
+    ("GET", "/api/v1/series", "read"),
+    ("POST", "/api/v1/series", "read"),
+    ("GET", "/api/v1/labels", "read"),
+    ("POST", "/api/v1/labels", "read"),
+    ("GET", "/api/v1/format_query", "read"),
+    ("POST", "/api/v1/format_query", "read"),
+    ("GET", "/api/v1/parse_query", "read"),
+    ("POST", "/api/v1/parse_query", "read"),
+    ("GET", "/api/v1/label/{name}/values", "read"),
+    ("GET", "/api/v1/metadata", "read"),
+    ("GET", "/api/v1/targets", "read"),
+    ("GET", "/api/v1/targets/metadata", "read"),
+    ("GET", "/api/v1/scrape_pools", "read"),
+    ("GET", "/api/v1/rules", "read"),
+    ("GET", "/api/v1/alerts", "read"),
+    ("GET", "/api/v1/alertmanagers", "read"),
+    ("GET", "/api/v1/status/config", "read"),
+    ("GET", "/api/v1/status/flags", "read"),
+    ("GET", "/api/v1/status/runtimeinfo", "read"),
+    ("GET", "/api/v1/status/buildinfo", "read"),
+    ("GET", "/api/v1/status/walreplay", "read"),
+    ("GET", "/federate", "read"),
     ("GET", "/api/v1/monitoring/names", "read"),
     ("GET", "/api/v1/monitoring/range", "read"),
     ("POST", "/api/v1/monitoring/ranges", "read"),
@@ -79,7 +107,8 @@ fn documented() -> BTreeSet<(String, String)> {
 
 /// Asks for a path template with a value in each place. Of the stream, the head alone is read.
 fn ask(client: &Client, method: &str, template: &str) -> Answer {
-    let path = template.replace("{id}", "1").replace("{collector}", "cpu").replace("{job}", "a");
+    let path = template.replace("{id}", "1").replace("{collector}", "cpu");
+    let path = path.replace("{name}", "job").replace("{job}", "a");
     client.request(method, &path).send()
 }
 

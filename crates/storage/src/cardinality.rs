@@ -5,6 +5,12 @@
 pub struct Cardinality {
     /// How many series there are.
     pub n_series: usize,
+    /// How many runs of samples they have in memory.
+    pub n_chunks: usize,
+    /// About the first moment of these, Unix milliseconds; `None` if there are none.
+    pub min_ms: Option<i64>,
+    /// The last moment of these, Unix milliseconds; `None` if there are none.
+    pub max_ms: Option<i64>,
     /// How many names of labels there are.
     pub n_names: usize,
     /// How many different labels there are.

@@ -304,6 +304,18 @@ impl Head {
         self.identities.read().n_series()
     }
 
+    /// How many chains there are, and about the first and the last moment of their samples.
+    pub(crate) fn extent(&self) -> (usize, Option<(i64, i64)>) {
+        let of_shards = self.shards.iter().map(|shard| shard.lock().extent());
+        of_shards.fold((0, None), |(n, times), (n_more, more)| {
+            let joined = match (times, more) {
+                (Some((a, b)), Some((c, d))) => Some((i64::min(a, c), i64::max(b, d))),
+                (some, other) => some.or(other),
+            };
+            (n + n_more, joined)
+        })
+    }
+
     /// Memory in use. What series that are gone have left behind is not counted: it is used again
     /// before more is taken.
     pub(crate) fn bytes(&self) -> HeadBytes {

@@ -93,7 +93,11 @@ impl Querier for Db {
     }
 
     fn cardinality(&self, n_listed_max: usize) -> Option<Cardinality> {
-        Some(self.core.head.identities().read().cardinality(n_listed_max))
+        let head = &self.core.head;
+        let (n_chunks, times) = head.extent();
+        let (min_ms, max_ms) = (times.map(|(min_ms, _)| min_ms), times.map(|(_, max_ms)| max_ms));
+        let counted = head.identities().read().cardinality(n_listed_max);
+        Some(Cardinality { n_chunks, min_ms, max_ms, ..counted })
     }
 
     fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {

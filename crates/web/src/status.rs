@@ -48,6 +48,12 @@ struct HeadStats {
     num_series: usize,
     num_label_pairs: usize,
     num_label_names: usize,
+    /// Runs of samples in memory.
+    chunk_count: usize,
+    /// About the first moment of these, Unix milliseconds; 0 if there are none.
+    min_time: i64,
+    /// The last moment of these, Unix milliseconds; 0 if there are none.
+    max_time: i64,
 }
 
 /// A name and how many it has.
@@ -85,6 +91,9 @@ fn data(counted: Cardinality) -> TsdbStatusData {
             num_series: counted.n_series,
             num_label_pairs: counted.n_pairs,
             num_label_names: counted.n_names,
+            chunk_count: counted.n_chunks,
+            min_time: counted.min_ms.unwrap_or(0),
+            max_time: counted.max_ms.unwrap_or(0),
         },
         series_count_by_metric_name: stats(counted.series_by_metric),
         label_value_count_by_label_name: stats(counted.values_by_name),

@@ -200,6 +200,24 @@ impl Shard {
         Captured { frozen, live }
     }
 
+    /// How many chains the live and the frozen epoch have, and about the first and the last moment
+    /// of their samples: the first is that of the sample that came first.
+    pub(super) fn extent(&self) -> (usize, Option<(i64, i64)>) {
+        let epochs = || self.frozen.iter().map(|epoch| &**epoch).chain([&self.live]);
+        let mut n_chains = 0;
+        let mut newest_ms = None;
+        for (at, line) in self.lines.iter().flat_map(|part| part.iter()).enumerate() {
+            let n = epochs().filter(|epoch| line.first_in(epoch.number).is_some()).count();
+            n_chains += n;
+            if n > 0 {
+                newest_ms = newest_ms.max(Some(self.newest_of(at, line)));
+            }
+        }
+        let bases = epochs().filter(|epoch| epoch.bytes() > 0).map(|epoch| epoch.base_ms);
+        let times = bases.min().zip(newest_ms);
+        (n_chains, times.map(|(base_ms, newest_ms)| (base_ms.min(newest_ms), newest_ms)))
+    }
+
     /// Memory of the samples.
     pub(super) fn sample_bytes(&self) -> usize {
         self.live.bytes() + self.frozen.as_ref().map_or(0, |frozen| frozen.bytes())

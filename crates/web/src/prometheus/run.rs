@@ -49,6 +49,7 @@ impl Drop for Leash {
 }
 
 /// What came of it.
+#[derive(Debug)]
 pub(super) struct Ran<T> {
     pub(super) value: T,
     /// How long it waited for its turn.

@@ -36,6 +36,8 @@ impl Identities {
             values_by_name: largest_names(values.collect()).into_iter().map(listed).collect(),
             bytes_by_name: largest_names(bytes.collect()).into_iter().map(listed).collect(),
             series_by_pair: largest_tags(pairs.collect()).into_iter().map(pair).collect(),
+            // Samples are not seen from here.
+            ..Cardinality::default()
         }
     }
 }

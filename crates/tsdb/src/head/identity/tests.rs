@@ -176,6 +176,7 @@ fn counted(naive: &Naive, n_max: usize) -> Cardinality {
         values_by_name: first(values.iter().map(owned).collect()),
         bytes_by_name: first(bytes.iter().map(owned).collect()),
         series_by_pair: first(by_pair.iter().map(|((n, v), c)| (format!("{n}={v}"), *c)).collect()),
+        ..Cardinality::default()
     }
 }
 

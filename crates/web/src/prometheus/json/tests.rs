@@ -133,7 +133,7 @@ proptest! {
     }
 
     #[test]
-    fn every_time_is_json(t_ms in -9_000_000_000_000_000_i64..9_000_000_000_000_000) {
+    fn every_time_is_json(t_ms in -100_000_000_000_000_i64..100_000_000_000_000) {
         let read: f64 = serde_json::from_str(&written(|out| time(out, t_ms))).unwrap();
         prop_assert_eq!((read * 1000.0).round() as i64, t_ms);
     }

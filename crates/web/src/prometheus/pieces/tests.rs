@@ -45,7 +45,7 @@ fn scalars_and_texts_stand_alone() {
     );
     assert_eq!(
         of(QueryValue::Text { t_ms: 4000, text: Text::from("a\"<b>") }),
-        json!({"resultType": "string", "result": [4.0, "a\"<b>"]})
+        json!({"resultType": "string", "result": [4, "a\"<b>"]})
     );
 }
 
