@@ -51,6 +51,9 @@ pub struct Handle {
     address: SocketAddr,
     stopping: Arc<AtomicBool>,
     protocol: Arc<dyn Stops>,
+    /// Those that wait on the sockets.
+    sockets: Mutex<Vec<JoinHandle<()>>>,
+    /// Those of the protocol.
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -95,13 +98,18 @@ impl Handle {
     /// Stops listening and stores what was counted. Stopping again does nothing.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
-        self.protocol.stop();
         // Whoever waits for the next connection gets one.
         let _ = TcpStream::connect_timeout(&reachable(self.address), WAIT);
-        for thread in self.threads.lock().drain(..) {
-            // A panic was reported by the panic hook.
-            let _ = thread.join();
-        }
+        join(&self.sockets);
+        self.protocol.stop();
+        join(&self.threads);
+    }
+}
+
+fn join(threads: &Mutex<Vec<JoinHandle<()>>>) {
+    for thread in std::mem::take(&mut *threads.lock()) {
+        // A panic was reported by the panic hook.
+        let _ = thread.join();
     }
 }
 
@@ -115,7 +123,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// Listens on UDP and TCP; `threads` are ended with those of the sockets.
+/// Listens on UDP and TCP; `threads` are those of the protocol, which end when it is told to stop.
 pub(super) fn listen<P: Protocol>(
     name: &'static str,
     address: SocketAddr,
@@ -130,7 +138,7 @@ pub(super) fn listen_shared<P: Protocol>(
     name: &'static str,
     address: SocketAddr,
     protocol: Arc<P>,
-    mut threads: Vec<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 ) -> io::Result<Handle> {
     let tcp = TcpListener::bind(address)?;
     // Where any port will do, both have the same.
@@ -139,10 +147,11 @@ pub(super) fn listen_shared<P: Protocol>(
     udp.set_read_timeout(Some(WAIT))?;
     let stopping = Arc::new(AtomicBool::new(false));
     let (of_udp, stops_udp) = (protocol.clone(), stopping.clone());
-    threads.push(spawn(format!("{name}-udp"), move || datagrams(&udp, &*of_udp, &stops_udp))?);
+    let udp = spawn(format!("{name}-udp"), move || datagrams(&udp, &*of_udp, &stops_udp))?;
     let (of_tcp, stops_tcp) = (protocol.clone(), stopping.clone());
-    threads.push(spawn(format!("{name}-tcp"), move || connections(&tcp, &of_tcp, &stops_tcp))?);
-    Ok(Handle { name, address, stopping, protocol, threads: Mutex::new(threads) })
+    let tcp = spawn(format!("{name}-tcp"), move || connections(&tcp, &of_tcp, &stops_tcp))?;
+    let (sockets, threads) = (Mutex::new(vec![udp, tcp]), Mutex::new(threads));
+    Ok(Handle { name, address, stopping, protocol, sockets, threads })
 }
 
 fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
