@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use model::{Labels, Matcher, Sample};
 use stdx::{Clock as _, Env};
-use storage::{AppendError, Appender, Querier, Row, RowsBatch, Select, SeriesLimits};
+use storage::{AppendError, Appender, Querier, Row, Select};
 use testkit::{Faults, SIM_START_MS, SimWorld, open_warm, sim_env};
 use tsdb::{Config, Db, Driver, Durability, Health, OpenError};
 
@@ -129,58 +129,6 @@ fn the_head_is_bounded_and_a_flush_makes_room() {
         assert!(db.meter().head_bytes.get() < 100_000, "{}", db.meter().head_bytes.get());
     }
     append(1000).unwrap();
-}
-
-#[test]
-fn a_series_beyond_a_bound_is_refused_alone_until_others_have_gone() {
-    let world = sim_env(1);
-    let rejected = |db: &Db, source: &str, jobs: &[&str]| -> Vec<(usize, &'static str)> {
-        let rows: Vec<Row> = jobs.iter().map(|job| row(job, world.clock.now_ms(), 1.0)).collect();
-        let appended = db.append_batch(&RowsBatch::new(source, &rows)).unwrap();
-        db.commit_once();
-        appended.commit.wait().unwrap();
-        appended.rejected.iter().map(|r| (r.index, r.cause.reason())).collect()
-    };
-    let with = |series: SeriesLimits| {
-        let config = Config { series, ..manual() };
-        open_warm(config, &sim_env(1).env).unwrap()
-    };
-    let total = with(SeriesLimits { total: Some(3), ..SeriesLimits::default() });
-    assert_eq!(rejected(&total, "x", &["a", "b", "a", "c", "d"]), [(4, "series_limit")]);
-    assert_eq!(rejected(&total, "x", &["c", "e", "b"]), [(1, "series_limit")]);
-    assert_eq!(values(&total, "c"), [1.0]);
-    assert_eq!(values(&total, "e"), []);
-    let metric = with(SeriesLimits { per_metric: Some(1), ..SeriesLimits::default() });
-    assert_eq!(rejected(&metric, "x", &["a", "b"]), [(1, "metric_series_limit")]);
-    let per_source = with(SeriesLimits { per_source: Some(2), ..SeriesLimits::default() });
-    assert_eq!(rejected(&per_source, "x", &["a", "b", "c"]), [(2, "source_series_limit")]);
-    assert_eq!(rejected(&per_source, "y", &["a", "b", "c", "d"]), []);
-    // Its own series have gone, the other's have not.
-    world.clock.advance(HOUR * 2);
-    assert_eq!(rejected(&per_source, "y", &["c", "d"]), []);
-    per_source.flush(world.clock.now_ms()).unwrap();
-    assert_eq!(rejected(&per_source, "y", &["e"]), [(0, "source_series_limit")]);
-    assert_eq!(rejected(&per_source, "x", &["e", "f", "g"]), [(2, "source_series_limit")]);
-    // Rows are taken together or not at all.
-    let refused = per_source.append(vec![row("c", SIM_START_MS, 2.0), row("g", SIM_START_MS, 2.0)]);
-    assert!(refused.is_ok(), "rows are another source");
-    let refused = total.append(vec![row("c", SIM_START_MS + 9, 2.0), row("g", SIM_START_MS, 2.0)]);
-    assert!(matches!(refused, Err(AppendError::Refused { index: 1, .. })));
-    assert_eq!(values(&total, "c"), [1.0]);
-}
-
-#[test]
-fn labels_that_fit_no_frame_are_refused_whole() {
-    let db = open_warm(manual(), &sim_env(1).env).unwrap();
-    let huge = "x".repeat(17 << 20);
-    let refused = db.append(vec![row("a", SIM_START_MS, 1.0), row(&huge, SIM_START_MS, 1.0)]);
-    assert!(matches!(refused, Err(AppendError::Refused { index: 1, .. })));
-    assert_eq!(values(&db, "a"), []);
-    // Many that fill several frames are taken.
-    let large = |i: usize| row(&format!("{i}{}", "x".repeat(3 << 20)), SIM_START_MS, 1.0);
-    let commit = db.append((0..8).map(large).collect()).unwrap();
-    db.commit_once();
-    commit.wait().unwrap();
 }
 
 #[test]

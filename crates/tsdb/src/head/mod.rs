@@ -26,7 +26,7 @@ use stdx::Randomness;
 
 use crate::block::Columns;
 pub(crate) use epoch::{Epoch, Wanted, merge};
-pub(crate) use identity::Identities;
+pub(crate) use identity::{Found, Identities};
 pub(crate) use shard::Captured;
 use shard::{Appended, LINE_BYTES, LINES_PER_PART, Shard};
 pub(crate) use sources::Sources;
