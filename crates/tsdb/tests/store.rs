@@ -10,8 +10,8 @@ use std::time::Duration;
 use model::{Labels, Matcher, Sample};
 use stdx::{Clock as _, Env};
 use storage::{AppendError, Appender, Querier, Row, Select};
-use testkit::{Faults, SIM_START_MS, SimWorld, open_warm, sim_env};
-use tsdb::{Config, Db, Driver, Durability, Health, OpenError};
+use testkit::{SIM_START_MS, SimWorld, open_warm, sim_env};
+use tsdb::{Config, Db, Driver, Health, OpenError};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -150,64 +150,6 @@ fn a_failed_sync_goes_on_in_a_new_segment_and_the_commit_succeeds() {
     assert_eq!((values(&db, "a"), values(&db, "b")), (vec![1.0], vec![2.0]));
 }
 
-fn asynchronous() -> Config {
-    Config { durability: Durability::Async, ..manual() }
-}
-
-#[test]
-fn asynchronous_commits_survive_the_process_at_once_and_the_machine_after_a_second() {
-    let world = sim_env(1);
-    let append = |db: &Db, value: f64| {
-        let t_ms = SIM_START_MS + value as i64;
-        let commit = db.append(vec![row("a", t_ms, value)]).unwrap();
-        assert_eq!(db.commit_once(), Health::Writable);
-        commit.wait().unwrap();
-    };
-    let db = open_warm(asynchronous(), &world.env).unwrap();
-    append(&db, 1.0);
-    let n_syncs = db.meter().fsyncs.get();
-    append(&db, 2.0);
-    assert_eq!(db.meter().fsyncs.get(), n_syncs);
-    assert!(db.meter().pending_bytes.get() > 0, "what is not durable is bounded");
-    drop(db);
-    world.disk.restart();
-    let db = open_warm(asynchronous(), &world.env).unwrap();
-    assert_eq!(values(&db, "a"), [1.0, 2.0], "the process was killed");
-    append(&db, 3.0);
-    world.clock.advance(Duration::from_secs(1));
-    assert_eq!(db.commit_once(), Health::Writable);
-    assert_eq!(db.meter().pending_bytes.get(), 0);
-    drop(db);
-    world.disk.crash();
-    let db = open_warm(asynchronous(), &world.env).unwrap();
-    assert_eq!(values(&db, "a").last(), Some(&3.0), "the power was cut");
-    append(&db, 4.0);
-    db.close().unwrap();
-    drop(db);
-    world.disk.crash();
-    let db = open_warm(asynchronous(), &world.env).unwrap();
-    assert_eq!(values(&db, "a").last(), Some(&4.0), "it was closed");
-}
-
-#[test]
-fn what_was_only_written_goes_into_a_new_segment_when_its_sync_fails() {
-    let world = sim_env(1);
-    let db = open_warm(asynchronous(), &world.env).unwrap();
-    for value in 0..3 {
-        db.append(vec![row("a", SIM_START_MS + value, value as f64)]).unwrap();
-        db.commit_once();
-    }
-    world.disk.set_faults(Faults { sync: 1000, ..Faults::default() });
-    world.clock.advance(Duration::from_secs(1));
-    assert!(matches!(db.commit_once(), Health::Stalled { .. }));
-    world.disk.set_faults(Faults::default());
-    assert_eq!(db.commit_once(), Health::Writable);
-    drop(db);
-    world.disk.crash();
-    let db = open_warm(asynchronous(), &world.env).unwrap();
-    assert_eq!(values(&db, "a"), [0.0, 1.0, 2.0]);
-}
-
 #[test]
 fn frames_that_a_later_segment_repeats_are_replayed_once() {
     let world = sim_env(1);
@@ -272,28 +214,6 @@ fn a_disk_that_takes_nothing_opens_for_reading() {
     world.disk.set_free_bytes(None);
     assert_eq!(db.commit_once(), Health::Writable);
     db.append(vec![row("a", SIM_START_MS + 1, 2.0)]).unwrap();
-}
-
-#[test]
-fn what_a_killed_process_had_not_synced_is_not_relied_on() {
-    let world = sim_env(1);
-    let db = open_warm(manual(), &world.env).unwrap();
-    db.append(vec![row("a", SIM_START_MS, 1.0)]).unwrap();
-    // Create, first bytes, folder, frames; the process is killed in the sync.
-    world.disk.stop_after(5);
-    assert!(matches!(db.commit_once(), Health::Stalled { .. }));
-    drop(db);
-    world.disk.restart();
-    // The next process reads the definition from the page cache.
-    let db = open_warm(manual(), &world.env).unwrap();
-    assert_eq!(values(&db, "a"), [1.0]);
-    let commit = db.append(vec![row("a", SIM_START_MS + 1, 2.0)]).unwrap();
-    db.commit_once();
-    commit.wait().unwrap();
-    drop(db);
-    world.disk.crash();
-    let db = open_warm(manual(), &world.env).unwrap();
-    assert_eq!(values(&db, "a").last(), Some(&2.0));
 }
 
 #[test]
