@@ -3,10 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use model::parse_selector;
 use wire::json_lines::{Nans, read_line, write_line};
 use wire::openmetrics::{Dialect, Page};
 use wire::remote_read::{Frames, decode_chunked, decode_sampled};
-use model::parse_selector;
 
 fuzz_target!(|bytes: &[u8]| {
     for dialect in [Dialect::OpenMetrics, Dialect::Prometheus] {
