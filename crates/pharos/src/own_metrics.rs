@@ -98,6 +98,22 @@ impl Sources {
                 &meter.out_of_order_samples,
             ),
             (
+                "pharos_tsdb_exemplars_appended_total",
+                "Exemplars appended that were not there yet.",
+                &meter.appended_exemplars,
+            ),
+            (
+                "pharos_tsdb_exemplars_rejected_total",
+                "Exemplars left out because their series is not known or they are older than the \
+                 retention.",
+                &meter.rejected_exemplars,
+            ),
+            (
+                "pharos_tsdb_metadata_rejected_total",
+                "Descriptions of metrics left out because there are too many.",
+                &meter.rejected_metadata,
+            ),
+            (
                 "pharos_tsdb_appends_overloaded_total",
                 "Appends refused at a bound.",
                 &meter.overloaded_appends,

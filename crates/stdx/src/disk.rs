@@ -94,6 +94,13 @@ pub trait Disk: Send + Sync {
     /// The disk's own.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
+    /// Makes the content of a file durable, whoever wrote it. As with [`DiskFile::sync_data`], an
+    /// error means that what was not durable may be lost, and the next success says nothing of it.
+    ///
+    /// # Errors
+    /// The disk's own, `NotFound` among them.
+    fn sync_file(&self, path: &Path) -> io::Result<()>;
+
     /// Makes the names of a folder durable.
     ///
     /// # Errors
@@ -185,6 +192,10 @@ impl Disk for LocalDisk {
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
+    }
+
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_data()
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {

@@ -550,6 +550,12 @@ impl Disk for SimDisk {
         Ok(())
     }
 
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.0.lock();
+        let id = *state.dir_of(path)?.seen.get(path).ok_or_else(not_found)?;
+        state.sync(id)
+    }
+
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.0.lock();
         let fails = state.faults.names;

@@ -33,3 +33,8 @@ fn finds_a_freeze_outside_the_gate() {
 fn finds_pages_that_nobody_checks() {
     check_is_found(|config| config.planted_bug = Some(PlantedBug::PageCrcUnchecked));
 }
+
+#[test]
+fn finds_a_log_that_nobody_syncs_after_a_kill() {
+    check_is_found(|config| config.planted_bug = Some(PlantedBug::LeaveOldLogUnsynced));
+}

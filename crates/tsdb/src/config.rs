@@ -59,7 +59,7 @@ pub enum Durability {
     /// Everything: it is acknowledged when the disk has it.
     Sync,
     /// The end of the process: it is acknowledged when the kernel has it. A power cut may take the
-    /// last second.
+    /// last second. If the process is killed, the next start syncs what it left.
     Async,
 }
 
@@ -109,6 +109,8 @@ pub enum PlantedBug {
     /// A freeze does not wait for appends that have begun. It comes at the worst moment: when an
     /// append has been encoded and is not in the log and the head.
     FreezeOutsideGate,
+    /// A start does not sync the log that it finds.
+    LeaveOldLogUnsynced,
     /// Pages of blocks are not compared with their checksums.
     PageCrcUnchecked,
 }
@@ -154,6 +156,15 @@ impl Config {
     /// The oldest moment that is kept at `now_ms`, Unix milliseconds.
     pub(crate) fn floor_ms(&self, now_ms: i64) -> i64 {
         self.retention.map_or(i64::MIN, |kept| before(now_ms, kept))
+    }
+
+    /// Whether a start syncs the log that it finds: always, but for a planted bug.
+    pub(crate) fn syncs_old_log(&self) -> bool {
+        #[cfg(feature = "planted-bugs")]
+        if self.planted_bug == Some(PlantedBug::LeaveOldLogUnsynced) {
+            return false;
+        }
+        true
     }
 
     /// How long anything is kept at most; `None` if nothing ages.

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use model::{Labels, Matcher, Sample};
 use stdx::{Clock as _, Env};
-use storage::{AppendError, Appender, Querier, Row, RowsBatch, Select, SeriesLimits};
-use testkit::{Faults, SIM_START_MS, SimWorld, open_warm, sim_env};
-use tsdb::{Config, Db, Driver, Durability, Health, OpenError};
+use storage::{AppendError, Appender, Querier, Row, Select};
+use testkit::{SIM_START_MS, SimWorld, open_warm, sim_env};
+use tsdb::{Config, Db, Driver, Health, OpenError};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -132,58 +132,6 @@ fn the_head_is_bounded_and_a_flush_makes_room() {
 }
 
 #[test]
-fn a_series_beyond_a_bound_is_refused_alone_until_others_have_gone() {
-    let world = sim_env(1);
-    let rejected = |db: &Db, source: &str, jobs: &[&str]| -> Vec<(usize, &'static str)> {
-        let rows: Vec<Row> = jobs.iter().map(|job| row(job, world.clock.now_ms(), 1.0)).collect();
-        let appended = db.append_batch(&RowsBatch::new(source, &rows)).unwrap();
-        db.commit_once();
-        appended.commit.wait().unwrap();
-        appended.rejected.iter().map(|r| (r.index, r.cause.reason())).collect()
-    };
-    let with = |series: SeriesLimits| {
-        let config = Config { series, ..manual() };
-        open_warm(config, &sim_env(1).env).unwrap()
-    };
-    let total = with(SeriesLimits { total: Some(3), ..SeriesLimits::default() });
-    assert_eq!(rejected(&total, "x", &["a", "b", "a", "c", "d"]), [(4, "series_limit")]);
-    assert_eq!(rejected(&total, "x", &["c", "e", "b"]), [(1, "series_limit")]);
-    assert_eq!(values(&total, "c"), [1.0]);
-    assert_eq!(values(&total, "e"), []);
-    let metric = with(SeriesLimits { per_metric: Some(1), ..SeriesLimits::default() });
-    assert_eq!(rejected(&metric, "x", &["a", "b"]), [(1, "metric_series_limit")]);
-    let per_source = with(SeriesLimits { per_source: Some(2), ..SeriesLimits::default() });
-    assert_eq!(rejected(&per_source, "x", &["a", "b", "c"]), [(2, "source_series_limit")]);
-    assert_eq!(rejected(&per_source, "y", &["a", "b", "c", "d"]), []);
-    // Its own series have gone, the other's have not.
-    world.clock.advance(HOUR * 2);
-    assert_eq!(rejected(&per_source, "y", &["c", "d"]), []);
-    per_source.flush(world.clock.now_ms()).unwrap();
-    assert_eq!(rejected(&per_source, "y", &["e"]), [(0, "source_series_limit")]);
-    assert_eq!(rejected(&per_source, "x", &["e", "f", "g"]), [(2, "source_series_limit")]);
-    // Rows are taken together or not at all.
-    let refused = per_source.append(vec![row("c", SIM_START_MS, 2.0), row("g", SIM_START_MS, 2.0)]);
-    assert!(refused.is_ok(), "rows are another source");
-    let refused = total.append(vec![row("c", SIM_START_MS + 9, 2.0), row("g", SIM_START_MS, 2.0)]);
-    assert!(matches!(refused, Err(AppendError::Refused { index: 1, .. })));
-    assert_eq!(values(&total, "c"), [1.0]);
-}
-
-#[test]
-fn labels_that_fit_no_frame_are_refused_whole() {
-    let db = open_warm(manual(), &sim_env(1).env).unwrap();
-    let huge = "x".repeat(17 << 20);
-    let refused = db.append(vec![row("a", SIM_START_MS, 1.0), row(&huge, SIM_START_MS, 1.0)]);
-    assert!(matches!(refused, Err(AppendError::Refused { index: 1, .. })));
-    assert_eq!(values(&db, "a"), []);
-    // Many that fill several frames are taken.
-    let large = |i: usize| row(&format!("{i}{}", "x".repeat(3 << 20)), SIM_START_MS, 1.0);
-    let commit = db.append((0..8).map(large).collect()).unwrap();
-    db.commit_once();
-    commit.wait().unwrap();
-}
-
-#[test]
 fn a_failed_sync_goes_on_in_a_new_segment_and_the_commit_succeeds() {
     let world = sim_env(1);
     let db = open_warm(manual(), &world.env).unwrap();
@@ -200,64 +148,6 @@ fn a_failed_sync_goes_on_in_a_new_segment_and_the_commit_succeeds() {
     world.disk.crash();
     let db = open_warm(manual(), &world.env).unwrap();
     assert_eq!((values(&db, "a"), values(&db, "b")), (vec![1.0], vec![2.0]));
-}
-
-fn asynchronous() -> Config {
-    Config { durability: Durability::Async, ..manual() }
-}
-
-#[test]
-fn asynchronous_commits_survive_the_process_at_once_and_the_machine_after_a_second() {
-    let world = sim_env(1);
-    let append = |db: &Db, value: f64| {
-        let t_ms = SIM_START_MS + value as i64;
-        let commit = db.append(vec![row("a", t_ms, value)]).unwrap();
-        assert_eq!(db.commit_once(), Health::Writable);
-        commit.wait().unwrap();
-    };
-    let db = open_warm(asynchronous(), &world.env).unwrap();
-    append(&db, 1.0);
-    let n_syncs = db.meter().fsyncs.get();
-    append(&db, 2.0);
-    assert_eq!(db.meter().fsyncs.get(), n_syncs);
-    assert!(db.meter().pending_bytes.get() > 0, "what is not durable is bounded");
-    drop(db);
-    world.disk.restart();
-    let db = open_warm(asynchronous(), &world.env).unwrap();
-    assert_eq!(values(&db, "a"), [1.0, 2.0], "the process was killed");
-    append(&db, 3.0);
-    world.clock.advance(Duration::from_secs(1));
-    assert_eq!(db.commit_once(), Health::Writable);
-    assert_eq!(db.meter().pending_bytes.get(), 0);
-    drop(db);
-    world.disk.crash();
-    let db = open_warm(asynchronous(), &world.env).unwrap();
-    assert_eq!(values(&db, "a").last(), Some(&3.0), "the power was cut");
-    append(&db, 4.0);
-    db.close().unwrap();
-    drop(db);
-    world.disk.crash();
-    let db = open_warm(asynchronous(), &world.env).unwrap();
-    assert_eq!(values(&db, "a").last(), Some(&4.0), "it was closed");
-}
-
-#[test]
-fn what_was_only_written_goes_into_a_new_segment_when_its_sync_fails() {
-    let world = sim_env(1);
-    let db = open_warm(asynchronous(), &world.env).unwrap();
-    for value in 0..3 {
-        db.append(vec![row("a", SIM_START_MS + value, value as f64)]).unwrap();
-        db.commit_once();
-    }
-    world.disk.set_faults(Faults { sync: 1000, ..Faults::default() });
-    world.clock.advance(Duration::from_secs(1));
-    assert!(matches!(db.commit_once(), Health::Stalled { .. }));
-    world.disk.set_faults(Faults::default());
-    assert_eq!(db.commit_once(), Health::Writable);
-    drop(db);
-    world.disk.crash();
-    let db = open_warm(asynchronous(), &world.env).unwrap();
-    assert_eq!(values(&db, "a"), [0.0, 1.0, 2.0]);
 }
 
 #[test]
@@ -324,28 +214,6 @@ fn a_disk_that_takes_nothing_opens_for_reading() {
     world.disk.set_free_bytes(None);
     assert_eq!(db.commit_once(), Health::Writable);
     db.append(vec![row("a", SIM_START_MS + 1, 2.0)]).unwrap();
-}
-
-#[test]
-fn what_a_killed_process_had_not_synced_is_not_relied_on() {
-    let world = sim_env(1);
-    let db = open_warm(manual(), &world.env).unwrap();
-    db.append(vec![row("a", SIM_START_MS, 1.0)]).unwrap();
-    // Create, first bytes, folder, frames; the process is killed in the sync.
-    world.disk.stop_after(5);
-    assert!(matches!(db.commit_once(), Health::Stalled { .. }));
-    drop(db);
-    world.disk.restart();
-    // The next process reads the definition from the page cache.
-    let db = open_warm(manual(), &world.env).unwrap();
-    assert_eq!(values(&db, "a"), [1.0]);
-    let commit = db.append(vec![row("a", SIM_START_MS + 1, 2.0)]).unwrap();
-    db.commit_once();
-    commit.wait().unwrap();
-    drop(db);
-    world.disk.crash();
-    let db = open_warm(manual(), &world.env).unwrap();
-    assert_eq!(values(&db, "a").last(), Some(&2.0));
 }
 
 #[test]

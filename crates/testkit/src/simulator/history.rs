@@ -44,6 +44,8 @@ pub(super) struct History {
     durable: BTreeSet<BatchId>,
     /// Acknowledged by the living process when the kernel had them, and when that was.
     aging: Vec<(BatchId, Duration)>,
+    /// The same of the process before, which is gone: the next start makes them durable.
+    left: Vec<BatchId>,
     n_unsure_deletions: usize,
     /// Whether a failed pass of retention may have dropped something for size.
     may_lack: bool,
@@ -89,9 +91,17 @@ impl History {
         self.aging = aging;
     }
 
-    /// The process is gone: nobody syncs what it wrote, until it is flushed.
-    pub(super) fn end_process(&mut self) {
-        self.aging.clear();
+    /// The process is gone. What it wrote becomes durable with the next start, unless a sync has
+    /// failed: then nobody knows what the system has dropped.
+    pub(super) fn end_process(&mut self, has_failed_sync: bool) {
+        let aging = std::mem::take(&mut self.aging).into_iter();
+        self.left = aging.map(|(batch, _)| batch).filter(|_| !has_failed_sync).collect();
+    }
+
+    /// A start has made durable, or not, what the process before had written.
+    pub(super) fn begin_process(&mut self, is_synced: bool) {
+        let left = std::mem::take(&mut self.left).into_iter();
+        self.durable.extend(left.filter(|_| is_synced));
     }
 
     /// Forgets what is not kept any more.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use model::{Labels, Sample};
 use storage::memory::MemoryStore;
 use storage::{Appender, Row, Series};
-use tsdb::{Db, Importer};
+use tsdb::{Db, Health, Importer};
 
 use super::history::Stop;
 use super::settings::DIR;
@@ -49,6 +49,8 @@ impl Simulator {
             self.plan_stop();
         }
         let imported = self.run_import(&rows);
+        // The import has begun and ended a process of its own.
+        self.history.begin_process(false);
         let batch = self.note_rows(&mut rows);
         match imported {
             Ok(()) => {
@@ -80,6 +82,7 @@ impl Simulator {
     }
 
     fn crash(&mut self) {
+        self.history.begin_process(false);
         self.report.n_power_cuts += 1;
         self.world.disk.crash();
         self.is_disk_broken = false;
@@ -90,7 +93,8 @@ impl Simulator {
     fn abandon(&mut self) -> Outcome {
         self.poll_commits()?;
         self.waiting.clear();
-        self.history.end_process();
+        let has_failed_sync = self.db.as_ref().is_some_and(|db| n_failed_syncs(db) > 0);
+        self.history.end_process(has_failed_sync);
         self.db = None;
         Ok(())
     }
@@ -152,19 +156,28 @@ impl Simulator {
     fn open(&mut self) -> Result<Arc<Db>, String> {
         for _ in 0..OPENS_MAX {
             match Db::open(self.config().clone(), &self.world.env) {
-                Ok(db) => return Ok(db),
-                Err(error) if self.world.disk.is_stopped() => {
-                    self.note(&error.to_string());
-                    self.crash();
+                Ok(db) => {
+                    let is_synced = n_failed_syncs(&db) == 0 && db.health() == Health::Writable;
+                    self.history.begin_process(is_synced);
+                    return Ok(db);
                 }
                 Err(error) => {
                     self.note(&error.to_string());
-                    self.make_sound();
+                    // A sync may have failed that nobody has counted.
+                    self.history.begin_process(false);
+                    match self.world.disk.is_stopped() {
+                        true => self.crash(),
+                        false => self.make_sound(),
+                    }
                 }
             }
         }
         Err("the store does not open on a sound disk".to_owned())
     }
+}
+
+fn n_failed_syncs(db: &Db) -> u64 {
+    db.meter().sync_failures.get()
 }
 
 /// Nothing that was durable is missed on a disk that keeps its promises.

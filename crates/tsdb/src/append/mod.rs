@@ -19,7 +19,7 @@ use storage::{
 
 use crate::conflicts::{Conflicts, Taken, is_in};
 use crate::db::{Core, Db, Health};
-use crate::head::{Fingerprint, Identities, NO_SLOT, Sources, Took};
+use crate::head::{Fingerprint, Found, Identities, NO_SLOT, Sources, Took};
 use crate::wal::histogram_record::{BeforeHistogram, encode_histogram, histogram_bytes};
 use crate::wal::{
     Before, FRAME_PAYLOAD_BYTES_MAX, FrameKind, Pending, SeriesRef, definition_bytes,
@@ -86,7 +86,7 @@ impl Core {
         let _gate = self.gate.read();
         self.admit()?;
         let floor_ms = self.floor_ms.load(Ordering::Acquire);
-        let resolved = self.resolve(batch, floor_ms);
+        let resolved = self.resolve(batch, floor_ms, or_nothing);
         if or_nothing && let Some(Rejected { index, cause }) = resolved.rejected.first().cloned() {
             return Err(AppendError::Refused { index, cause });
         }
@@ -148,8 +148,9 @@ impl Core {
         Ok(())
     }
 
-    /// Finds the slot of each series that has a sample to append; new series are made.
-    fn resolve(&self, batch: &dyn Batch, floor_ms: i64) -> Resolved {
+    /// Finds the slot of each series that has a sample to append; new series are made, all or, if
+    /// one is rejected and it is all `or_nothing`, none.
+    fn resolve(&self, batch: &dyn Batch, floor_ms: i64, or_nothing: bool) -> Resolved {
         let mut resolved = Resolved::default();
         let mut unknown: Vec<(usize, Fingerprint)> = Vec::new();
         resolved.slots.reserve(batch.n_series());
@@ -173,7 +174,7 @@ impl Core {
         }
         drop(spellings);
         if !unknown.is_empty() {
-            self.make_known(batch, &unknown, &mut resolved);
+            self.make_known(batch, &unknown, or_nothing, &mut resolved);
         }
         resolved
     }
@@ -183,52 +184,66 @@ impl Core {
         &self,
         batch: &dyn Batch,
         unknown: &[(usize, Fingerprint)],
+        or_nothing: bool,
         resolved: &mut Resolved,
     ) {
         let mut identities = self.head.identities().write();
         let mut spellings = self.head.spellings().write();
-        let mut pairs = Vec::new();
+        let (mut pairs, mut made) = (Vec::new(), Vec::new());
         for (index, spelling) in unknown {
             pairs.clear();
-            let slot = batch
+            let found = batch
                 .labels(*index, &mut pairs)
                 .and_then(|()| self.find_or_make(&mut identities, &pairs, batch.source()));
-            match slot {
-                Ok(slot) => {
+            match found {
+                Ok(Found { slot, is_new }) => {
                     resolved.slots[*index] = slot;
+                    made.extend(is_new.then_some(slot));
                     // The batch may have it twice.
                     if spellings.find(*spelling, slot).is_none() {
                         spellings.add(*spelling, slot);
                     }
                 }
-                Err(cause) => resolved.rejected.push(Rejected { index: *index, cause }),
+                Err(cause) => {
+                    resolved.rejected.push(Rejected { index: *index, cause });
+                    if or_nothing {
+                        break;
+                    }
+                }
             }
+        }
+        if or_nothing && !resolved.rejected.is_empty() && !made.is_empty() {
+            // Nobody has seen them: both locks were held since before they were made.
+            made.sort_unstable();
+            identities.remove(&made);
+            self.head.sources().lock().remove(&made);
+            spellings.remove(&made);
         }
         drop((identities, spellings));
         self.measure_head();
     }
 
-    /// The slot of a series; one that is not there is made unless there are too many.
+    /// A series' slot; one that is not there is made unless there are too many.
     fn find_or_make(
         &self,
         identities: &mut Identities,
         pairs: &[(&str, &str)],
         source: &str,
-    ) -> Result<u32, LimitError> {
+    ) -> Result<Found, LimitError> {
         let limits = &self.config.series;
         if *limits == SeriesLimits::default() {
             check_definition(pairs)?;
-            return Ok(identities.find_or_add(pairs).slot);
+            return Ok(identities.find_or_add(pairs));
         }
         if let Some(slot) = identities.find(pairs) {
-            return Ok(slot);
+            return Ok(Found { slot, is_new: false });
         }
         check_definition(pairs)?;
         let mut sources = self.head.sources().lock();
         check_room(limits, identities, &sources, pairs, source)?;
-        let slot = identities.find_or_add(pairs).slot;
-        sources.add(source, slot);
-        Ok(slot)
+        let found = identities.find_or_add(pairs);
+        sources.add(source, found.slot);
+        Ok(found)
     }
 
     /// Logs the samples and puts them into the head.

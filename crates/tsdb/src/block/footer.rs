@@ -1,8 +1,8 @@
 //! Header and footer: what a block is, and where in the file things are.
 //!
-//! The footer ends the file and has its own checksum. A large block carries a copy of it between
-//! its chunks and its tables, so that no single page takes the whole block with it; it is found by
-//! its magic.
+//! The footer ends the file and has its own checksum. Where the tables do not lie on one page with
+//! it, there is a copy of it between chunks and tables, so that a page takes nothing with it that is
+//! on another; it is found by its magic.
 
 use std::fmt;
 use std::ops::Range;
@@ -158,7 +158,7 @@ pub(super) struct Footer {
     pub(super) series: Extent,
     pub(super) dictionary: Extent,
     pub(super) postings: Extent,
-    /// Where the two copies of the guide begin; the same for a small block.
+    /// Where the two copies of the guide begin; the same where there is one alone.
     pub(super) guides: [u64; 2],
     /// The length of the content, this footer included.
     pub(super) content_bytes: u64,

@@ -23,6 +23,11 @@ pub(super) fn page_of(offset: u64) -> u64 {
     offset / PAGE_CONTENT_BYTES as u64
 }
 
+/// How much of the page that an offset lies on comes at or after it.
+pub(super) fn room_on_page(offset: u64) -> usize {
+    PAGE_CONTENT_BYTES - (offset % PAGE_CONTENT_BYTES as u64) as usize
+}
+
 /// How many pages so much content fills.
 pub(super) fn n_pages(content_bytes: u64) -> u64 {
     content_bytes.div_ceil(PAGE_CONTENT_BYTES as u64)

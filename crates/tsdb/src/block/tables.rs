@@ -2,18 +2,18 @@
 
 use super::Section;
 use super::dictionary::{SortedTags, TagNumbers, encode_names, encode_values};
-use super::page::PAGE_BYTES;
 use super::postings;
 use super::series_table::SeriesTable;
 use super::spares::{self, SPARED_SERIES_MIN};
 
 /// Gives all tags that are used their final numbers and writes the tables; fails with the section
 /// that exceeds 4 GiB. `column_copies` says where columns stand that were written twice, and where
-/// the second time.
+/// the second time; `room_bytes` is what one page has left for tables and guide.
 pub(super) fn encode(
     tags: TagNumbers,
     table: &mut SeriesTable,
     column_copies: &mut [(u64, u64)],
+    room_bytes: usize,
 ) -> Result<Tables, Section> {
     let n_numbered = tags.len();
     let tags = tags.into_sorted(&used_tags(table, n_numbered));
@@ -27,8 +27,14 @@ pub(super) fn encode(
     let (postings, list_groups) = postings::encode(lists.iter());
     let mut guide = names(&tags, &lists);
     column_copies.sort_unstable();
-    let are_large = are_large(&[&series, &dictionary, &postings]);
-    let spares = spares(column_copies, &tags, are_large.then_some(&lists));
+    let mut spares = spares_of(column_copies, &tags, None);
+    let n_groups = series_groups.len() + value_groups.len() + list_groups.len();
+    let n_tables = series.len() + dictionary.len() + postings.len();
+    let n_bytes = n_tables + guide.len() + spares.len() + n_groups * size_of::<u32>();
+    let are_apart = n_bytes > room_bytes;
+    if are_apart {
+        spares = spares_of(column_copies, &tags, Some(&lists));
+    }
     for (section, bytes) in [
         (Section::Series, &series),
         (Section::Dictionary, &dictionary),
@@ -46,7 +52,17 @@ pub(super) fn encode(
         guide.extend_from_slice(&(group as u32).to_le_bytes());
     }
     let (n_names, n_tags) = (tags.len() as u32, n_tags as u32);
-    Ok(Tables { series, dictionary, postings, guide, names_bytes, spares_bytes, n_names, n_tags })
+    Ok(Tables {
+        series,
+        dictionary,
+        postings,
+        guide,
+        are_apart,
+        names_bytes,
+        spares_bytes,
+        n_names,
+        n_tags,
+    })
 }
 
 fn names(tags: &SortedTags, lists: &PostingsLists) -> Vec<u8> {
@@ -58,8 +74,8 @@ fn names(tags: &SortedTags, lists: &PostingsLists) -> Vec<u8> {
     }))
 }
 
-/// Values are spared only where the guide is on another page than they.
-fn spares(copies: &[(u64, u64)], tags: &SortedTags, lists: Option<&PostingsLists>) -> Vec<u8> {
+/// Values are spared only where a guide may be on another page than they.
+fn spares_of(copies: &[(u64, u64)], tags: &SortedTags, lists: Option<&PostingsLists>) -> Vec<u8> {
     let values = tags.iter().flat_map(|(_, values)| values).map(|(value, _)| value.as_str());
     let used = (0..).zip(values).zip(lists.into_iter().flat_map(PostingsLists::iter));
     let spared = used.filter(|(_, list)| list.len() >= SPARED_SERIES_MIN);
@@ -73,21 +89,13 @@ pub(super) struct Tables {
     pub(super) dictionary: Vec<u8>,
     pub(super) postings: Vec<u8>,
     pub(super) guide: Vec<u8>,
+    /// Whether they do not all lie on one page, so that guide and footer stand before them, too:
+    /// one page must not take with it what is on another.
+    pub(super) are_apart: bool,
     pub(super) names_bytes: u32,
     pub(super) spares_bytes: u32,
     pub(super) n_names: u32,
     pub(super) n_tags: u32,
-}
-
-impl Tables {
-    /// Whether a guide before them and one after them are on different pages.
-    pub(super) fn are_large(&self) -> bool {
-        are_large(&[&self.series, &self.dictionary, &self.postings])
-    }
-}
-
-fn are_large(tables: &[&Vec<u8>]) -> bool {
-    tables.iter().map(|table| table.len()).sum::<usize>() > PAGE_BYTES
 }
 
 /// Whether a series has the tag, for each tag as it was first numbered: one may have been numbered

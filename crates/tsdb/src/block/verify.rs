@@ -123,8 +123,8 @@ impl Verifier<'_> {
         let expected = footer.encode();
         let last =
             footer.content_bytes - footer_bytes(footer.meta.parents.len(), footer.tier) as u64;
-        let is_large = footer.guides[0] != footer.guides[1];
-        for offset in is_large.then_some(footer.data_end).into_iter().chain([last]) {
+        let are_apart = footer.guides[0] != footer.guides[1];
+        for offset in are_apart.then_some(footer.data_end).into_iter().chain([last]) {
             if !is_there(offset, &expected) {
                 self.damaged(Section::Footer, page_of(offset));
             }

@@ -18,7 +18,7 @@ use super::footer::{
     BlockInfo, BlockMeta, Extent, Footer, PARENTS_MAX, TierSpan, encode_header, features_of,
     footer_bytes,
 };
-use super::page::{PAGE_BYTES, PageWriter, page_of};
+use super::page::{PAGE_BYTES, PageWriter, page_of, room_on_page};
 use super::rollups::tier_name;
 use super::series_table::{ChunkRef, ChunkTimes, KIND_FLOATS, KIND_ROLLUPS, SeriesTable};
 use super::time_columns::{Column, TimeColumns, TimeSlice};
@@ -402,16 +402,17 @@ impl BlockWriter {
         for column in std::mem::take(&mut self.time_columns).into_columns() {
             self.write_copy(&column)?;
         }
-        let (tags, copies) = (std::mem::take(&mut self.tags), &mut self.column_copies);
-        let tables = tables::encode(tags, &mut self.table, copies);
-        let tables = tables.map_err(|section| self.too_large(section))?;
         let data_end = self.pages.offset();
-        let n_names = tables.n_names;
         let footer_len = footer_bytes(self.meta.parents.len(), self.tier) as u64;
+        let room_bytes = room_on_page(data_end).saturating_sub(footer_len as usize);
+        let (tags, copies) = (std::mem::take(&mut self.tags), &mut self.column_copies);
+        let tables = tables::encode(tags, &mut self.table, copies, room_bytes);
+        let tables = tables.map_err(|section| self.too_large(section))?;
+        let n_names = tables.n_names;
         let guide_len = tables.guide.len() as u64;
-        let is_large = tables.are_large();
+        let are_apart = tables.are_apart;
         let first_guide = data_end + footer_len;
-        let series_at = if is_large { first_guide + guide_len } else { data_end };
+        let series_at = if are_apart { first_guide + guide_len } else { data_end };
         let extent = |offset, bytes: &Vec<u8>| Extent { offset, bytes: bytes.len() as u64 };
         let series = extent(series_at, &tables.series);
         let dictionary = extent(series.end(), &tables.dictionary);
@@ -432,12 +433,12 @@ impl BlockWriter {
             series,
             dictionary,
             postings,
-            guides: [if is_large { first_guide } else { last_guide }, last_guide],
+            guides: [if are_apart { first_guide } else { last_guide }, last_guide],
             content_bytes: last_guide + guide_len + footer_len,
         };
         assert_eq!(guide_len, footer.guide_bytes(), "a guide has another length");
         let footer_content = footer.encode();
-        if is_large {
+        if are_apart {
             self.append(&footer_content)?;
             self.append(&tables.guide)?;
         }

@@ -196,6 +196,9 @@ impl Db {
         let (dir, lock) = DataDir::open(&config.dir, env.disk.as_ref())?;
         snapshot::remove_unfinished(&dir, env.disk.as_ref());
         let found = Found::look(&config, env, &dir, &meter)?;
+        if config.syncs_old_log() {
+            found.recovered.sync_log(&dir, env, &meter);
+        }
         let health = write_first_manifest(&found.recovered, &found.tiers, &dir, env, &meter);
         let driver = config.driver;
         let core = Core::new(config, env, dir, meter, found);

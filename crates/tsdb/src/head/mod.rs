@@ -28,7 +28,7 @@ use stdx::Randomness;
 
 use crate::block::Columns;
 pub(crate) use epoch::{Epoch, Wanted, merge};
-pub(crate) use identity::Identities;
+pub(crate) use identity::{Found, Identities};
 pub(crate) use scan::{Asked, HeadScan};
 pub(crate) use shard::Captured;
 use shard::{Appended, LINE_BYTES, LINES_PER_PART, Shard};

@@ -221,6 +221,10 @@ impl Disk for ReadOnly {
         Err(refused())
     }
 
+    fn sync_file(&self, _path: &Path) -> io::Result<()> {
+        Err(refused())
+    }
+
     fn sync_dir(&self, _dir: &Path) -> io::Result<()> {
         Err(refused())
     }

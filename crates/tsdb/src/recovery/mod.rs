@@ -70,6 +70,16 @@ impl Recovered {
         self.blocks.iter().map(|block| block.info().max_ms).chain(self.log_newest_ms).max()
     }
 
+    /// Makes the log durable that the process before may have handed to the kernel alone; the names
+    /// of its files become so with the first manifest. A sync that fails is counted and not
+    /// repeated: what was read of the file is in blocks with the first flush.
+    pub(crate) fn sync_log(&self, dir: &DataDir, env: &Env, meter: &Meter) {
+        for id in &self.segments {
+            let synced = env.disk.sync_file(&segment_path(&dir.wal(), *id));
+            meter.sync_failures.add(u64::from(synced.is_err()));
+        }
+    }
+
     /// What is in the log and what comes are of later epochs than this one.
     pub(crate) fn begin_after(&mut self, epoch: u64) {
         let epoch = u32::try_from(epoch).expect(EPOCHS_LAST);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use model::Matcher;
 
 use super::*;
-use crate::block::page::PAGE_BYTES;
+use crate::block::page::{PAGE_BYTES, page_of};
 use crate::block::{BlockError, Damage, Lost, Section};
 
 /// Every series of a block, in a map of labels to samples' bits.
@@ -167,6 +167,48 @@ fn a_damaged_page_hides_no_other() {
     for section in [Section::Header, Section::Guide, Section::Footer] {
         assert!(hit.contains(&section), "{section} was never hit");
     }
+}
+
+/// Blocks of a few pages, whose index may begin anywhere on one.
+fn straddling() -> Vec<Victim> {
+    let sizes = (0..16).map(|step| Victim::new(&noisy(scraped(1000 + 60 * step, 6))));
+    let is_apart = |victim: &Victim| {
+        let footer = victim.block.footer();
+        let is_apart = page_of(footer.data_end) < page_of(footer.content_bytes - 1);
+        assert_eq!(is_apart, footer.guides[0] < footer.guides[1], "copies for nothing, or none");
+        is_apart
+    };
+    let mut victims: Vec<Victim> = sizes.collect();
+    victims.retain(is_apart);
+    victims
+}
+
+#[test]
+fn a_page_of_a_small_index_costs_only_what_lies_on_it() {
+    let victims = straddling();
+    assert!(victims.len() > 5, "{} straddle", victims.len());
+    let mut n_partly = 0;
+    for victim in &victims {
+        let footer = victim.block.footer();
+        let n_pages = victim.bytes.len().div_ceil(PAGE_BYTES) as u64;
+        for page in page_of(footer.data_end)..n_pages {
+            let at = (page as usize * PAGE_BYTES + 7).min(victim.bytes.len() - 1);
+            let context = format!("page {page} of {n_pages}, {footer:?}");
+            let Some((n_found, damage)) = victim.survives(&flipped(&victim.bytes, at, 0), &context)
+            else {
+                let last = footer.series.end() - 1;
+                let has_all = (page_of(footer.series.offset), page_of(last)) == (page, page);
+                assert!(has_all, "{context}: all is lost, and the page has not every series");
+                continue;
+            };
+            assert!(damage.iter().all(|found| found.page == page), "{context}: {damage:?}");
+            // Guide and footer have a copy.
+            let is_needed = page_of(footer.postings.offset) >= page;
+            assert!(is_needed || n_found == victim.content.n_samples(), "{context}: {n_found}");
+            n_partly += usize::from(n_found > 0 && n_found < victim.content.n_samples());
+        }
+    }
+    assert!(n_partly > 0, "no page cost a part");
 }
 
 #[test]
