@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need and the machine lacks: a browser, the peers to compare with, a tool
-# that tries the API, and one that plays an object store. Peers are unpacked below target/, so that no service is started and the
+# that tries the API, one that plays an object store, and one that sends as OpenTelemetry does. Peers are unpacked below target/, so that no service is started and the
 # system does not change; the browser alone is installed, because it needs its libraries.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -53,4 +53,12 @@ if [ ! -x "$tools/moto/bin/moto_server" ]; then
     echo "installing moto"
     python3 -m venv "$tools/moto"
     "$tools/moto/bin/pip" install --quiet --disable-pip-version-check 'moto[server,s3]>=5,<6'
+fi
+
+if [ ! -e "$tools/opentelemetry/.installed" ]; then
+    echo "installing OpenTelemetry's SDK for Python"
+    python3 -m venv "$tools/opentelemetry"
+    "$tools/opentelemetry/bin/pip" install --quiet --disable-pip-version-check 'opentelemetry-sdk>=1.27,<2' \
+        'opentelemetry-exporter-otlp-proto-http>=1.27,<2' 'opentelemetry-exporter-otlp-proto-grpc>=1.27,<2'
+    touch "$tools/opentelemetry/.installed"
 fi

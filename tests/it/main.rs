@@ -13,6 +13,7 @@ mod durability;
 mod layers;
 mod limits;
 mod openapi;
+mod otlp;
 mod peers;
 mod ranges;
 mod remote_write;

@@ -13,7 +13,7 @@ use crate::shared::{SCOPES, keyed, open};
 const STREAM: &str = "/api/v1/monitoring/live";
 
 /// Who may ask what: every documented route, and the pages that are no API.
-const ACCESS: [(&str, &str, &str); 37] = [
+const ACCESS: [(&str, &str, &str); 43] = [
     ("POST", "/api/v1/admin/tsdb/flush", "admin"),
     ("POST", "/api/v1/admin/tsdb/compact", "admin"),
     ("POST", "/api/v1/admin/tsdb/snapshot", "admin"),
@@ -33,6 +33,8 @@ const ACCESS: [(&str, &str, &str); 37] = [
     ("POST", "/metrics", "ingest"),
     ("POST", "/metrics/batch", "ingest"),
     ("POST", "/api/v1/write", "ingest"),
+    ("POST", "/v1/metrics", "ingest"),
+    ("POST", "/api/v1/otlp/v1/metrics", "ingest"),
     ("GET", "/services", "read"),
     ("POST", "/services", "ingest"),
     ("GET", "/pipelines", "read"),
@@ -46,6 +48,10 @@ const ACCESS: [(&str, &str, &str); 37] = [
     ("POST", "/api/v1/monitoring/ranges", "read"),
     ("GET", STREAM, "read"),
     // Not in the document.
+    ("POST", "/v1/logs", "ingest"),
+    ("POST", "/api/v1/otlp/v1/traces", "ingest"),
+    ("POST", "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", "ingest"),
+    ("GET", "/v1/metrics", "admin"),
     ("GET", "/metrics?service=a", "read"),
     ("GET", "/monitoring", "public"),
     ("GET", "/monitoring/alerts", "public"),

@@ -144,6 +144,12 @@ pub enum LimitError {
         /// What is wrong with them.
         reason: String,
     },
+    /// A point that is no sample.
+    #[error("{reason}")]
+    BadPoint {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A time too far ahead.
     #[error("timestamp is {ahead_ms} ms ahead of this server's clock, at most one day is taken")]
     TooFarAhead {
@@ -195,6 +201,7 @@ impl LimitError {
             Self::NativeHistogram { .. } => "native_histogram",
             Self::Exemplar { .. } => "exemplar",
             Self::Metadata { .. } => "metadata",
+            Self::BadPoint { .. } => "bad_point",
             Self::TooFarAhead { .. } => "too_far_ahead",
             Self::TooOld { .. } => "too_old",
             Self::SeriesTotal { .. } => "series_limit",
@@ -204,7 +211,7 @@ impl LimitError {
     }
 
     /// Every word that [`LimitError::reason`] can give.
-    pub const REASONS: [&'static str; 14] = [
+    pub const REASONS: [&'static str; 15] = [
         "no_metric_name",
         "label_count",
         "label_name_length",
@@ -214,6 +221,7 @@ impl LimitError {
         "native_histogram",
         "exemplar",
         "metadata",
+        "bad_point",
         "too_far_ahead",
         "too_old",
         "series_limit",

@@ -41,6 +41,8 @@ pub struct Meter {
     pub exposition_left_out: Counter,
     /// Browsers and programs watching the live view now.
     pub live_watchers: Gauge,
+    /// Series whose delta points are added up.
+    pub delta_series: Gauge,
 }
 
 impl Default for Meter {
@@ -54,6 +56,7 @@ impl Default for Meter {
             panics: Counter::default(),
             exposition_left_out: Counter::default(),
             live_watchers: Gauge::default(),
+            delta_series: Gauge::default(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::Family;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use stdx::Env;
 use storage::{Ingest, Maintenance, Querier, Records};
 use tokio::sync::watch;
@@ -34,11 +34,18 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// Where `/` leads.
     pub root: RootPage,
+    /// How messages of OpenTelemetry become series.
+    pub otlp: wire::otlp::Settings,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { keys: Vec::new(), cors_origins: Vec::new(), root: RootPage::Auto }
+        Self {
+            keys: Vec::new(),
+            cors_origins: Vec::new(),
+            root: RootPage::Auto,
+            otlp: wire::otlp::Settings::default(),
+        }
     }
 }
 
@@ -81,6 +88,8 @@ pub(crate) struct AppState {
     pub(crate) env: Env,
     pub(crate) settings: Reloadable<Settings>,
     pub(crate) meter: Arc<Meter>,
+    /// What delta points of OpenTelemetry add up to.
+    pub(crate) deltas: Mutex<wire::otlp::Deltas>,
     pub(crate) openapi: String,
     pub(crate) stop: watch::Receiver<bool>,
 }
@@ -101,6 +110,7 @@ impl AppState {
             env: parts.env,
             settings: Reloadable::new(parts.settings),
             meter: Arc::default(),
+            deltas: Mutex::default(),
             openapi,
             stop: parts.stop,
         }

@@ -85,6 +85,8 @@ pub(crate) struct Config {
     pub(crate) listen: Vec<SocketAddr>,
     /// Where `/metrics` alone is served.
     pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Where OpenTelemetry's gRPC alone is served.
+    pub(crate) grpc_listen: Vec<SocketAddr>,
     pub(crate) data_dir: PathBuf,
     /// `None` keeps everything.
     pub(crate) retention: Option<Duration>,
@@ -155,11 +157,13 @@ impl Config {
     fn from_layer(layer: Layer) -> Result<Self, ConfigError> {
         let listen = listen_addresses(&layer);
         let metrics_listen = metrics_address(&layer, &listen);
-        refuse_open_listeners(&layer, listen.iter().chain(&metrics_listen))?;
+        let grpc_listen = layer.grpc_listen.clone().unwrap_or_default();
+        refuse_open_listeners(&layer, listen.iter().chain(&metrics_listen).chain(&grpc_listen))?;
         let web = web::Settings {
             keys: layer.keys.unwrap_or_default(),
             cors_origins: layer.cors_origins.unwrap_or_default(),
             root: layer.root.unwrap_or(web::RootPage::Auto),
+            otlp: layer.otlp,
         };
         let retention = layer.retention.unwrap_or(RETENTION_DEFAULT);
         refuse_longer_rules(&layer.retention_rules, retention)?;
@@ -170,6 +174,7 @@ impl Config {
             service_name: layer.service_name.unwrap_or_else(|| "monitoring".to_owned()),
             listen,
             metrics_listen,
+            grpc_listen,
             data_dir: layer.data_dir.unwrap_or_else(|| "./data".into()),
             retention: (!retention.is_zero()).then_some(retention),
             retention_5m: tier(layer.retention_5m, RETENTION_5M_DEFAULT),
@@ -203,6 +208,7 @@ impl Config {
             ("service_name", self.service_name != other.service_name),
             ("listen", self.listen != other.listen),
             ("prometheus_port", self.metrics_listen != other.metrics_listen),
+            ("otlp.grpc_listen", self.grpc_listen != other.grpc_listen),
             ("data_dir", self.data_dir != other.data_dir),
             ("retention", self.retention != other.retention),
             ("retention_5m", self.retention_5m != other.retention_5m),

@@ -2,4 +2,5 @@
 //! enters storage by the one ingest path, as our own push API does; an answer means durable.
 
 mod memory;
+pub(crate) mod otlp;
 pub(crate) mod remote_write;
