@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests need and the machine lacks: a browser, the peers to compare with, a tool
-# that tries the API, one that plays an object store, and client libraries. Peers are unpacked below target/, so that no service is started and the
-# system does not change; the browser alone is installed, because it needs its libraries.
+# that tries the API, one that plays an object store, and client libraries of other systems. Peers are
+# unpacked below target/, so that no service is started and the system does not change; the browser
+# alone is installed, because it needs its libraries.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -62,4 +63,12 @@ if [ ! -e "$tools/senders/.installed" ]; then
     "$tools/senders/bin/pip" install --quiet --disable-pip-version-check \
         'prometheus-client>=0.20,<1' 'influxdb>=5.3,<6' 'influxdb-client>=1.40,<2' 'statsd>=4,<5' 'datadog>=0.49,<1'
     touch "$tools/senders/.installed"
+fi
+
+if [ ! -e "$tools/opentelemetry/.installed" ]; then
+    echo "installing OpenTelemetry's SDK for Python"
+    python3 -m venv "$tools/opentelemetry"
+    "$tools/opentelemetry/bin/pip" install --quiet --disable-pip-version-check 'opentelemetry-sdk>=1.27,<2' \
+        'opentelemetry-exporter-otlp-proto-http>=1.27,<2' 'opentelemetry-exporter-otlp-proto-grpc>=1.27,<2'
+    touch "$tools/opentelemetry/.installed"
 fi

@@ -15,6 +15,7 @@ mod durability;
 mod layers;
 mod limits;
 mod openapi;
+mod otlp;
 mod peers;
 mod prometheus_api;
 mod ranges;

@@ -19,7 +19,7 @@ mod wait;
 pub use client::{Answer, Client, Request};
 pub use command::{Finished, pharos, pharos_reads};
 pub use page::{Page, Series};
-pub use peers::{Peer, compile_c, moto, peer, schemathesis, senders};
+pub use peers::{Peer, compile_c, moto, opentelemetry, peer, schemathesis, senders};
 pub use place::{binary, free_port, root};
 pub use server::{Server, Starting};
 pub use wait::{eventually, eventually_some};

@@ -30,6 +30,12 @@ pub fn senders() -> Option<PathBuf> {
     found(path, "tests/install-tools.sh installs it")
 }
 
+/// A Python that has OpenTelemetry's SDK. `None` says why and counts as skipped.
+pub fn opentelemetry() -> Option<PathBuf> {
+    let path = crate::root().join("target/tools/opentelemetry/bin/python");
+    found(path, "tests/install-tools.sh installs it")
+}
+
 fn found(path: PathBuf, how: &str) -> Option<PathBuf> {
     if path.is_file() {
         return Some(path);

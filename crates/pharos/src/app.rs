@@ -244,11 +244,15 @@ impl App {
 async fn bind(config: &Config) -> anyhow::Result<Vec<Listener>> {
     let full = config.listen.iter().map(|address| (*address, Surface::Full));
     let metrics = config.metrics_listen.iter().map(|address| (*address, Surface::MetricsOnly));
+    let grpc = config.grpc_listen.iter().map(|address| (*address, Surface::Grpc));
     let mut listeners = Vec::new();
-    for (address, surface) in full.chain(metrics) {
+    for (address, surface) in full.chain(metrics).chain(grpc) {
         let bound = tokio::net::TcpListener::bind(address).await;
-        let socket = bound.with_context(|| {
-            format!("cannot listen on {address} (choose another with --listen ADDR:PORT)")
+        let socket = bound.with_context(|| match surface {
+            Surface::Grpc => {
+                format!("cannot listen on {address} (choose another with otlp.grpc_listen)")
+            }
+            _ => format!("cannot listen on {address} (choose another with --listen ADDR:PORT)"),
         })?;
         listeners.push(Listener { socket, surface });
     }
@@ -458,6 +462,7 @@ fn say_where_to_look(config: &Config, listeners: &[Listener]) -> anyhow::Result<
                 text.push_str(&format!("  metrics    {at}/metrics\n"));
             }
             Surface::MetricsOnly => text.push_str(&format!("  metrics    {at}/metrics (only)\n")),
+            Surface::Grpc => text.push_str(&format!("  OTLP gRPC  {at}\n")),
         }
     }
     let kept = config

@@ -426,6 +426,11 @@ impl Sources {
             "Clients of the live view now.",
             &self.web.live_watchers,
         ));
+        out.push(gauge(
+            "pharos_otlp_delta_series",
+            "Series whose OTLP delta points are added up.",
+            &self.web.delta_series,
+        ));
     }
 
     fn import_families(&self, out: &mut Vec<Family>) {

@@ -144,6 +144,12 @@ pub enum LimitError {
         /// What is wrong with them.
         reason: String,
     },
+    /// A point that is no sample.
+    #[error("{reason}")]
+    BadPoint {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A time too far ahead.
     #[error("timestamp is {ahead_ms} ms ahead of this server's clock, at most one day is taken")]
     TooFarAhead {
@@ -204,6 +210,7 @@ impl LimitError {
             Self::NativeHistogram { .. } => "native_histogram",
             Self::Exemplar { .. } => "exemplar",
             Self::Metadata { .. } => "metadata",
+            Self::BadPoint { .. } => "bad_point",
             Self::TooFarAhead { .. } => "too_far_ahead",
             Self::TooOld { .. } => "too_old",
             Self::Conflict { .. } => "conflict",
@@ -220,7 +227,7 @@ impl LimitError {
     }
 
     /// Every word that [`LimitError::reason`] can give.
-    pub const REASONS: [&'static str; 16] = [
+    pub const REASONS: [&'static str; 17] = [
         "no_metric_name",
         "label_count",
         "label_name_length",
@@ -230,6 +237,7 @@ impl LimitError {
         "native_histogram",
         "exemplar",
         "metadata",
+        "bad_point",
         "too_far_ahead",
         "too_old",
         "conflict",

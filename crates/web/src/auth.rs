@@ -143,6 +143,7 @@ pub(crate) fn required(method: &Method, path: &str, query: Option<&str>) -> Acce
             Needs(Scope::Ingest)
         }
         _ if is_push_of_group(method, path) => Needs(Scope::Ingest),
+        _ if method == Method::POST && crate::ingest::otlp::serves(path) => Needs(Scope::Ingest),
         _ => Needs(Scope::Admin),
     }
 }

@@ -26,6 +26,10 @@ pub(crate) struct ErrorBody {
     index: Option<usize>,
 }
 
+/// What is wrong with a request, left in the answer for layers that say it in another form.
+#[derive(Debug, Clone)]
+pub(crate) struct Detail(pub(crate) String);
+
 /// An answer that is not a success.
 #[derive(Debug)]
 pub(crate) struct ApiError {
@@ -92,7 +96,9 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, retry_after_s) = (self.status, self.retry_after_s);
+        let detail = Detail(self.detail.clone());
         let mut response = (status, Json(self.into_body())).into_response();
+        response.extensions_mut().insert(detail);
         if let Some(seconds) = retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

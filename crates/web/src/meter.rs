@@ -83,6 +83,8 @@ pub struct Meter {
     pub live_watchers: Gauge,
     /// Texts that others send.
     pub imports: Imports,
+    /// Series whose delta points are added up.
+    pub delta_series: Gauge,
 }
 
 /// What became of queries.
@@ -115,6 +117,7 @@ impl Default for Meter {
             queries: QueryMeter::default(),
             live_watchers: Gauge::default(),
             imports: Imports::default(),
+            delta_series: Gauge::default(),
         }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) fn all() -> (Router<Shared>, String) {
         .routes(routes!(exposition::get_metrics, metrics::post_metric))
         .routes(routes!(metrics::post_batch))
         .routes(routes!(ingest::remote_write::write))
+        .routes(routes!(ingest::otlp::metrics))
+        .routes(routes!(ingest::otlp::metrics_as_prometheus))
         .routes(routes!(ingest::import::exposition::import))
         .routes(routes!(ingest::import::json_lines::import))
         .routes(routes!(ingest::import::csv::import))
@@ -129,9 +131,16 @@ fn with_pages(router: Router<Shared>) -> Router<Shared> {
         .route("/monitoring/{*view}", get(pages::user_interface))
         .route("/dashboard", get(pages::dashboard))
         .route("/assets/{*path}", get(pages::asset))
+        .merge(ingest::otlp::not_stored_routes())
+        .merge(ingest::otlp::grpc::routes())
 }
 
 /// The one route of a listener for scrapers.
 pub(crate) fn metrics_only() -> Router<Shared> {
     Router::new().route("/metrics", get(exposition::get_metrics))
+}
+
+/// The routes of a listener for gRPC.
+pub(crate) fn grpc_only() -> Router<Shared> {
+    ingest::otlp::grpc::routes()
 }

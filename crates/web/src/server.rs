@@ -21,7 +21,7 @@ use tower::ServiceExt as _;
 use crate::error::ApiError;
 use crate::meter::{Meter, RequestKey};
 use crate::state::{AppState, Parts, Settings, Shared};
-use crate::{auth, origin, pages, routes};
+use crate::{auth, ingest, origin, pages, routes};
 
 /// A client that has not sent its request line and headers by then is dropped.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,6 +37,8 @@ pub enum Surface {
     Full,
     /// `/metrics` alone.
     MetricsOnly,
+    /// The services of OpenTelemetry over gRPC alone.
+    Grpc,
 }
 
 /// A bound socket and what it serves.
@@ -53,6 +55,7 @@ pub struct Listener {
 pub struct Server {
     full: Router,
     metrics_only: Router,
+    grpc: Router,
     shared: Shared,
     permits: Arc<Semaphore>,
 }
@@ -65,6 +68,7 @@ impl Server {
         Self {
             full: layered(router, &shared),
             metrics_only: layered(routes::metrics_only(), &shared),
+            grpc: layered(routes::grpc_only(), &shared),
             shared,
             permits: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
         }
@@ -104,6 +108,7 @@ impl Server {
         let router = match listener.surface {
             Surface::Full => &self.full,
             Surface::MetricsOnly => &self.metrics_only,
+            Surface::Grpc => &self.grpc,
         };
         loop {
             tokio::select! {
@@ -191,6 +196,7 @@ fn layered(router: Router<Shared>, shared: &Shared) -> Router {
         .layer(middleware::from_fn_with_state(Shared::clone(shared), auth::check_key))
         .layer(middleware::from_fn_with_state(Shared::clone(shared), origin::check_origin))
         .layer(middleware::from_fn_with_state(Shared::clone(shared), count_and_catch))
+        .layer(middleware::from_fn(ingest::otlp::answer_in_kind))
         .layer(middleware::from_fn(pages::security_headers))
         .with_state(Shared::clone(shared))
 }

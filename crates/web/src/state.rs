@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::Family;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use stdx::Env;
 use storage::{Ingest, Maintenance, Querier, Records};
 use tokio::sync::watch;
@@ -38,6 +38,8 @@ pub struct Settings {
     pub root: RootPage,
     /// A group of pushed metrics that nobody pushes for so long is deleted; zero keeps all.
     pub push_group_expire_after: Duration,
+    /// How messages of OpenTelemetry become series.
+    pub otlp: wire::otlp::Settings,
 }
 
 impl Default for Settings {
@@ -47,6 +49,7 @@ impl Default for Settings {
             cors_origins: Vec::new(),
             root: RootPage::Auto,
             push_group_expire_after: Duration::ZERO,
+            otlp: wire::otlp::Settings::default(),
         }
     }
 }
@@ -97,6 +100,8 @@ pub(crate) struct AppState {
     pub(crate) settings: Reloadable<Settings>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) groups: Groups,
+    /// What delta points of OpenTelemetry add up to.
+    pub(crate) deltas: Mutex<wire::otlp::Deltas>,
     pub(crate) openapi: String,
     pub(crate) stop: watch::Receiver<bool>,
 }
@@ -121,6 +126,7 @@ impl AppState {
             settings: Reloadable::new(parts.settings),
             meter: Arc::default(),
             groups,
+            deltas: Mutex::default(),
             openapi,
             stop: parts.stop,
         }

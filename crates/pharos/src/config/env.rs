@@ -35,6 +35,9 @@ pub(super) fn read(environment: &BTreeMap<String, String>) -> Result<Layer, Conf
         listen: variables.parsed("PHAROS_LISTEN", |text| {
             text.split(',').map(|address| address.trim().parse()).collect()
         })?,
+        grpc_listen: variables.parsed("PHAROS_OTLP_GRPC_LISTEN", |text| {
+            text.split(',').map(|address| address.trim().parse()).collect()
+        })?,
         port: variables.parsed("PORT", str::parse)?,
         prometheus_port: variables.parsed("PROMETHEUS_PORT", str::parse)?,
         data_dir: variables.get("PHAROS_DATA_DIR").map(Into::into),

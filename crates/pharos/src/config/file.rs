@@ -39,6 +39,7 @@ struct File {
     statsd: Statsd,
     graphite: Graphite,
     collect: Collect,
+    otlp: Otlp,
     log: Log,
     keys: Option<Vec<KeyEntry>>,
 }
@@ -75,6 +76,30 @@ struct Limits {
     series: Option<u64>,
     series_per_metric: Option<u64>,
     series_per_source: Option<u64>,
+}
+
+/// The keys beside `grpc_listen` are those of Prometheus' section of this name.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Otlp {
+    grpc_listen: Option<Vec<SocketAddr>>,
+    translation_strategy: Option<Strategy>,
+    promote_resource_attributes: Vec<String>,
+    promote_all_resource_attributes: bool,
+    ignore_resource_attributes: Vec<String>,
+    keep_identifying_resource_attributes: bool,
+    promote_scope_metadata: bool,
+    convert_histograms_to_nhcb: bool,
+}
+
+/// How names of OpenTelemetry become ours.
+#[derive(Debug)]
+struct Strategy(wire::otlp::Strategy);
+
+impl<'de> Deserialize<'de> for Strategy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Self).map_err(de::Error::custom)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -345,6 +370,8 @@ pub(super) fn parse(text: &str) -> Result<Layer, String> {
             root: file.collect.root.unwrap_or(roots.root),
         },
         nvml: file.collect.nvml,
+        grpc_listen: file.otlp.grpc_listen.clone(),
+        otlp: otlp(file.otlp),
         keys: file.keys.map(|keys| keys.into_iter().map(key).collect()),
         cors_origins: file.cors_origins.map(|all| all.into_iter().map(|one| one.0).collect()),
         root: file.root.map(|root| match root {
@@ -409,6 +436,20 @@ fn query(table: Query) -> QueryLayer {
         samples: table.samples,
         series: table.series,
         memory_bytes: table.memory.map(|memory| memory.0),
+    }
+}
+
+fn otlp(otlp: Otlp) -> wire::otlp::Settings {
+    let promotion = match otlp.promote_all_resource_attributes {
+        true => wire::otlp::Promotion::AllBut(otlp.ignore_resource_attributes),
+        false => wire::otlp::Promotion::Only(otlp.promote_resource_attributes),
+    };
+    wire::otlp::Settings {
+        strategy: otlp.translation_strategy.map(|strategy| strategy.0).unwrap_or_default(),
+        promotion,
+        keep_identifying: otlp.keep_identifying_resource_attributes,
+        promote_scope: otlp.promote_scope_metadata,
+        native_buckets: otlp.convert_histograms_to_nhcb,
     }
 }
 

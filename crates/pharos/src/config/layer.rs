@@ -46,6 +46,8 @@ pub(super) struct Layer {
     pub(super) collect_interval: Option<Duration>,
     pub(super) roots: collect::Roots,
     pub(super) nvml: Option<PathBuf>,
+    pub(super) grpc_listen: Option<Vec<SocketAddr>>,
+    pub(super) otlp: wire::otlp::Settings,
     pub(super) keys: Option<Vec<web::Key>>,
     pub(super) cors_origins: Option<Vec<String>>,
     pub(super) statsd: PlainListen,
@@ -113,6 +115,9 @@ impl Layer {
             // Only the file can name roots.
             roots: below.roots,
             nvml: self.nvml.or(below.nvml),
+            grpc_listen: self.grpc_listen.or(below.grpc_listen),
+            // Only the file can say it.
+            otlp: below.otlp,
             keys: self.keys.or(below.keys),
             cors_origins: self.cors_origins.or(below.cors_origins),
             // Only the file can name these listeners.

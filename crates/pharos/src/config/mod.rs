@@ -92,6 +92,8 @@ pub(crate) struct Config {
     pub(crate) statsd: Option<(SocketAddr, Duration)>,
     /// Where Graphite's plaintext protocol is listened for.
     pub(crate) graphite: Option<SocketAddr>,
+    /// Where OpenTelemetry's gRPC alone is served.
+    pub(crate) grpc_listen: Vec<SocketAddr>,
     pub(crate) data_dir: PathBuf,
     /// `None` keeps everything.
     pub(crate) retention: Option<Duration>,
@@ -166,7 +168,8 @@ impl Config {
     fn from_layer(layer: Layer) -> Result<Self, ConfigError> {
         let listen = listen_addresses(&layer);
         let metrics_listen = metrics_address(&layer, &listen);
-        refuse_open_listeners(&layer, listen.iter().chain(&metrics_listen))?;
+        let grpc_listen = layer.grpc_listen.clone().unwrap_or_default();
+        refuse_open_listeners(&layer, listen.iter().chain(&metrics_listen).chain(&grpc_listen))?;
         refuse_open_plain("statsd", &layer.statsd)?;
         refuse_open_plain("graphite", &layer.graphite)?;
         let flush_interval =
@@ -176,6 +179,7 @@ impl Config {
             cors_origins: layer.cors_origins.unwrap_or_default(),
             root: layer.root.unwrap_or(web::RootPage::Auto),
             push_group_expire_after: layer.push_group_expire_after.unwrap_or_default(),
+            otlp: layer.otlp,
         };
         let retention = layer.retention.unwrap_or(RETENTION_DEFAULT);
         refuse_longer_rules(&layer.retention_rules, retention)?;
@@ -188,6 +192,7 @@ impl Config {
             metrics_listen,
             statsd: layer.statsd.address.map(|address| (address, flush_interval)),
             graphite: layer.graphite.address,
+            grpc_listen,
             data_dir: layer.data_dir.unwrap_or_else(|| "./data".into()),
             retention: (!retention.is_zero()).then_some(retention),
             retention_5m: tier(layer.retention_5m, RETENTION_5M_DEFAULT),
@@ -225,6 +230,7 @@ impl Config {
             ("prometheus_port", self.metrics_listen != other.metrics_listen),
             ("statsd", self.statsd != other.statsd),
             ("graphite", self.graphite != other.graphite),
+            ("otlp.grpc_listen", self.grpc_listen != other.grpc_listen),
             ("data_dir", self.data_dir != other.data_dir),
             ("retention", self.retention != other.retention),
             ("retention_5m", self.retention_5m != other.retention_5m),

@@ -85,6 +85,28 @@ fn the_compat_profile_adds_its_ports_once() {
 }
 
 #[test]
+fn opentelemetry_is_heard_where_it_is_told() {
+    use wire::otlp::{Promotion, Settings, Strategy};
+    let default = of_file("").unwrap();
+    assert!(default.grpc_listen.is_empty());
+    assert_eq!(default.web.otlp, Settings::default());
+    let text = "[otlp]\ngrpc_listen = [\"127.0.0.1:1\"]\ntranslation_strategy = \"NoTranslation\"\n\
+                promote_resource_attributes = [\"a\"]\nignore_resource_attributes = [\"b\"]";
+    let config_of = |variables: &[(&str, &str)], text: &str| {
+        config(&ServeArgs::default(), variables, text).unwrap()
+    };
+    let told = config_of(&[], text);
+    assert_eq!(told.grpc_listen, ["127.0.0.1:1".parse().unwrap()]);
+    let only = Promotion::Only(vec!["a".to_owned()]);
+    assert_eq!((told.web.otlp.strategy, told.web.otlp.promotion), (Strategy::NoTranslation, only));
+    let all = config_of(&[], &format!("{text}\npromote_all_resource_attributes = true"));
+    assert_eq!(all.web.otlp.promotion, Promotion::AllBut(vec!["b".to_owned()]));
+    let elsewhere = config_of(&[("PHAROS_OTLP_GRPC_LISTEN", "127.0.0.1:2,[::1]:3")], text);
+    assert_eq!(elsewhere.grpc_listen.len(), 2);
+    assert_eq!(elsewhere.restart_needed(&all), ["otlp.grpc_listen"]);
+}
+
+#[test]
 fn series_are_bounded_by_the_first_layer_that_says_so() {
     assert_eq!(of_file("").unwrap().series, storage::SeriesLimits::default());
     let text = "[limits]\nseries = 30\nseries_per_metric = 20\nseries_per_source = 10";

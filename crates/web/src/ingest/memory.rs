@@ -29,6 +29,12 @@ impl Room {
         Self::reserve_of(&BYTES, n_bytes)
     }
 
+    /// More room, or 429 while others have it.
+    pub(super) fn grow(&mut self, n_bytes: usize) -> Result<(), ApiError> {
+        self.0.merge(Self::reserve(n_bytes)?.0);
+        Ok(())
+    }
+
     fn reserve_of(all: &'static Semaphore, n_bytes: usize) -> Result<Self, ApiError> {
         let permit = u32::try_from(n_bytes).ok().and_then(|n| all.try_acquire_many(n).ok());
         permit.map(Self).ok_or_else(|| {

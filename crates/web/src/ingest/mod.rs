@@ -5,5 +5,6 @@ pub(crate) mod import;
 pub(crate) mod influx;
 mod lines;
 mod memory;
+pub(crate) mod otlp;
 pub(crate) mod pushgateway;
 pub(crate) mod remote_write;
