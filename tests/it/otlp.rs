@@ -38,12 +38,12 @@ fn now_ns() -> u64 {
 }
 
 /// A message of one metric.
-fn message(metric: Value) -> Value {
+fn message(metric: &Value) -> Value {
     json!({"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]})
 }
 
-fn gauge(name: &str, points: Value) -> Value {
-    message(json!({"name": name, "gauge": {"dataPoints": points}}))
+fn gauge(name: &str, points: &Value) -> Value {
+    message(&json!({"name": name, "gauge": {"dataPoints": points}}))
 }
 
 fn point(value: f64, time_ns: u64) -> Value {
@@ -136,13 +136,13 @@ fn grpc_asks_for_a_key() {
 
 #[test]
 fn both_paths_take_json_and_protobuf() {
-    let message = gauge("otlp.json", json!([point(1.5, now_ns())]));
+    let message = gauge("otlp.json", &json!([point(1.5, now_ns())]));
     let answer = send(&client(), &message).expect(200);
     assert_eq!(answer.header("content-type"), Some(JSON));
     assert_eq!(answer.json(), json!({}));
     assert_eq!(last(&client(), "otlp_json"), Some(1.5));
     let prometheus = "/api/v1/otlp/v1/metrics";
-    client().post(prometheus, &gauge("otlp.there", json!([point(2.5, now_ns())]))).expect(200);
+    client().post(prometheus, &gauge("otlp.there", &json!([point(2.5, now_ns())]))).expect(200);
     assert_eq!(last(&client(), "otlp_there"), Some(2.5));
     for path in [PATH, prometheus, "/v1/metrics/"] {
         let request = client().request("POST", path).header("Content-Type", PROTOBUF);
@@ -154,7 +154,7 @@ fn both_paths_take_json_and_protobuf() {
 
 #[test]
 fn bodies_may_be_gzip() {
-    let message = gauge("otlp.packed", json!([point(3.5, now_ns())])).to_string();
+    let message = gauge("otlp.packed", &json!([point(3.5, now_ns())])).to_string();
     let mut packed = GzEncoder::new(Vec::new(), flate2::Compression::default());
     packed.write_all(message.as_bytes()).unwrap();
     let packed = packed.finish().unwrap();
@@ -187,7 +187,7 @@ fn large_bodies_are_refused() {
 fn refused_points_are_counted_and_named() {
     let ahead = now_ns() + 48 * 3_600_000_000_000;
     let points = json!([point(1.0, now_ns()), point(2.0, ahead), point(3.0, 0)]);
-    let answer = send(&client(), &gauge("otlp.partial", points)).expect(200).json();
+    let answer = send(&client(), &gauge("otlp.partial", &points)).expect(200).json();
     let partial = &answer["partialSuccess"];
     assert_eq!(partial["rejectedDataPoints"], "2", "{answer}");
     let reasons = partial["errorMessage"].as_str().unwrap();
@@ -212,7 +212,7 @@ fn points_beyond_a_bound_are_refused() {
     let mut wide = point(1.0, now_ns());
     wide["attributes"] = labels.into();
     let points = json!([wide, point(2.0, now_ns())]);
-    let answer = send(&client(), &gauge("otlp.wide", points)).expect(200).json();
+    let answer = send(&client(), &gauge("otlp.wide", &points)).expect(200).json();
     assert_eq!(answer["partialSuccess"]["rejectedDataPoints"], "1", "{answer}");
     let reasons = answer["partialSuccess"]["errorMessage"].as_str().unwrap();
     assert!(reasons.contains("51 labels, at most 40 are taken"), "{reasons}");
@@ -262,7 +262,7 @@ fn deltas_add_up() {
         let mut point = point(value, now + after_ns);
         point["startTimeUnixNano"] = (now - 1_000_000_000).to_string().into();
         let sum = json!({"dataPoints": [point], "aggregationTemporality": 1, "isMonotonic": true});
-        send(&client(), &message(json!({"name": "otlp.delta", "sum": sum}))).expect(200).json()
+        send(&client(), &message(&json!({"name": "otlp.delta", "sum": sum}))).expect(200).json()
     };
     assert_eq!(send_delta(5.0, 0), json!({}));
     assert_eq!(send_delta(2.0, 20_000_000), json!({}));
@@ -277,7 +277,7 @@ fn deltas_add_up() {
 #[test]
 fn an_answer_means_durable() {
     let mut first = Server::with_config("[collect]\nenabled = false\n");
-    let message = gauge("otlp.kept", json!([point(4.5, now_ns())]));
+    let message = gauge("otlp.kept", &json!([point(4.5, now_ns())]));
     send(&first.client(), &message).expect(200);
     first.kill();
     let again = e2e::Starting::default().config("[collect]\nenabled = false\n");
