@@ -20,8 +20,7 @@ fn manual() -> Config {
 }
 
 fn open(world: &SimWorld) -> Arc<Db> {
-    let db = open_warm(manual(), &world.env).unwrap();
-    db
+    open_warm(manual(), &world.env).unwrap()
 }
 
 /// One series of remote write: its job, and samples or exemplars.

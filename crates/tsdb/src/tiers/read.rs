@@ -2,6 +2,7 @@
 
 use std::iter::Peekable;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use storage::rollup::{roll, widen};
 use storage::{Kinds, ROLLUP_WIDTHS_MS, Rollup, RollupSeries, RollupSet, Select, SelectError};
@@ -36,6 +37,7 @@ impl Core {
         else {
             return Ok(None);
         };
+        let range = (range.0.max(self.rollups_from_ms(width_ms)), range.1);
         if range.0 >= range.1 {
             return Ok(Some(Box::new(std::iter::empty())));
         }
@@ -67,6 +69,14 @@ impl Core {
         }
         drop(blocks);
         Ok(Some(Box::new(view.map(Ok))))
+    }
+
+    /// After this moment of the grid rollups are answered: those that the tier keeps, and those of
+    /// samples that are seen themselves. Samples that wait on the disk for another tier are no
+    /// reason to show more.
+    fn rollups_from_ms(&self, width_ms: i64) -> i64 {
+        let seen_from_ms = super::grid_from(self.floor_ms.load(Ordering::Acquire), width_ms);
+        self.tiers.tier_from_ms(width_ms).min(seen_from_ms)
     }
 
     /// When series that match have samples that are not in blocks, within what a tier has.
