@@ -43,7 +43,7 @@ fn line(series: &Series, times: &Times) -> String {
 /// The average of what falls into each column; of few values, each has one of its own.
 fn averages(values: &[(i64, f64)], times: &Times) -> Vec<Option<f64>> {
     let Times::Range { start_ms, end_ms, step_ms } = *times else { return Vec::new() };
-    let n_steps = end_ms.saturating_sub(start_ms) / step_ms.max(1) + 1;
+    let n_steps = (end_ms.saturating_sub(start_ms) / step_ms.max(1)).saturating_add(1);
     let n_columns = usize::try_from(n_steps).map_or(COLUMNS, |n| n.clamp(1, COLUMNS));
     let mut sums = vec![(0.0, 0.0); n_columns];
     for (t_ms, value) in values.iter().filter(|(_, value)| value.is_finite()) {
