@@ -185,25 +185,19 @@ class Suites:
         return self.with_server("otlp", command, said_by_words)
 
     def expositions(self):
-        """OpenMetrics to the letter; the older format as scrapers take it."""
-        command = self.runner("exposition_run.py", "exposition")
+        """A list for the letter of OpenMetrics, and one of what scrapers take of both formats."""
+        command = self.runner("exposition_run.py", "exposition/openmetrics.json",
+                              "exposition/text-format.json")
         if command is None:
             return None
-        files = sorted((self.lists / "exposition").glob("*.json"))
         text = ""
-        for form, flags in (("openmetrics", "--openmetrics"), ("text", "--text --lenient")):
+        for file, form, flags in (("openmetrics", "openmetrics", "--openmetrics"),
+                                  ("text-format", "openmetrics", "--openmetrics --lenient"),
+                                  ("text-format", "text", "--text --lenient")):
             check = f"{shlex.quote(self.binary)} check metrics {flags} --lint none"
-            text = run("expositions", [*command, "-v", "--format", form, "--cmd", check, *files])
+            file = self.lists / "exposition" / f"{file}.json"
+            text = run("expositions", [*command, "-v", "--format", form, "--cmd", check, file])
         return said_by_kinds(text) or NOT_ENDED
-
-    def pushed_pages(self):
-        """The same lists, pushed: what is right is taken."""
-        command = self.runner("exposition_run.py", "exposition")
-        if command is None:
-            return None
-        files = sorted((self.lists / "exposition").glob("*.json"))
-        command = [*command, "-v", "--lenient", "--push", "{url}/api/v1/import/prometheus", *files]
-        return self.with_server("pushed-pages", command, said_leniently)
 
     def real_input(self):
         if self.real_world is None:
@@ -213,16 +207,10 @@ class Suites:
         return self.with_server("real-input", command, said_by_words)
 
 
-def said_leniently(text):
-    """As by kinds; what was taken and should not have been has no verdict."""
-    counts = said_by_kinds(re.sub("taken wrongly", "no verdict", text))
-    return counts
-
-
 # One failure stands for a runner that did not come to its end.
 NOT_ENDED = Counts(0, 1, 0)
 SUITES = ["promql_texts", "promql_answers", "http_api", "remote_write", "otlp", "expositions",
-          "pushed_pages", "real_input", "promql_scripts"]
+          "real_input", "promql_scripts"]
 
 
 def folder(text):

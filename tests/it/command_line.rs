@@ -11,7 +11,8 @@ use e2e::{Finished, Server, Starting};
 fn told(finished: &Finished) -> String {
     let Finished { code, stdout, stderr } = finished;
     let code = code.map_or("a signal".to_owned(), |code| code.to_string());
-    format!("{stdout}--- stderr\n{stderr}--- exit {code}\n")
+    // Carriage returns are made visible.
+    format!("{stdout}--- stderr\n{stderr}--- exit {code}\n").replace('\r', "␍")
 }
 
 /// A server that keeps samples of any age and has none of its own.

@@ -43,15 +43,52 @@ mod tests {
 
     #[test]
     fn a_mistake_is_shown_where_it_is() {
-        check("sum(rate(x[5m])", &expect![[""]]);
-        check("up +\n  * 2", &expect![[""]]);
-        check("", &expect![[""]]);
-        check("up{ä=\"ö\"} ++ )", &expect![[""]]);
+        check(
+            "sum(rate(x[5m])",
+            &expect![[r#"
+            1:16: parse error: unclosed left parenthesis
+              |
+            1 | sum(rate(x[5m])
+              |                ^
+        "#]],
+        );
+        check(
+            "up +\n  * 2",
+            &expect![[r#"
+            2:3: parse error: unexpected <op:*>
+              |
+            2 |   * 2
+              |   ^
+        "#]],
+        );
+        check(
+            "",
+            &expect![[r#"
+            unknown position: parse error: no expression found in input
+        "#]],
+        );
+        check(
+            "up{ä=\"ö\"} ++ )",
+            &expect![[r#"
+            1:4: parse error: unexpected character inside braces: 'ä'
+              |
+            1 | up{ä="ö"} ++ )
+              |    ^^^^^^^^^^^
+        "#]],
+        );
     }
 
     #[test]
     fn of_a_long_line_a_part_is_shown() {
         let query = format!("{} + )", "x + ".repeat(60) + "x");
-        check(&query, &expect![[""]]);
+        check(
+            &query,
+            &expect![[r#"
+            1:246: parse error: unexpected right parenthesis ')'
+              |
+            1 |  + x + x + x + x + x + x + x + x + x + )
+              |                                         ^
+        "#]],
+        );
     }
 }

@@ -18,17 +18,52 @@ fn metrics(page: &str, flags: &[&str]) -> String {
 
 #[test]
 fn a_page_is_valid_unwise_or_wrong() {
-    expect![[""]].assert_eq(&metrics(PAGE, &[]));
-    expect![[""]].assert_eq(&metrics("jobs{camelCase=\"x\"} 1\n", &[]));
-    expect![[""]].assert_eq(&metrics("jobs 1\njobs 2\nup{a=\"b} 1\n", &["--lint", "none"]));
+    expect![[r#"
+        stdin: valid Prometheus text 0.0.4, 1 families, 1 samples
+        --- stderr
+        --- exit 0
+    "#]]
+    .assert_eq(&metrics(PAGE, &[]));
+    expect![[r#"
+        stdin: valid Prometheus text 0.0.4, 1 families, 1 samples
+        --- stderr
+        jobs label names should be written in 'snake_case' not 'camelCase'
+        jobs no help text
+        --- exit 3
+    "#]]
+    .assert_eq(&metrics("jobs{camelCase=\"x\"} 1\n", &[]));
+    expect![[r#"
+        --- stderr
+        stdin:2:1: the same sample was before
+        stdin:3:11: expected a closing quote, found the end of the line
+        --- exit 1
+    "#]]
+    .assert_eq(&metrics("jobs 1\njobs 2\nup{a=\"b} 1\n", &["--lint", "none"]));
 }
 
 #[test]
 fn a_page_is_read_as_what_it_is() {
     let page = "# TYPE jobs counter\n# HELP jobs Jobs.\njobs_total 1\n# EOF\n";
-    expect![[""]].assert_eq(&metrics(page, &[]));
-    expect![[""]].assert_eq(&metrics(page, &["--text"]));
-    expect![[""]].assert_eq(&metrics(PAGE, &["--openmetrics"]));
+    expect![[r#"
+        stdin: valid OpenMetrics 1.0, 1 families, 1 samples
+        --- stderr
+        --- exit 0
+    "#]]
+    .assert_eq(&metrics(page, &[]));
+    expect![[r#"
+        stdin: valid Prometheus text 0.0.4, 2 families, 1 samples
+        --- stderr
+        jobs_total no help text
+        --- exit 3
+    "#]]
+    .assert_eq(&metrics(page, &["--text"]));
+    expect![[r##"
+        --- stderr
+        stdin:3:1: the samples of jobs_total end in _total, _created
+        stdin:4:1: the page ends without "# EOF": it was cut off, or is not OpenMetrics
+        --- exit 1
+    "##]]
+    .assert_eq(&metrics(PAGE, &["--openmetrics"]));
 }
 
 #[test]
@@ -84,10 +119,49 @@ fn an_expression_is_checked_formatted_and_taken_apart() {
         let arguments: Vec<&str> = ["check", "query"].iter().chain(flags).copied().collect();
         told(&pharos_reads(input.as_bytes(), &arguments, &[]))
     };
-    expect![[""]].assert_eq(&query(&["sum(rate(x[5m]))"], ""));
-    expect![[""]].assert_eq(&query(&["--format"], "sum by(job)(rate(x[5m]))/  2\n"));
-    expect![[""]].assert_eq(&query(&["--json", "-1"], ""));
-    expect![[""]].assert_eq(&query(&["sum(rate(x[5m])"], ""));
-    expect![[""]].assert_eq(&query(&["rate(x)"], ""));
-    expect![[""]].assert_eq(&query(&["-"], "up +\n  é * )"));
+    expect![[r#"
+        valid, of type instant vector
+        --- stderr
+        --- exit 0
+    "#]]
+    .assert_eq(&query(&["sum(rate(x[5m]))"], ""));
+    expect![[r#"
+        sum by (job) (rate(x[5m])) / 2
+        --- stderr
+        --- exit 0
+    "#]]
+    .assert_eq(&query(&["--format"], "sum by(job)(rate(x[5m]))/  2\n"));
+    expect![[r#"
+        {"type":"numberLiteral","val":"-1"}
+        --- stderr
+        --- exit 0
+    "#]]
+    .assert_eq(&query(&["--json", "-1"], ""));
+    expect![[r#"
+        --- stderr
+        1:16: parse error: unclosed left parenthesis
+          |
+        1 | sum(rate(x[5m])
+          |                ^
+        --- exit 3
+    "#]]
+    .assert_eq(&query(&["sum(rate(x[5m])"], ""));
+    expect![[r#"
+        --- stderr
+        1:6: parse error: expected type range vector in call to function "rate", got instant vector
+          |
+        1 | rate(x)
+          |      ^
+        --- exit 3
+    "#]]
+    .assert_eq(&query(&["rate(x)"], ""));
+    expect![[r#"
+        --- stderr
+        2:3: parse error: unexpected character: 'é'
+          |
+        2 |   é * )
+          |   ^^^^^
+        --- exit 3
+    "#]]
+    .assert_eq(&query(&["-"], "up +\n  é * )"));
 }

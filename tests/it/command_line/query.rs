@@ -39,10 +39,34 @@ const SINCE: [&str; 4] = ["--start=1700000000", "--end=1700000300", "--step=60s"
 #[test]
 fn an_answer_at_one_time_is_printed_in_every_way() {
     let server = with_loads();
-    expect![[""]].assert_eq(&asked(&server, &["load", AT, "-o", "table"]));
-    expect![[""]].assert_eq(&asked(&server, &["load", AT, "-o", "csv"]));
-    expect![[""]].assert_eq(&asked(&server, &["1 + 1", AT, "-o", "table"]));
-    expect![[""]].assert_eq(&asked(&server, &["\"text\"", AT, "-o", "csv"]));
+    expect![[r#"
+        load{host="a"}         2
+        load{host="b, \"c\""}  6
+        --- stderr
+        --- exit 0
+    "#]]
+    .assert_eq(&asked(&server, &["load", AT, "-o", "table"]));
+    expect![[r#"
+        __name__,host,time,value␍
+        load,a,2023-11-14T22:15:20.000Z,2␍
+        load,"b, ""c""",2023-11-14T22:15:20.000Z,6␍
+        --- stderr
+        --- exit 0
+    "#]]
+    .assert_eq(&asked(&server, &["load", AT, "-o", "csv"]));
+    expect![[r#"
+        2
+        --- stderr
+        --- exit 0
+    "#]]
+    .assert_eq(&asked(&server, &["1 + 1", AT, "-o", "table"]));
+    expect![[r#"
+        time,value␍
+        2023-11-14T22:15:20.000Z,text␍
+        --- stderr
+        --- exit 0
+    "#]]
+    .assert_eq(&asked(&server, &["\"text\"", AT, "-o", "csv"]));
     // Not on a terminal, the answer is what the server said.
     let url = server.client().url();
     let finished = pharos(&["query", "sum(load)", AT, "--url", &url], &[]);
@@ -54,9 +78,34 @@ fn an_answer_at_one_time_is_printed_in_every_way() {
 fn an_answer_over_time_is_printed_in_every_way() {
     let server = with_loads();
     let over = |query, output| asked(&server, &[&[query], &SINCE[..], &[output]].concat());
-    expect![[""]].assert_eq(&over("load{host=\"a\"}", "table"));
-    expect![[""]].assert_eq(&over("load > 5", "csv"));
-    expect![[""]].assert_eq(&over("load", "sparkline"));
+    expect![[r#"
+        load{host="a"}
+          2023-11-14T22:13:20.000Z  0
+          2023-11-14T22:14:20.000Z  1
+          2023-11-14T22:15:20.000Z  2
+          2023-11-14T22:16:20.000Z  3
+          2023-11-14T22:17:20.000Z  4
+          2023-11-14T22:18:20.000Z  5
+        --- stderr
+        --- exit 0
+    "#]]
+    .assert_eq(&over("load{host=\"a\"}", "table"));
+    expect![[r#"
+        __name__,host,time,value␍
+        load,"b, ""c""",2023-11-14T22:13:20.000Z,8␍
+        load,"b, ""c""",2023-11-14T22:14:20.000Z,7␍
+        load,"b, ""c""",2023-11-14T22:15:20.000Z,6␍
+        --- stderr
+        --- exit 0
+    "#]]
+    .assert_eq(&over("load > 5", "csv"));
+    expect![[r#"
+        load{host="a"}         ▁▂▄▅▇█  min 0  max 5  last 5
+        load{host="b, \"c\""}  █▇▅▄▂▁  min 3  max 8  last 3
+        --- stderr
+        --- exit 0
+    "#]]
+    .assert_eq(&over("load", "sparkline"));
 }
 
 #[test]
@@ -71,13 +120,27 @@ fn an_expression_comes_from_standard_input_too() {
 #[test]
 fn warnings_go_to_standard_error() {
     let server = with_loads();
-    expect![[""]].assert_eq(&asked(&server, &["rate(load[5m])", AT, "-o", "table"]));
+    expect![[r#"
+        {host="a"}         0.006666666666666667
+        {host="b, \"c\""}   0.05416666666666667
+        --- stderr
+        note: PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "load" (1:6)
+        --- exit 0
+    "#]].assert_eq(&asked(&server, &["rate(load[5m])", AT, "-o", "table"]));
 }
 
 #[test]
 fn a_mistake_is_shown_where_it_is_and_no_server_asked() {
     let finished = pharos(&["query", "sum(load"], &[("PHAROS_URL", "http://127.0.0.1:1")]);
-    expect![[""]].assert_eq(&told(&finished));
+    expect![[r#"
+        --- stderr
+        1:9: parse error: unclosed left parenthesis
+          |
+        1 | sum(load
+          |         ^
+        --- exit 3
+    "#]]
+    .assert_eq(&told(&finished));
 }
 
 #[test]

@@ -86,19 +86,30 @@ impl Series {
 
     /// `name{label="value",...}`, as a selector writes it.
     pub(super) fn name(&self) -> String {
-        let mut out = self.metric.get("__name__").cloned().unwrap_or_default();
-        let labels: Vec<_> = self.metric.iter().filter(|(name, _)| *name != "__name__").collect();
-        if labels.is_empty() && !out.is_empty() {
-            return out;
+        let metric = self.metric.get("__name__").map(String::as_str).unwrap_or_default();
+        let is_plain = is_name(metric, ":");
+        let mut out = if is_plain { metric.to_owned() } else { String::new() };
+        let mut parts = Vec::new();
+        if !is_plain {
+            parts.push(format!("{metric:?}"));
         }
-        out.push('{');
-        for (i, (name, value)) in labels.into_iter().enumerate() {
-            let comma = if i > 0 { "," } else { "" };
-            write!(out, "{comma}{name}={value:?}").expect("a string takes any text");
+        for (name, value) in self.metric.iter().filter(|(name, _)| *name != "__name__") {
+            parts.push(match is_name(name, "") {
+                true => format!("{name}={value:?}"),
+                false => format!("{name:?}={value:?}"),
+            });
         }
-        out.push('}');
+        if out.is_empty() || !parts.is_empty() {
+            write!(out, "{{{}}}", parts.join(",")).expect("a string takes any text");
+        }
         out
     }
+}
+
+/// Whether a name needs no quotes; names of metrics may have further characters.
+fn is_name(name: &str, further: &str) -> bool {
+    let may_stand = |c: char| c.is_ascii_alphanumeric() || c == '_' || further.contains(c);
+    name.chars().all(may_stand) && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// Unix milliseconds of a time in an answer.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::answer::{Data, Series, ms};
 use super::times::Times;
 
-/// Columns of a drawing.
+/// Columns of a drawing, at most.
 const COLUMNS: usize = 60;
 /// From low to high.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -13,11 +13,9 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 /// Writes a line a series: its name, a drawing, its smallest, largest and last value. Where the
 /// series has no value, the drawing has a blank.
 pub(super) fn write(data: &Data, times: &Times, out: &mut impl Write) -> io::Result<()> {
-    let (Data::Matrix(all), Times::Range { start_ms, end_ms, .. }) = (data, times) else {
-        return Ok(());
-    };
+    let (Data::Matrix(all), Times::Range { .. }) = (data, times) else { return Ok(()) };
     let drawn: Vec<(String, String)> =
-        all.iter().map(|series| (series.name(), line(series, *start_ms, *end_ms))).collect();
+        all.iter().map(|series| (series.name(), line(series, times))).collect();
     let name_chars = drawn.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     for (name, line) in drawn {
         writeln!(out, "{name:<name_chars$}  {line}")?;
@@ -25,7 +23,7 @@ pub(super) fn write(data: &Data, times: &Times, out: &mut impl Write) -> io::Res
     Ok(())
 }
 
-fn line(series: &Series, start_ms: i64, end_ms: i64) -> String {
+fn line(series: &Series, times: &Times) -> String {
     let points = series.points();
     let read = |(t, value): &(f64, String)| Some((ms(*t), value.parse::<f64>().ok()?));
     let values: Vec<(i64, f64)> = points.iter().filter_map(read).collect();
@@ -34,26 +32,29 @@ fn line(series: &Series, start_ms: i64, end_ms: i64) -> String {
     let Some((_, last)) = points.last() else { return String::new() };
     let low = finite.iter().copied().fold(f64::INFINITY, f64::min);
     let high = finite.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let cells = averages(&values, times);
     if finite.is_empty() {
-        return format!("{}  last {last}", " ".repeat(COLUMNS));
+        return format!("{}  last {last}", " ".repeat(cells.len()));
     }
-    let cells = averages(&values, start_ms, end_ms);
     let drawing: String = cells.iter().map(|cell| bar(*cell, low, high)).collect();
     format!("{drawing}  min {low}  max {high}  last {last}")
 }
 
-/// The average of what falls into each column.
-fn averages(values: &[(i64, f64)], start_ms: i64, end_ms: i64) -> [Option<f64>; COLUMNS] {
-    let length_ms = end_ms.saturating_sub(start_ms).max(1) as f64;
-    let mut sums = [(0.0, 0.0); COLUMNS];
+/// The average of what falls into each column; of few values, each has one of its own.
+fn averages(values: &[(i64, f64)], times: &Times) -> Vec<Option<f64>> {
+    let Times::Range { start_ms, end_ms, step_ms } = *times else { return Vec::new() };
+    let n_steps = (end_ms.saturating_sub(start_ms) / step_ms.max(1)).saturating_add(1);
+    let n_columns = usize::try_from(n_steps).map_or(COLUMNS, |n| n.clamp(1, COLUMNS));
+    let mut sums = vec![(0.0, 0.0); n_columns];
     for (t_ms, value) in values.iter().filter(|(_, value)| value.is_finite()) {
-        let share = t_ms.saturating_sub(start_ms) as f64 / length_ms;
+        let step = t_ms.saturating_sub(start_ms) / step_ms.max(1);
+        let share = step as f64 / n_steps as f64;
         // A cast of a float takes the nearest integer that there is.
-        let column = ((share * COLUMNS as f64) as usize).min(COLUMNS - 1);
+        let column = ((share * n_columns as f64 + 0.001) as usize).min(n_columns - 1);
         sums[column].0 += value;
         sums[column].1 += 1.0;
     }
-    sums.map(|(sum, n)| (n > 0.0).then(|| sum / n))
+    sums.into_iter().map(|(sum, n)| (n > 0.0).then(|| sum / n)).collect()
 }
 
 fn bar(value: Option<f64>, low: f64, high: f64) -> char {
