@@ -4,6 +4,8 @@
 //! `FUZZ_CASES=1000000 cargo test -p promises` is a longer run. A failure prints the case's seed and its
 //! input; what broke then belongs into the corpus.
 
+#![expect(clippy::disallowed_methods, reason = "a test takes its size from the environment")]
+
 mod messages;
 
 use std::fs;

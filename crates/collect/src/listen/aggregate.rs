@@ -175,7 +175,7 @@ impl Series {
         let start_ms = self.start_ms;
         match &mut self.state {
             State::Counter(value) => {
-                push(labels, &[Sample { t_ms, value: *value, start_ms }], batch)
+                push(labels, &[Sample { t_ms, value: *value, start_ms }], batch);
             }
             State::Gauge(value) => push(labels, &[Sample::new(t_ms, *value)], batch),
             State::Members(set) => {

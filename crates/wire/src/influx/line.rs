@@ -8,13 +8,16 @@ use crate::openmetrics::{SyntaxError, parse_float};
 /// Tags, and fields, of one point. Far above what is stored.
 const PARTS_MAX: usize = 1024;
 
+/// Names of tags with their values.
+type Tags<'l> = Vec<(Cow<'l, str>, Cow<'l, str>)>;
+
 /// What a line says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point<'l> {
     /// What was measured.
     pub measurement: Cow<'l, str>,
     /// Where, in the order of the line.
-    pub tags: Vec<(Cow<'l, str>, Cow<'l, str>)>,
+    pub tags: Tags<'l>,
     /// The values, in the order of the line; at least one.
     pub fields: Vec<(Cow<'l, str>, Field)>,
     /// When, in the unit of the request.
@@ -61,7 +64,7 @@ fn blanks(cursor: &mut Cursor<'_>, expected: &'static str) -> Result<(), SyntaxE
     if cursor.take_while(is_blank).is_empty() { Err(cursor.error(expected)) } else { Ok(()) }
 }
 
-fn tags<'l>(cursor: &mut Cursor<'l>) -> Result<Vec<(Cow<'l, str>, Cow<'l, str>)>, SyntaxError> {
+fn tags<'l>(cursor: &mut Cursor<'l>) -> Result<Tags<'l>, SyntaxError> {
     let mut tags = Vec::new();
     while cursor.eat(b',') {
         let start = cursor.at;

@@ -51,7 +51,7 @@ impl<'de> Visitor<'de> for Message<'_> {
         while let Some(field) = map.next_key_seed(KeyOf(self.fields))? {
             match field {
                 Some(field) => {
-                    map.next_value_seed(Item { field, out: self.out, in_list: false })?
+                    map.next_value_seed(Item { field, out: self.out, in_list: false })?;
                 }
                 None => _ = map.next_value::<IgnoredAny>()?,
             }
