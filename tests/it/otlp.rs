@@ -10,7 +10,7 @@ use e2e::{Answer, Client, Server, opentelemetry};
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-use crate::shared::{keyed, keys, page, stored};
+use crate::shared::{encoded, keyed, keys, page};
 
 const PATH: &str = "/v1/metrics";
 const PROTOBUF: &str = "application/x-protobuf";
@@ -58,10 +58,14 @@ fn send_as(client: &Client, content_type: &str, body: impl Into<Vec<u8>>) -> Ans
     client.request("POST", PATH).header("Content-Type", content_type).body(body).send()
 }
 
-/// The last value that a metric has now.
+/// The last value of the one series that a selector finds, of which a few may be stamped ahead.
 #[track_caller]
-fn last(client: &Client, question: &str) -> Option<f64> {
-    stored(client, &format!("metric={question}")).last().copied()
+fn last(client: &Client, selector: &str) -> Option<f64> {
+    let query = format!("last_over_time({selector}[1h])");
+    let body = client.json(&format!("/api/v1/query?{}", encoded(&[("query", &query)])));
+    let found = body["data"]["result"].as_array().unwrap();
+    assert!(found.len() <= 1, "more than one series: {body}");
+    found.first().map(|series| series["value"][1].as_str().unwrap().parse().unwrap())
 }
 
 /// Sends with OpenTelemetry's SDK; how its exports ended.
@@ -82,18 +86,18 @@ fn check_sdk(protocol: &str, temporality: &str) {
     };
     let Some(said) = sdk(&[protocol, &url, temporality]) else { return };
     assert_eq!(said, "SUCCESS SUCCESS");
-    let job = format!("label=job%3D{protocol}.{}", temporality.to_lowercase());
-    let last = |question: &str| last(&client(), &format!("{question}&{job}"));
-    assert_eq!(last("sdk_requests_total&label=http_method%3DGET"), Some(7.0));
-    assert_eq!(last("sdk_memory_bytes"), Some(1024.5));
-    assert_eq!(last("sdk_queue"), Some(-7.0));
-    for (le, count) in [("0.1", 0.0), ("1", 2.0), ("%2BInf", 4.0)] {
-        let found = last(&format!("sdk_duration_seconds_bucket&label=le%3D{le}"));
+    let job = format!("job=\"{protocol}.{}\"", temporality.to_lowercase());
+    let last = |metric: &str, label: &str| last(&client(), &format!("{metric}{{{label}{job}}}"));
+    assert_eq!(last("sdk_requests_total", "http_method=\"GET\","), Some(7.0));
+    assert_eq!(last("sdk_memory_bytes", ""), Some(1024.5));
+    assert_eq!(last("sdk_queue", ""), Some(-7.0));
+    for (le, count) in [("0.1", 0.0), ("1", 2.0), ("+Inf", 4.0)] {
+        let found = last("sdk_duration_seconds_bucket", &format!("le=\"{le}\","));
         assert_eq!(found, Some(count), "le {le}");
     }
-    assert_eq!(last("sdk_duration_seconds_count"), Some(4.0));
-    assert_eq!(last("sdk_duration_seconds_sum"), Some(7.0));
-    assert_eq!(last("target_info&label=deployment_environment%3Dtest"), Some(1.0));
+    assert_eq!(last("sdk_duration_seconds_count", ""), Some(4.0));
+    assert_eq!(last("sdk_duration_seconds_sum", ""), Some(7.0));
+    assert_eq!(last("target_info", "deployment_environment=\"test\","), Some(1.0));
 }
 
 #[test]
@@ -298,8 +302,8 @@ fn settings_decide_what_names_become() {
         "scopeMetrics": [{"scope": {"name": "lib"}, "metrics": [metric]}],
     }]});
     send(&server.client(), &message).expect(200);
-    let question = "a_b&label=host_name%3Dh&label=otel_scope_name%3Dlib";
-    assert_eq!(last(&server.client(), question), Some(1.0));
+    let selector = "a_b{host_name=\"h\",otel_scope_name=\"lib\"}";
+    assert_eq!(last(&server.client(), selector), Some(1.0));
     server.write_config("[collect]\nenabled = false\n");
     server.reload();
     e2e::eventually(crate::shared::SOON, "the new strategy is in force", || {

@@ -8,7 +8,7 @@ use e2e::{Answer, Client, Server, eventually};
 use serde_json::{Value, json};
 
 use crate::remote_write::{block, field, series};
-use crate::shared::{SOON, keyed, page};
+use crate::shared::{SOON, encoded, keyed, page};
 
 /// The first sample, Unix milliseconds; then one each 15 seconds for 10 minutes.
 const START_MS: u64 = 1_700_000_000_000;
@@ -38,19 +38,6 @@ fn client() -> Client {
         server
     };
     SERVER.get_or_init(start).client()
-}
-
-/// Percent signs for all that is not plain.
-fn encoded(parameters: &[(&str, &str)]) -> String {
-    let text = |text: &str| -> String {
-        let byte = |b: u8| match b {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b'-' => char::from(b).into(),
-            other => format!("%{other:02X}"),
-        };
-        text.bytes().map(byte).collect()
-    };
-    let pairs = parameters.iter().map(|(name, value)| format!("{}={}", text(name), text(value)));
-    pairs.collect::<Vec<_>>().join("&")
 }
 
 fn get(path: &str, parameters: &[(&str, &str)]) -> Answer {

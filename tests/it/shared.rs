@@ -69,3 +69,16 @@ pub(crate) fn stored(client: &Client, question: &str) -> Vec<f64> {
     let points = series.iter().flat_map(|series| series["points"].as_array().unwrap());
     points.filter_map(|point| point[1].as_f64()).collect()
 }
+
+/// Percent signs for all that is not plain.
+pub(crate) fn encoded(parameters: &[(&str, &str)]) -> String {
+    let text = |text: &str| -> String {
+        let byte = |b: u8| match b {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b'-' => char::from(b).into(),
+            other => format!("%{other:02X}"),
+        };
+        text.bytes().map(byte).collect()
+    };
+    let pairs = parameters.iter().map(|(name, value)| format!("{}={}", text(name), text(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}

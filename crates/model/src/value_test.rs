@@ -156,7 +156,10 @@ impl ValueTest {
                 values.binary_search_by(|known| known.as_str().cmp(value)).is_ok()
             }
             Form::Gaps(gaps) => gaps.matches(value),
-            Form::Regex(regex) => value.starts_with(&self.prefix) && regex.is_match(value),
+            Form::Regex(regex) => {
+                let may = self.prefix.is_empty() || value.starts_with(&self.prefix);
+                may && regex.is_match(value)
+            }
         }
     }
 

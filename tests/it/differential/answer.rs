@@ -123,12 +123,14 @@ fn sample(pair: &Value) -> Option<(i64, f64)> {
     Some((t_ms, pair[1].as_str()?.parse().ok()?))
 }
 
-/// Whether two numbers are the same up to this share of the larger one; what is no number is the
-/// same as all others that are none.
+/// Whether two numbers are the same up to this share of the larger one; with none to the last bit,
+/// the sign of zero included. What is no number is the same as all others that are none.
 pub(crate) fn close(a: f64, b: f64, tolerance: f64) -> bool {
-    a == b
-        || (a.is_nan() && b.is_nan())
-        || (a - b).abs() <= tolerance * a.abs().max(b.abs()).min(f64::MAX)
+    if a.is_nan() && b.is_nan() || a.to_bits() == b.to_bits() {
+        return true;
+    }
+    let most = tolerance * a.abs().max(b.abs()).min(f64::MAX);
+    tolerance > 0.0 && (a == b || (a - b).abs() <= most)
 }
 
 /// The first difference between two answers beyond this share of a value.

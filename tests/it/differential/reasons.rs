@@ -46,7 +46,8 @@ fn aggregate(smallest: &Smallest) -> Option<&Aggregate> {
 }
 
 /// What goes in is the same up to [`TOLERANCE`], not to the last bit, and what comes out differs by
-/// more: a difference of large numbers, a comparison, a step of `floor`.
+/// more: a difference of large numbers, a comparison, a step of `floor`, a division by a zero whose
+/// sign a compensated sum has lost.
 fn enlarged(smallest: &Smallest, sides: &Sides) -> bool {
     let Pair { ours, theirs } = &smallest.pair;
     ours.rows().is_some() && theirs.rows().is_some() && !smallest.is_exact(sides)
@@ -195,12 +196,11 @@ fn wrong_factors(smallest: &Smallest, _: &Sides) -> bool {
     matches!(&smallest.question.expr, Expr::Call("holt_winters", _)) && is_refused && is_empty
 }
 
-/// Prometheus 2 moved a window with each step of a range, although `@` fixes it, where another
-/// argument or the function itself was another one at each step. At a single step it knew better.
+/// Prometheus 2 did not keep what `@` fixes over the steps of a range: windows moved, and scalars
+/// were lost in subqueries. At single steps it knew better, and ours says the same at each.
 fn window_stays(smallest: &Smallest, sides: &Sides) -> bool {
-    let Expr::Call(_, args) = &smallest.question.expr else { return false };
-    let is_fixed = args.iter().any(|arg| match arg {
-        Expr::Range(selector, _) => selector.when.at.is_some(),
+    let is_fixed = smallest.question.expr.any(&|expr| match expr {
+        Expr::Selector(selector) | Expr::Range(selector, _) => selector.when.at.is_some(),
         Expr::Subquery(of) => of.when.at.is_some(),
         _ => false,
     });

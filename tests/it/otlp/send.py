@@ -65,5 +65,4 @@ for value in [5, 2]:
     duration.record(0.5)
     duration.record(3.0)
     fine.record(3.0)
-    fine.record(-1.0)
     print(exporter.export(reader.get_metrics_data()).name)

@@ -118,8 +118,8 @@ mod tests {
 
     #[test]
     fn values_lie_in_their_buckets() {
-        let histogram = sketch(&[1.0, 1.05, 2.0, 0.0, -4.0, 1.0]);
-        assert_eq!((histogram.count, histogram.sum), (6.0, 1.05));
+        let histogram = sketch(&[1.0, 1.0625, 2.0, 0.0, -4.0, 1.0]);
+        assert_eq!((histogram.count, histogram.sum), (6.0, 1.0625));
         assert_eq!(histogram.zero_count, 1.0);
         let found: Vec<(f64, f64)> =
             histogram.positive_buckets().map(|bucket| (bucket.upper, bucket.count)).collect();

@@ -122,7 +122,7 @@ fn a_newer_schema_is_refused_and_left_alone() {
     assert_eq!(
         error.to_string(),
         format!(
-            "the record database {path} has schema version 7, this release knows up to 1: run \
+            "the record database {path} has schema version 7, this release knows up to 2: run \
              the newer release, or move the file away to start empty"
         )
     );

@@ -78,6 +78,12 @@ impl Condition {
     }
 }
 
+/// Whether all values from this one on lack the prefix.
+fn is_behind(value: &str, prefix: &str) -> bool {
+    // An empty text is not compared for nothing, see `model::ValueTest`.
+    !prefix.is_empty() && value > prefix && !value.starts_with(prefix)
+}
+
 fn are_few(values: &[String], tags: &Range<Tag>) -> bool {
     values.len() <= tags.len() / VALUES_PER_LOOKUP + 1
 }
@@ -118,7 +124,7 @@ impl Block {
             for (tag, value) in values.iter().filter(|(tag, _)| (next..tags.end).contains(tag)) {
                 if test.matches(value) != test.matches_empty() {
                     found.push(*tag);
-                } else if value.as_str() > prefix && !value.starts_with(prefix) {
+                } else if is_behind(value, prefix) {
                     return (found, failed);
                 }
             }

@@ -157,7 +157,7 @@ fn unzstd(
         piece = &piece[status.bytes_read..];
         // A hint of nothing more says that a frame has ended, and all of it was handed out.
         let is_idle = status.bytes_read == 0 && status.bytes_written == 0;
-        *is_within = status.remaining != 0 && !(is_idle && !*is_within);
+        *is_within = status.remaining != 0 && (*is_within || !is_idle);
         if piece.is_empty() && status.bytes_written < out.len() {
             return Ok(());
         }

@@ -133,7 +133,7 @@ fn point(value: f64, t_ms: u64, n_attributes: usize) -> Value {
     })
 }
 
-fn gauge(points: Value) -> Value {
+fn gauge(points: &Value) -> Value {
     json!([{"name": "g", "description": "About g.", "gauge": {"dataPoints": points}}])
 }
 
@@ -150,7 +150,7 @@ fn status(answer: Result<Refusals, ApiError>) -> StatusCode {
 #[tokio::test]
 async fn points_and_what_they_are_arrive() {
     let world = World::new();
-    let refusals = world.send(gauge(json!([point(1.0, 5, 1), point(2.0, 6, 0)]))).await.unwrap();
+    let refusals = world.send(gauge(&json!([point(1.0, 5, 1), point(2.0, 6, 0)]))).await.unwrap();
     assert_eq!(refusals, Refusals::default());
     assert_eq!(world.stored(), ["g{k0=\"0\"} [1.0]", "g{} [2.0]"]);
     assert_eq!(*world.engine.metadata.lock(), ["g About g."]);
@@ -162,7 +162,7 @@ async fn each_refused_point_is_counted_once() {
     let ahead = 100 * 86_400_000;
     let points =
         json!([point(1.0, 5, 0), point(2.0, 5, 9), point(3.0, ahead, 0), point(4.0, 0, 0)]);
-    let refusals = world.send(gauge(points)).await.unwrap();
+    let refusals = world.send(gauge(&points)).await.unwrap();
     assert_eq!(refusals.n_points, 3);
     let reasons = refusals.reasons.join("; ");
     for words in ["without a time", "ahead of this server's clock", "10 labels, at most 4"] {
@@ -220,6 +220,6 @@ async fn refused_points_are_counted_when_they_are_answered() {
     let world = World::new();
     *world.engine.mood.lock() = Mood::Overloaded;
     let points = json!([point(1.0, 5, 0), point(4.0, 0, 0)]);
-    assert_eq!(status(world.send(gauge(points)).await), 429);
+    assert_eq!(status(world.send(gauge(&points)).await), 429);
     assert_eq!(world.rejected("bad_point"), 0);
 }

@@ -471,8 +471,10 @@ fn samples_of(told: &Told) -> Vec<Sample> {
     told.1.iter().map(|(t, bits)| Sample::new(*t, f64::from_bits(*bits))).collect()
 }
 
-/// Spelling and samples of each series.
-fn series_of(request: &Request<'_>) -> Vec<(Vec<u8>, Vec<(i64, u64, i64)>)> {
+/// A series' spelling, and of each sample its time, the bits of its value, and its start.
+type Spelled = (Vec<u8>, Vec<(i64, u64, i64)>);
+
+fn series_of(request: &Request<'_>) -> Vec<Spelled> {
     let one = |series: usize| {
         let samples = request.samples(series).iter();
         let samples = samples.map(|s| (s.t_ms, s.value.to_bits(), s.start_ms)).collect();
