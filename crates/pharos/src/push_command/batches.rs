@@ -159,7 +159,11 @@ fn look(input: &mut impl BufRead) -> anyhow::Result<(Layout, Vec<u8>)> {
 fn layout_of(line: &[u8]) -> Layout {
     let is_json = line.first() == Some(&b'{') && line.windows(8).any(|at| at == b"\"metric\"");
     let text = std::str::from_utf8(line).unwrap_or_default();
-    let is_page = || LineParser::default().parse(text, Dialect::Prometheus).is_ok();
+    // Times are whole milliseconds in the one format, and may be parts of seconds in the other.
+    let is_page = || {
+        let dialects = [Dialect::Prometheus, Dialect::OpenMetrics];
+        dialects.iter().any(|dialect| LineParser::default().parse(text, *dialect).is_ok())
+    };
     match is_json {
         true => Layout::Json,
         false if line.first() == Some(&b'#') || is_page() => Layout::Prometheus,
