@@ -1,7 +1,7 @@
 //! How long queries take over a store on disk, in processor time: the shapes that dashboards ask.
 //!
 //! ```text
-//! cargo run --release -p promql --example queries [-- [--plain] [--head] [NAME [ROUNDS]]]
+//! cargo run --release -p tsdb --example queries [-- [--plain] [--head] [NAME [ROUNDS]]]
 //! ```
 //!
 //! `--plain` evaluates step by step, `--head` leaves all samples in memory, `NAME` runs the queries
@@ -187,25 +187,29 @@ fn fill(db: &Db, load: &Load) {
         seed ^= seed << 17;
         seed
     };
-    let names: Vec<Labels> = (0..load.n_series).map(|i| labels(load, i)).collect();
-    let mut values = vec![0.0; load.n_series];
-    for s in 0..load.n_samples {
-        let mut series = Vec::with_capacity(names.len());
-        for (i, name) in names.iter().enumerate() {
-            values[i] = match i % 10 {
-                _ if load.metric.ends_with("_total") || load.metric.ends_with("_bucket") => {
-                    values[i] + (random() % 1000) as f64
-                }
-                0..=4 => values[i] + (random() % 1000) as f64,
+    let is_counter = load.metric.ends_with("_total") || load.metric.ends_with("_bucket");
+    let mut batch = Vec::new();
+    for i in 0..load.n_series {
+        let mut value = 0.0;
+        let sample = |s: usize| {
+            value = match i % 10 {
+                _ if is_counter => value + (random() % 1000) as f64,
+                0..=4 => value + (random() % 1000) as f64,
                 5 | 6 => 42.0,
                 7 | 8 => (random() % 10_000) as f64 / 100.0,
                 _ => random() as f64 / 3.0,
             };
+            // Targets are scraped at different moments.
             let t_ms = START_MS + (s as i64 + 1) * load.pace_ms + (i % 7) as i64 * 100;
-            series.push(Series::of_floats(name.clone(), vec![Sample::new(t_ms, values[i])]));
+            Sample::new(t_ms, value)
+        };
+        let samples = (0..load.n_samples).map(sample).collect();
+        batch.push(Series::of_floats(labels(load, i), samples));
+        if batch.len() == 5_000 || i + 1 == load.n_series {
+            db.append_batch(&SeriesBatch::new("bench", &batch)).unwrap();
+            db.commit_once();
+            batch.clear();
         }
-        db.append_batch(&SeriesBatch::new("bench", &series)).unwrap();
-        db.commit_once();
     }
 }
 
