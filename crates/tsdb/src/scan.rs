@@ -101,6 +101,10 @@ fn asks_nothing(scan: &Scan) -> bool {
     matches!(&scan.labels, WantedLabels::Only(names) if names.is_empty())
 }
 
+fn owned((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
 /// Sources side by side.
 struct Sources<'s> {
     newest_only: bool,
@@ -159,8 +163,8 @@ impl<'s> Sources<'s> {
         let Self { sources, symbols, keys, .. } = self;
         let source = &mut sources[first];
         let text = |label: u32| match symbols {
-            Some(symbols) => Some(symbols.label(label)),
-            None => source.label(label).map(|(name, value)| (name.to_owned(), value.to_owned())),
+            Some(symbols) => Some(owned(symbols.label(label))),
+            None => source.label(label).map(owned),
         };
         let Some(key) = keys.number(labels, text, visitor) else {
             // Its labels cannot be read.
