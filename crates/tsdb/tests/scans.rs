@@ -196,7 +196,7 @@ fn take(step: Step, db: &mut Arc<Db>, world: &SimWorld, reference: &MemoryStore)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn a_scan_shows_what_the_reference_shows(steps in vec(step(), 1..20), seed in any::<u64>()) {

@@ -131,7 +131,7 @@ fn histograms(random: &mut Random, times: &[i64]) -> Vec<HistogramSample> {
     });
     let reset_hint = if random.once_in(3) { ResetHint::Gauge } else { ResetHint::Unknown };
     let mut counts = [0.0, 0.0, 0.0];
-    let mut sample = |t_ms: &i64| {
+    let sample = |t_ms: &i64| {
         for count in &mut counts {
             *count = if random.once_in(20) { 0.0 } else { *count + random.below(5) as f64 };
         }
@@ -149,5 +149,5 @@ fn histograms(random: &mut Random, times: &[i64]) -> Vec<HistogramSample> {
         let histogram = if is_marker { Histogram::stale_marker() } else { histogram };
         HistogramSample { t_ms: *t_ms, start_ms: 0, histogram: Arc::new(histogram) }
     };
-    times.iter().map(|t_ms| sample(t_ms)).collect()
+    times.iter().map(sample).collect()
 }

@@ -3,6 +3,8 @@
 //!
 //! A failure prints its seed; `FUSED_SEED=N` runs that store alone, `FUSED_STORES=N` so many.
 
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
 mod data;
 mod queries;
 mod random;

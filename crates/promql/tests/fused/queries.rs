@@ -53,7 +53,9 @@ fn vector(random: &mut Random, depth: u64) -> String {
         14 => between(random, depth),
         15 | 16 => call(random, depth),
         17 => format!("-{}", vector(random, depth - 1)),
-        18 => format!("({})", vector(random, depth - 1)),
+        18 if random.once_in(2) => format!("({})", vector(random, depth - 1)),
+        // Which comes first tells the order of rows.
+        18 => format!("limitk ({}, {})", 1 + random.below(2), aggregation(random, 1)),
         _ => format!(
             "histogram_quantile({}, {})",
             scalar(random, 1),
@@ -144,7 +146,15 @@ fn with_scalar(random: &mut Random, depth: u64) -> String {
 }
 
 fn between(random: &mut Random, depth: u64) -> String {
-    let (lhs, rhs) = (vector(random, depth - 1), vector(random, depth - 1));
+    let (mut lhs, mut rhs) = (vector(random, depth - 1), vector(random, depth - 1));
+    if random.once_in(2) {
+        // Series that meet for certain, wherever both have values.
+        let selector = random.of(&SELECTORS);
+        (lhs, rhs) = (selector.to_owned(), format!("rate({selector}[{}])", random.of(&RANGES)));
+        if random.once_in(2) {
+            return format!("limitk (1, ({lhs}) {} ({rhs}))", random.of(&OPERATORS));
+        }
+    }
     if random.once_in(4) {
         return format!("({lhs}) {} ({rhs})", random.of(&["and", "or", "unless"]));
     }

@@ -102,6 +102,48 @@ pub(super) fn decode_group(bytes: &[u8], n_values: usize) -> Option<Vec<String>>
     (cursor.len() == 0).then_some(values)
 }
 
+/// The values of a group, read again and again into the same memory.
+#[derive(Debug, Default)]
+pub(super) struct ValuesGroup {
+    texts: String,
+    /// Where each ends, which begins where the one before ends.
+    ends: Vec<usize>,
+}
+
+impl ValuesGroup {
+    /// Reads a group of so many; `None`, and it has none, if the bytes are no group.
+    pub(super) fn decode(&mut self, bytes: &[u8], n_values: usize) -> Option<()> {
+        self.texts.clear();
+        self.ends.clear();
+        let decoded = self.decode_all(bytes, n_values);
+        if decoded.is_none() {
+            self.ends.clear();
+        }
+        decoded
+    }
+
+    fn decode_all(&mut self, bytes: &[u8], n_values: usize) -> Option<()> {
+        let mut cursor = Cursor::new(bytes);
+        let mut value: Vec<u8> = Vec::new();
+        for at in 0..n_values {
+            let n_shared = if at == 0 { 0 } else { cursor.at_most(value.len())? };
+            let n_own = cursor.at_most(cursor.len())?;
+            value.truncate(n_shared);
+            value.extend_from_slice(cursor.take(n_own)?);
+            self.texts.push_str(std::str::from_utf8(&value).ok()?);
+            self.ends.push(self.texts.len());
+        }
+        (cursor.len() == 0).then_some(())
+    }
+
+    /// One of the values.
+    pub(super) fn get(&self, at: usize) -> Option<&str> {
+        let end = *self.ends.get(at)?;
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        Some(&self.texts[start..end])
+    }
+}
+
 /// A label's name.
 #[derive(Debug, Clone)]
 pub(super) struct Name {

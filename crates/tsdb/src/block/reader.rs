@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use stdx::Disk;
 
 use super::cache::FileNumber;
-use super::dictionary::{self, Names, Tag};
+use super::dictionary::{self, Names, Tag, ValuesGroup};
 use super::footer::{
     FOOTER_BYTES_MAX, FOOTER_MAGIC, Footer, FooterError, footer_bytes, newer_header,
 };
@@ -345,6 +345,17 @@ impl Block {
         let (bytes, offset) = self.tag_group(group, Section::Dictionary)?;
         let values = dictionary::decode_group(&bytes, in_group(self.footer.n_tags, group));
         values.ok_or_else(|| self.malformed(offset))
+    }
+
+    /// The values of a group of tags into memory that is used again.
+    pub(super) fn read_values_group(
+        &self,
+        group: u32,
+        out: &mut ValuesGroup,
+    ) -> Result<(), ReadError> {
+        let (bytes, offset) = self.tag_group(group, Section::Dictionary)?;
+        let decoded = out.decode(&bytes, in_group(self.footer.n_tags, group));
+        decoded.ok_or_else(|| self.malformed(offset))
     }
 
     /// The series that have a tag, rising.

@@ -5,19 +5,22 @@ use std::sync::Arc;
 use model::Labels;
 use storage::{Kinds, Select};
 
-use super::ReadError;
 use super::chunk::ChunkReader;
 use super::columns::ChunkColumns;
 use super::cursor::{LabelReader, Lost, SeriesCursor};
-use super::dictionary::Tag;
+use super::dictionary::{Tag, ValuesGroup};
 use super::reader::Block;
 use super::series_table::{ChunkRef, KIND_HISTOGRAMS};
+use super::{GROUP, ReadError};
 use crate::query::gathered::Gathered;
 
 /// The series of a selection, in the order of their labels. What cannot be read is skipped.
 pub(crate) struct BlockScan {
     cursor: SeriesCursor,
     labels: LabelReader,
+    /// The values that were read last, and the number of their group.
+    values: ValuesGroup,
+    values_group: Option<u32>,
     reader: ChunkReader,
     kinds: Kinds,
     /// The series it stands at, and its chunks.
@@ -32,6 +35,8 @@ impl BlockScan {
         Self {
             cursor: SeriesCursor::new(Arc::clone(block), &select.matchers, range),
             labels: LabelReader::default(),
+            values: ValuesGroup::default(),
+            values_group: None,
             reader: ChunkReader::default(),
             kinds: select.kinds,
             tags: Vec::new(),
@@ -59,6 +64,16 @@ impl BlockScan {
 
     /// The label with this number; `None`, and it is counted, if it cannot be read.
     pub(crate) fn label(&mut self, tag: Tag) -> Option<(&str, &str)> {
+        let group = tag / GROUP as u32;
+        if self.values_group != Some(group) {
+            let read = self.cursor.block().read_values_group(group, &mut self.values);
+            self.values_group = read.is_ok().then_some(group);
+        }
+        if self.values_group.is_some() {
+            let name = self.cursor.block().names().of_tag(tag)?;
+            return Some((name, self.values.get(tag as usize % GROUP)?));
+        }
+        // There may be second copies.
         if self.labels.load(self.cursor.block(), tag).is_err() {
             self.cursor.lose_series();
             return None;

@@ -21,8 +21,8 @@ type IsAsked<'n> = &'n dyn Fn(&str) -> bool;
 /// What is asked for beside samples.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked<'n> {
-    /// Which labels, by their names.
-    pub(crate) labels: IsAsked<'n>,
+    /// Which labels, by their names; none at all.
+    pub(crate) labels: Option<IsAsked<'n>>,
     /// Whether the series may come in any order.
     pub(crate) any_order: bool,
 }
@@ -185,8 +185,10 @@ impl Head {
         if !asked.any_order {
             identities.sort_by_labels(&mut slots);
         }
-        let known = vec![0; identities.tags_end()];
-        let mut copier = Copier { identities: &identities, is_asked: asked.labels, known };
+        let mut copier = asked.labels.map(|is_asked| {
+            let known = vec![0; identities.tags_end()];
+            Copier { identities: &identities, is_asked, known }
+        });
         let mut held: Option<(usize, MutexGuard<'_, Shard>)> = None;
         for slot in slots {
             let (nth, at) = place(slot);
@@ -203,7 +205,9 @@ impl Head {
                 return false;
             }
             if scan.series.len() > n_before {
-                copier.copy(slot, scan);
+                if let Some(copier) = &mut copier {
+                    copier.copy(slot, scan);
+                }
                 scan.series[n_before].tags_end = scan.tags.len();
             }
         }

@@ -4,6 +4,8 @@
 //! and where the range is a multiple of the step, a window begins where an earlier one ended.
 //! Series that are scraped together have the same times: theirs are found once.
 
+use std::collections::HashMap;
+
 use super::super::steps::Steps;
 use super::super::window::RangeVector;
 
@@ -41,6 +43,52 @@ impl Grid {
     }
 }
 
+/// So many rows of times are remembered: those of as many targets.
+const KNOWN_MAX: usize = 256;
+
+/// The windows of series that were found before.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    all: Vec<Bounds>,
+    /// By the first time, the last one, and how many there are.
+    by_ends: HashMap<(i64, i64, usize), usize>,
+}
+
+impl Known {
+    /// The number of the windows of samples of these times, and whether they had to be found.
+    pub(super) fn find(&mut self, times: &[i64], grid: &Grid) -> (usize, bool) {
+        let (Some(first), Some(last)) = (times.first(), times.last()) else {
+            return self.add((0, 0, 0), times, grid);
+        };
+        let ends = (*first, *last, times.len());
+        match self.by_ends.get(&ends) {
+            Some(nth) if self.all[*nth].times == times => (*nth, false),
+            Some(nth) => {
+                self.all[*nth].find(times, grid);
+                (*nth, true)
+            }
+            None => self.add(ends, times, grid),
+        }
+    }
+
+    fn add(&mut self, ends: (i64, i64, usize), times: &[i64], grid: &Grid) -> (usize, bool) {
+        if self.all.len() == KNOWN_MAX {
+            self.all.clear();
+            self.by_ends.clear();
+        }
+        let mut bounds = Bounds::default();
+        bounds.find(times, grid);
+        self.all.push(bounds);
+        self.by_ends.insert(ends, self.all.len() - 1);
+        (self.all.len() - 1, true)
+    }
+
+    /// The windows with this number.
+    pub(super) fn get(&self, nth: usize) -> &Bounds {
+        &self.all[nth]
+    }
+}
+
 /// The windows of a series.
 #[derive(Debug, Default)]
 pub(super) struct Bounds {
@@ -52,18 +100,13 @@ pub(super) struct Bounds {
     pub(super) starts: Vec<u32>,
     /// And how many before its end.
     pub(super) ends: Vec<u32>,
-    is_known: bool,
 }
 
 impl Bounds {
-    /// Finds the windows of samples of these times; false if they were those of the last ones, too.
-    pub(super) fn find(&mut self, times: &[i64], grid: &Grid) -> bool {
-        if self.is_known && self.times == times {
-            return false;
-        }
+    /// Finds the windows of samples of these times.
+    fn find(&mut self, times: &[i64], grid: &Grid) {
         self.times.clear();
         self.times.extend_from_slice(times);
-        self.is_known = true;
         let steps = grid.steps_of(times);
         self.first = steps.start;
         self.ends.clear();
@@ -78,7 +121,6 @@ impl Bounds {
             self.starts.resize(shift.min(n).max(n_counted), 0);
             self.starts.extend_from_slice(&self.ends[..n - self.starts.len()]);
         }
-        true
     }
 
     /// How many steps there are.
@@ -121,7 +163,7 @@ mod tests {
     use super::super::super::select::Reference;
     use super::super::super::steps::Steps;
     use super::super::super::window::RangeVector;
-    use super::{Bounds, Grid};
+    use super::{Grid, Known};
 
     proptest! {
         /// Against counting from scratch.
@@ -141,9 +183,10 @@ mod tests {
             let (series, extension, lookback_ms) = (Vec::new(), None, 0);
             let range = RangeVector { series, reference, range_ms, extension, lookback_ms };
             let grid = Grid::new(&range, &steps);
-            let mut bounds = Bounds::default();
-            prop_assert!(bounds.find(&times, &grid));
-            prop_assert!(!bounds.find(&times, &grid));
+            let mut known = Known::default();
+            let (nth, is_new) = known.find(&times, &grid);
+            prop_assert!(is_new && (times.is_empty() || known.find(&times, &grid) == (nth, false)));
+            let bounds = known.get(nth);
             for (at, t_ms) in steps.times().enumerate() {
                 let (open_ms, until_ms) = range.read_ms(t_ms);
                 let wanted: Vec<i64> =

@@ -3,7 +3,6 @@
 //! What depends on times alone is computed once for all series that have the same times. The
 //! operations on each number, and their order, are those of the plain functions.
 
-use super::bounds::{Bounds, Grid};
 use super::columns::Numbers;
 use super::kernel::{At, mark};
 
@@ -26,7 +25,8 @@ pub(super) struct Extrapolation {
     pub(super) is_counter: bool,
     /// The range's length, seconds, of a rate.
     range_s: Option<f64>,
-    extents: Vec<Extent>,
+    /// By the number of windows.
+    extents: Vec<Vec<Extent>>,
     resets: Vec<u32>,
 }
 
@@ -40,12 +40,12 @@ impl Extrapolation {
     /// Puts the value of each step that has one into `out`.
     pub(super) fn fill(&mut self, numbers: Numbers<'_>, at: At<'_>, out: &mut [f64]) {
         if at.is_new {
-            self.measure(numbers.times, at.bounds, at.grid);
+            self.measure(numbers.times, at);
         }
         if self.is_counter {
             mark(numbers.values, &mut self.resets, |before, value| value < before);
         }
-        let windows = at.bounds.windows().zip(&self.extents).zip(out);
+        let windows = at.bounds.windows().zip(&self.extents[at.nth]).zip(out);
         if self.is_counter {
             let mut n_before = 0;
             for (((start, end), extent), out) in windows.filter(|(((s, e), _), _)| *e >= s + 2) {
@@ -92,38 +92,61 @@ impl Extrapolation {
     }
 
     /// Computes what depends on times alone.
-    fn measure(&mut self, times: &[i64], bounds: &Bounds, grid: &Grid) {
-        self.extents.clear();
+    fn measure(&mut self, times: &[i64], At { bounds, grid, nth, .. }: At<'_>) {
+        if self.extents.len() <= nth {
+            self.extents.resize_with(nth + 1, Vec::new);
+        }
+        let extents = &mut self.extents[nth];
+        extents.clear();
         let opens = &grid.opens[bounds.first..];
         let untils = &grid.untils[bounds.first..];
+        // Where samples come at an even pace, windows are mostly like the one before.
+        let mut like = Place::default();
+        let mut extent = Extent { sampled_s: 0.0, to_start_s: 0.0, to_end_s: 0.0, factor: 0.0 };
         for ((start, end), (open, until)) in bounds.windows().zip(opens.iter().zip(untils)) {
-            let mut extent = Extent { sampled_s: 0.0, to_start_s: 0.0, to_end_s: 0.0, factor: 0.0 };
             if end >= start + 2 {
-                extent.measure(&times[start..end], *open, *until);
-                if let Some(range_s) = self.range_s {
-                    extent.factor /= range_s;
+                let (first_ms, last_ms) = (times[start], times[end - 1]);
+                let place = Place {
+                    n: end - start,
+                    sampled_ms: last_ms - first_ms,
+                    to_start_ms: first_ms - open,
+                    to_end_ms: until - last_ms,
+                };
+                if place != like {
+                    like = place;
+                    extent = Extent::of(&place, self.range_s);
                 }
             }
-            self.extents.push(extent);
+            extents.push(extent);
         }
     }
 }
 
+/// Where samples, at least two, lie in a window, milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Place {
+    n: usize,
+    sampled_ms: i64,
+    to_start_ms: i64,
+    to_end_ms: i64,
+}
+
 impl Extent {
-    /// Of at least two times after one moment and not after another.
-    fn measure(&mut self, times: &[i64], open_ms: i64, until_ms: i64) {
-        let (first_ms, last_ms) = (times[0], times[times.len() - 1]);
-        self.sampled_s = (last_ms - first_ms) as f64 / 1000.0;
-        let between_s = self.sampled_s / (times.len() - 1) as f64;
-        self.to_start_s = (first_ms - open_ms) as f64 / 1000.0;
-        self.to_end_s = (until_ms - last_ms) as f64 / 1000.0;
+    /// Of a place, and of a rate if it has the length of its range.
+    fn of(place: &Place, range_s: Option<f64>) -> Self {
+        let sampled_s = place.sampled_ms as f64 / 1000.0;
+        let between_s = sampled_s / (place.n - 1) as f64;
+        let mut to_start_s = place.to_start_ms as f64 / 1000.0;
+        let mut to_end_s = place.to_end_ms as f64 / 1000.0;
         let far_s = between_s * 1.1;
-        if self.to_start_s >= far_s {
-            self.to_start_s = between_s / 2.0;
+        if to_start_s >= far_s {
+            to_start_s = between_s / 2.0;
         }
-        if self.to_end_s >= far_s {
-            self.to_end_s = between_s / 2.0;
+        if to_end_s >= far_s {
+            to_end_s = between_s / 2.0;
         }
-        self.factor = (self.sampled_s + self.to_start_s + self.to_end_s) / self.sampled_s;
+        let factor = (sampled_s + to_start_s + to_end_s) / sampled_s;
+        let factor = range_s.map_or(factor, |range_s| factor / range_s);
+        Self { sampled_s, to_start_s, to_end_s, factor }
     }
 }

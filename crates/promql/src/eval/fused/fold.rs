@@ -111,7 +111,10 @@ impl Fold<'_> {
         values: &[f64],
         budget: &mut Budget,
     ) -> Result<(), QueryError> {
-        budget.take(self.groups.needs(group, first, values))?;
+        let needs = self.groups.needs(group, first, values);
+        if needs != Held::default() {
+            budget.take(needs)?;
+        }
         self.groups.add(group, (first, self.n_members), values);
         self.n_members += 1;
         Ok(())

@@ -39,7 +39,9 @@ pub(super) struct At<'a> {
     pub(super) bounds: &'a Bounds,
     /// What is read.
     pub(super) grid: &'a Grid,
-    /// Whether the windows are others than those of the series before.
+    /// The number of the windows.
+    pub(super) nth: usize,
+    /// Whether it stood for other windows before.
     pub(super) is_new: bool,
 }
 

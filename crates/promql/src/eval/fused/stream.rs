@@ -14,7 +14,7 @@ use super::super::row::held_by;
 use super::super::select::{Pick, latest};
 use super::super::steps::Steps;
 use super::super::window::Ranged;
-use super::bounds::{Bounds, Grid};
+use super::bounds::{Grid, Known};
 use super::columns::{Kept, Numbers};
 use super::kernel::{At, Kernel};
 use super::plan::{Stream, Wanted};
@@ -49,6 +49,7 @@ pub(super) fn run(
         Some(over) => Kernel::of(over.name, source.range.range_ms),
         None => Some(Kernel::Last),
     };
+    let scan = stream.scan(steps, wanted);
     let mut runner = Runner {
         evaluator,
         stream,
@@ -56,16 +57,17 @@ pub(super) fn run(
         grid: Grid::new(&source.range, steps),
         sink,
         kernel,
+        is_newest: scan.newest_only,
         keys: Vec::new(),
         doubted: Vec::new(),
         kept: Kept::default(),
-        bounds: Bounds::default(),
+        known: Known::default(),
         values: Vec::new(),
         weight: CHECKED_WEIGHT,
         failed: None,
         gave_up: false,
     };
-    querier.scan(&stream.scan(steps, wanted), &mut runner)?;
+    querier.scan(&scan, &mut runner)?;
     let (failed, gave_up) = (runner.failed.take(), runner.gave_up);
     match failed {
         Some(error) => Err(error),
@@ -83,11 +85,13 @@ struct Runner<'r, 'q, 'e> {
     sink: &'r mut dyn Sink,
     /// Of the source's function, if it has one.
     kernel: Option<Kernel>,
+    /// Whether what is shown of a series is its value at the only step.
+    is_newest: bool,
     keys: Vec<Arc<Labels>>,
     /// By key, whether it was said that it does not read like a counter.
     doubted: Vec<bool>,
     kept: Kept,
-    bounds: Bounds,
+    known: Known,
     /// Of one series.
     values: Vec<f64>,
     /// Of what was done since it was asked last whether to go on.
@@ -158,21 +162,27 @@ impl Runner<'_, '_, '_> {
 
     /// A series of numbers, by the kernel.
     fn take_numbers(&mut self, series: &SeriesColumns<'_>) -> Result<bool, QueryError> {
+        if let ([value], true) = (series.values, self.is_newest) {
+            self.values.clear();
+            self.values.push(*value);
+            return self.finish(series.key, 0);
+        }
         let Some(kernel) = &mut self.kernel else { return Ok(false) };
         let mut numbers = Numbers::of(series);
         // Of a selector by itself a marker is what says that there is no value.
         if self.stream.source.over.is_some() {
             numbers = self.kept.without_markers(numbers);
         }
-        let is_new = self.bounds.find(numbers.times, &self.grid);
+        let (nth, is_new) = self.known.find(numbers.times, &self.grid);
+        let bounds = self.known.get(nth);
         self.values.clear();
-        self.values.resize(self.bounds.len(), ABSENT);
-        let at = At { bounds: &self.bounds, grid: &self.grid, is_new };
+        self.values.resize(bounds.len(), ABSENT);
+        let (first, at) = (bounds.first, At { bounds, grid: &self.grid, nth, is_new });
         kernel.fill(numbers, at, &mut self.values);
         if self.stream.source.over.is_some() && self.values.iter().any(|value| !is_absent(*value)) {
             self.doubt(series.key);
         }
-        self.finish(series.key, self.bounds.first)
+        self.finish(series.key, first)
     }
 
     /// A series by the plain functions.

@@ -14,7 +14,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Acquire;
 
-use storage::{Scan, Select, SeriesColumns, SeriesVisitor};
+use storage::{Scan, Select, SeriesColumns, SeriesVisitor, WantedLabels};
 
 use crate::block::{Block, BlockScan};
 use crate::db::Core;
@@ -60,7 +60,8 @@ impl Core {
             && self.hiding.floors().iter().all(|rule| rule.floor_ms <= select.start_ms);
         let range = (select.start_ms, select.end_ms);
         let is_asked = |name: &str| scan.labels.has(name);
-        let asked = Asked { labels: &is_asked, any_order: scan.any_order };
+        let labels = (!asks_nothing(scan)).then_some(&is_asked as &dyn Fn(&str) -> bool);
+        let asked = Asked { labels, any_order: scan.any_order };
         if !is_known {
             return None;
         }
@@ -75,7 +76,9 @@ impl Core {
         let is_alone = blocks.is_empty() && recovered.is_none() && in_head.is_nothing();
         // Labels that are not wanted still tell series apart, where there are several sources.
         let is_asked = |name: &str| !is_alone || scan.labels.has(name);
-        let asked = Asked { labels: &is_asked, any_order: is_alone && scan.any_order };
+        let labels = !(is_alone && asks_nothing(scan));
+        let labels = labels.then_some(&is_asked as &dyn Fn(&str) -> bool);
+        let asked = Asked { labels, any_order: is_alone && scan.any_order };
         let wanted = Wanted { range: (select.start_ms, select.end_ms), kinds: select.kinds };
         let heads = recovered.as_deref().into_iter().chain([&*self.head]);
         let heads: Vec<Source> = heads
@@ -91,6 +94,15 @@ impl Core {
         };
         blocks.iter().map(of_block).chain(heads).filter(|source| !source.is_empty()).collect()
     }
+}
+
+/// Whether no label is asked for.
+fn asks_nothing(scan: &Scan) -> bool {
+    matches!(&scan.labels, WantedLabels::Only(names) if names.is_empty())
+}
+
+fn owned((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
 }
 
 /// Sources side by side.
@@ -151,8 +163,8 @@ impl<'s> Sources<'s> {
         let Self { sources, symbols, keys, .. } = self;
         let source = &mut sources[first];
         let text = |label: u32| match symbols {
-            Some(symbols) => Some(symbols.label(label)),
-            None => source.label(label).map(|(name, value)| (name.to_owned(), value.to_owned())),
+            Some(symbols) => Some(owned(symbols.label(label))),
+            None => source.label(label).map(owned),
         };
         let Some(key) = keys.number(labels, text, visitor) else {
             // Its labels cannot be read.

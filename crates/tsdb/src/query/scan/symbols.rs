@@ -1,17 +1,23 @@
 //! Symbols: one number for each label, whichever source of a scan it comes from.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
+
+use hashbrown::HashTable;
 
 use super::source::Source;
 
 /// See the head of this file.
 pub(super) struct Symbols {
-    /// By name the values.
-    names: HashMap<Arc<str>, HashMap<Arc<str>, u32>>,
-    /// Name and value by number.
-    labels: Vec<(Arc<str>, Arc<str>)>,
+    /// Few.
+    names: Vec<String>,
+    values: String,
+    /// By number: the name, and where the value ends, which begins where the one before ends.
+    labels: Vec<(usize, usize)>,
+    /// The numbers by their labels.
+    numbers: HashTable<u32>,
+    hasher: RandomState,
     /// By source and by its own number, one more than ours; 0 where that is not known yet.
     of_sources: Vec<Vec<u32>>,
 }
@@ -19,8 +25,14 @@ pub(super) struct Symbols {
 impl Symbols {
     /// Of labels of so many sources.
     pub(super) fn new(n_sources: usize) -> Self {
-        let of_sources = vec![Vec::new(); n_sources];
-        Self { names: HashMap::new(), labels: Vec::new(), of_sources }
+        Self {
+            names: Vec::new(),
+            values: String::new(),
+            labels: Vec::new(),
+            numbers: HashTable::new(),
+            hasher: RandomState::new(),
+            of_sources: vec![Vec::new(); n_sources],
+        }
     }
 
     /// Appends the labels of the series that a source stands at; false if one cannot be read.
@@ -46,33 +58,45 @@ impl Symbols {
     }
 
     fn number(&mut self, name: &str, value: &str) -> u32 {
-        if !self.names.contains_key(name) {
-            self.names.insert(name.into(), HashMap::new());
+        let known = self.names.iter().position(|known| known == name);
+        let name = known.unwrap_or_else(|| {
+            self.names.push(name.to_owned());
+            self.names.len() - 1
+        });
+        let Self { values, labels, numbers, hasher, .. } = self;
+        let hash = hasher.hash_one((name, value));
+        let is_it = |number: &u32| label_at(labels, values, *number) == (name, value);
+        if let Some(number) = numbers.find(hash, is_it) {
+            return *number;
         }
-        let number = self.labels.len() as u32;
-        let Some(values) = self.names.get_mut(name) else { return number };
-        if let Some(known) = values.get(value) {
-            return *known;
-        }
-        let value: Arc<str> = value.into();
-        values.insert(Arc::clone(&value), number);
-        let name = self.names.get_key_value(name).map(|(name, _)| Arc::clone(name));
-        self.labels.push((name.unwrap_or_default(), value));
+        let number = labels.len() as u32;
+        values.push_str(value);
+        labels.push((name, values.len()));
+        let hash_of = |number: &u32| hasher.hash_one(label_at(labels, values, *number));
+        numbers.insert_unique(hash, number, hash_of);
         number
     }
 
     /// The label with this number.
-    pub(super) fn label(&self, symbol: u32) -> (String, String) {
-        let (name, value) = &self.labels[symbol as usize];
-        (name.to_string(), value.to_string())
+    pub(super) fn label(&self, symbol: u32) -> (&str, &str) {
+        let (name, value) = label_at(&self.labels, &self.values, symbol);
+        (&self.names[name], value)
     }
 
     /// Compares the labels of two series as [`model::Labels`] are compared.
     pub(super) fn compare(&self, a: &[u32], b: &[u32]) -> Ordering {
         let differing = a.iter().zip(b).find(|(a, b)| a != b);
         match differing {
-            Some((a, b)) => self.labels[*a as usize].cmp(&self.labels[*b as usize]),
+            Some((a, b)) => self.label(*a).cmp(&self.label(*b)),
             None => a.len().cmp(&b.len()),
         }
     }
+}
+
+/// The name's number and the value of a label.
+fn label_at<'v>(labels: &[(usize, usize)], values: &'v str, number: u32) -> (usize, &'v str) {
+    let at = number as usize;
+    let start = at.checked_sub(1).map_or(0, |before| labels[before].1);
+    let (name, end) = labels[at];
+    (name, &values[start..end])
 }
