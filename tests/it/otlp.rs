@@ -10,7 +10,7 @@ use e2e::{Answer, Client, Server, opentelemetry};
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-use crate::shared::{encoded, keyed, keys, page};
+use crate::shared::{keyed, keys, newest as last, page};
 
 const PATH: &str = "/v1/metrics";
 const PROTOBUF: &str = "application/x-protobuf";
@@ -56,16 +56,6 @@ fn send(client: &Client, message: &Value) -> Answer {
 
 fn send_as(client: &Client, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
     client.request("POST", PATH).header("Content-Type", content_type).body(body).send()
-}
-
-/// The last value of the one series that a selector finds, of which a few may be stamped ahead.
-#[track_caller]
-fn last(client: &Client, selector: &str) -> Option<f64> {
-    let query = format!("last_over_time({selector}[1h])");
-    let body = client.json(&format!("/api/v1/query?{}", encoded(&[("query", &query)])));
-    let found = body["data"]["result"].as_array().unwrap();
-    assert!(found.len() <= 1, "more than one series: {body}");
-    found.first().map(|series| series["value"][1].as_str().unwrap().parse().unwrap())
 }
 
 /// Sends with OpenTelemetry's SDK; how its exports ended.

@@ -454,7 +454,8 @@ fn who_asks_is_told_what_it_took() {
     // Two series, five steps with four samples each; eight samples of each were read.
     assert_eq!(stats["samples"]["totalQueryableSamples"], 40);
     assert_eq!(stats["samples"]["samplesRead"], 16);
-    assert!(stats["samples"]["peakSamples"].as_u64().unwrap() >= 16);
+    // One series after the other.
+    assert!(stats["samples"]["peakSamples"].as_u64().unwrap() >= 8);
     for time in [
         "evalTotalTime",
         "resultSortTime",

@@ -1,7 +1,7 @@
 //! Servers that many tests look at, so that few are started, and small things that all tests say.
 
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use e2e::{Client, Page, Server, eventually};
 use serde_json::Value;
@@ -81,4 +81,17 @@ pub(crate) fn encoded(parameters: &[(&str, &str)]) -> String {
     };
     let pairs = parameters.iter().map(|(name, value)| format!("{}={}", text(name), text(value)));
     pairs.collect::<Vec<_>>().join("&")
+}
+
+/// The newest value of the one series that a selector finds; it may be stamped a little ahead.
+#[track_caller]
+pub(crate) fn newest(client: &Client, selector: &str) -> Option<f64> {
+    let query = format!("last_over_time({selector}[1h])");
+    let soon_s = (SystemTime::now() + Duration::from_secs(60)).duration_since(UNIX_EPOCH);
+    let time = soon_s.expect("a time after 1970").as_secs().to_string();
+    let question = encoded(&[("query", &query), ("time", &time)]);
+    let body = client.json(&format!("/api/v1/query?{question}"));
+    let found = body["data"]["result"].as_array().unwrap();
+    assert!(found.len() <= 1, "more than one series: {body}");
+    found.first().map(|series| series["value"][1].as_str().unwrap().parse().unwrap())
 }

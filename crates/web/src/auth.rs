@@ -123,9 +123,8 @@ pub(crate) fn required(method: &Method, path: &str, query: Option<&str>) -> Acce
             Needs(Scope::Read)
         }
         // A question that does not fit into an address: it changes nothing.
-        "/api/v1/monitoring/ranges" | "/api/v1/read" if method == Method::POST => {
-            Needs(Scope::Read)
-        }
+        "/api/v1/monitoring/ranges" if method == Method::POST => Needs(Scope::Read),
+        "/api/v1/read" => Needs(Scope::Read),
         "/services"
         | "/metrics"
         | "/metrics/batch"

@@ -226,7 +226,7 @@ fn r4_probes() {
 }
 
 /// What we serve of Prometheus' own API, under Prometheus' names.
-const PROMETHEUS_API: [&str; 25] = [
+const PROMETHEUS_API: [&str; 27] = [
     "/api/v1/alertmanagers",
     "/api/v1/alerts",
     "/api/v1/format_query",
@@ -249,12 +249,21 @@ const PROMETHEUS_API: [&str; 25] = [
     "/api/v1/targets/metadata",
     "/api/v1/status/tsdb",
     "/api/v1/write",
+    "/api/v1/read",
+    "/api/v1/otlp/v1/metrics",
     "/api/v1/admin/tsdb/snapshot",
     "/api/v1/admin/tsdb/delete_series",
     "/api/v1/admin/tsdb/clean_tombstones",
 ];
-/// What we add to it: the only names.
-const ADDITIONS: [&str; 2] = ["/api/v1/admin/tsdb/flush", "/api/v1/admin/tsdb/compact"];
+/// What we add to it, two names of our own and those under which senders know imports: the only names.
+const ADDITIONS: [&str; 6] = [
+    "/api/v1/admin/tsdb/flush",
+    "/api/v1/admin/tsdb/compact",
+    "/api/v1/import",
+    "/api/v1/import/csv",
+    "/api/v1/import/prometheus",
+    "/api/v2/write",
+];
 
 /// `/api/v1/` belongs to Prometheus' names; ours stand below `/api/v1/monitoring/`.
 #[test]

@@ -111,6 +111,11 @@ impl Budget {
         self.held = held;
     }
 
+    /// Notes that so many more samples are held for a moment.
+    pub(super) fn hold_shortly(&mut self, n_samples: usize) {
+        self.n_samples_peak = self.n_samples_peak.max(self.held.n_samples + n_samples);
+    }
+
     /// Asks for more before it is allocated.
     ///
     /// # Errors

@@ -433,6 +433,7 @@ mod tests {
     #[test]
     fn bounds_are_numbers() {
         assert_eq!((bound_of("0.5"), bound_of("+Inf")), (Some(0.5), Some(f64::INFINITY)));
-        assert_eq!((bound_of(""), bound_of("x"), bound_of("NaN")), (None, None, None));
+        assert_eq!((bound_of(""), bound_of("x"), bound_of("+NaN")), (None, None, None));
+        assert!(bound_of("NaN").is_some_and(f64::is_nan));
     }
 }

@@ -100,6 +100,8 @@ pub(super) struct Bounds {
     pub(super) starts: Vec<u32>,
     /// And how many before its end.
     pub(super) ends: Vec<u32>,
+    /// What all steps see together.
+    pub(super) n_seen: u64,
 }
 
 impl Bounds {
@@ -121,6 +123,8 @@ impl Bounds {
             self.starts.resize(shift.min(n).max(n_counted), 0);
             self.starts.extend_from_slice(&self.ends[..n - self.starts.len()]);
         }
+        let seen = self.windows().map(|(start, end)| (end - start) as u64);
+        self.n_seen = seen.sum();
     }
 
     /// How many steps there are.

@@ -50,6 +50,7 @@ pub(super) fn run(
         None => Some(Kernel::Last),
     };
     let scan = stream.scan(steps, wanted);
+    let counted = (evaluator.n_read, evaluator.n_queryable);
     let mut runner = Runner {
         evaluator,
         stream,
@@ -71,7 +72,11 @@ pub(super) fn run(
     let (failed, gave_up) = (runner.failed.take(), runner.gave_up);
     match failed {
         Some(error) => Err(error),
-        None if gave_up => Ok(Outcome::GaveUp),
+        None if gave_up => {
+            // Who evaluates it instead counts it all.
+            (evaluator.n_read, evaluator.n_queryable) = counted;
+            Ok(Outcome::GaveUp)
+        }
         None => Ok(Outcome::Done),
     }
 }
@@ -133,7 +138,10 @@ impl Runner<'_, '_, '_> {
 
     /// Evaluates a series; false if it cannot go on.
     fn take(&mut self, series: &SeriesColumns<'_>) -> Result<bool, QueryError> {
-        self.check(series.times.len() + series.histograms.len())?;
+        let n_samples = series.times.len() + series.histograms.len();
+        self.check(n_samples)?;
+        self.evaluator.n_read += n_samples as u64;
+        self.evaluator.budget.hold_shortly(n_samples);
         let knows_starts = !series.starts.is_empty();
         match &self.kernel {
             Some(kernel)
@@ -165,6 +173,7 @@ impl Runner<'_, '_, '_> {
         if let ([value], true) = (series.values, self.is_newest) {
             self.values.clear();
             self.values.push(*value);
+            self.evaluator.n_queryable += u64::from(!is_absent(*value));
             return self.finish(series.key, 0);
         }
         let Some(kernel) = &mut self.kernel else { return Ok(false) };
@@ -179,6 +188,10 @@ impl Runner<'_, '_, '_> {
         self.values.resize(bounds.len(), ABSENT);
         let (first, at) = (bounds.first, At { bounds, grid: &self.grid, nth, is_new });
         kernel.fill(numbers, at, &mut self.values);
+        self.evaluator.n_queryable += match &self.stream.source.over {
+            Some(_) => bounds.n_seen,
+            None => self.values.iter().filter(|value| !is_absent(**value)).count() as u64,
+        };
         if self.stream.source.over.is_some() && self.values.iter().any(|value| !is_absent(*value)) {
             self.doubt(series.key);
         }
@@ -207,7 +220,9 @@ impl Runner<'_, '_, '_> {
             }
             None => {
                 let (reference, lookback_ms) = (source.range.reference, source.range.lookback_ms);
-                latest(&ranged, reference, lookback_ms, self.steps, Pick::Value)
+                let points = latest(&ranged, reference, lookback_ms, self.steps, Pick::Value);
+                self.evaluator.n_queryable += points.len() as u64;
+                points
             }
         };
         if points.iter().any(|point| point.value.float().is_some()) {
