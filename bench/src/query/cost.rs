@@ -22,8 +22,10 @@ pub(crate) struct Effort {
 const QUIET: Duration = Duration::from_millis(250);
 const QUIET_MAX: Duration = Duration::from_secs(5);
 
-/// Between the moments of two answers, so that no answer serves twice. No moment is one of a sample.
+/// Between the ends of two ranges, so that no answer serves twice. No moment is one of a sample.
 const SHIFT_MS: i64 = 250;
+/// An instant is "now", as dashboards and rules ask for it: what is newest, a little later each time.
+const NOW_SHIFT_MS: i64 = -1;
 
 /// Processor time and memory of one round.
 pub(crate) struct Cost {
@@ -33,8 +35,7 @@ pub(crate) struct Cost {
     pub(crate) memory_bytes: u64,
 }
 
-/// Asks as often as the effort allows. The `nth` answer of a run looks so many shifts before
-/// `end_ms`.
+/// Asks as often as the effort allows. The `nth` answer of a run ends so many shifts from `end_ms`.
 pub(crate) fn cost(
     contender: &Contender<'_>,
     question: &Question,
@@ -78,7 +79,11 @@ pub(crate) fn answers(
 
 /// Where to ask all of it, the `nth` time.
 fn paths(question: &Question, end_ms: i64, nth: u32) -> Vec<String> {
-    let end_ms = end_ms - i64::from(nth) * SHIFT_MS;
+    let shift_ms = match question.span {
+        Span::Instant => NOW_SHIFT_MS,
+        Span::Range { .. } => SHIFT_MS,
+    };
+    let end_ms = end_ms - i64::from(nth) * shift_ms;
     let seconds = |ms: i64| format!("{}.{:03}", ms / 1000, ms % 1000);
     // VictoriaMetrics keeps answers, unless it is asked not to.
     let times = match question.span {
