@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use serde_json::{Map, Value};
 
 use crate::instrument::{Counter, Gauge, Histogram, Place, SERIES_MAX};
+use crate::number::Number;
 use crate::queue::{Limits, Put, Queue};
 use crate::report::{PipelineReport, PipelineState, Report, ServiceState, Severity};
 use crate::sample::Sample;
@@ -115,14 +116,14 @@ impl Client {
     }
 
     /// A metric has this value now.
-    pub fn metric(&self, name: &str, value: impl Into<f64>) {
+    pub fn metric(&self, name: &str, value: impl Number) {
         self.metric_with(name, value, &[]);
     }
 
     /// A metric with labels has this value now.
-    pub fn metric_with(&self, name: &str, value: impl Into<f64>, labels: &[(&str, &str)]) {
+    pub fn metric_with(&self, name: &str, value: impl Number, labels: &[(&str, &str)]) {
         let shared = self.shared();
-        match Sample::new(name, value.into(), labels) {
+        match Sample::new(name, value.to_f64(), labels) {
             Ok(sample) => match shared.queue.put_sample(sample) {
                 Put::Taken => {}
                 Put::Full => shared.said.queue_full(shared.settings.queue_items_max),

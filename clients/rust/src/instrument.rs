@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::sample::{Sample, check_names, now_ms};
+use crate::sample::{Sample, check_names};
+use crate::time::now_ms;
 
 /// Series of one client. Beyond it a label has too many values: new series are not sent.
 pub(crate) const SERIES_MAX: usize = 10_000;

@@ -2,9 +2,9 @@
 //!
 //! Pharos stores a batch whole or not at all: one bad sample would cost its neighbours.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use serde_json::{Map, Value, json};
+
+use crate::time::now_ms;
 
 /// Bytes of a metric's or label's name that Pharos takes.
 const NAME_BYTES_MAX: usize = 256;
@@ -91,12 +91,6 @@ pub(crate) fn check_names<'a>(
         }
     }
     Ok(())
-}
-
-/// Milliseconds since 1970.
-pub(crate) fn now_ms() -> u64 {
-    // A clock before 1970 is nobody's; 0 is then as good as any.
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 #[cfg(test)]
