@@ -23,6 +23,9 @@ pub struct Host {
 /// One value: name, value, labels.
 type Reading = (&'static str, f64, Vec<(&'static str, String)>);
 
+/// Name, description, and what to measure in percent.
+type HostCheck = (&'static str, &'static str, fn(&mut Host) -> f64);
+
 impl Host {
     /// Reads for the first time.
     pub fn new() -> Self {
@@ -143,7 +146,7 @@ impl Health {
     /// Adds the checks `cpu`, `memory` and `disk` with these thresholds, in percent.
     pub fn register_host(&self, thresholds: Thresholds) {
         let host = Arc::new(Mutex::new(Host::new()));
-        let checks: [(&str, &str, fn(&mut Host) -> f64); 3] = [
+        let checks: [HostCheck; 3] = [
             ("cpu", "CPU usage health check", Host::cpu_percent),
             ("memory", "Memory usage health check", Host::memory_percent),
             ("disk", "Disk usage health check", Host::disk_percent),

@@ -50,6 +50,6 @@ pub use spans::SpanLayer;
 pub use tower::{RequestFuture, RequestLayer, RequestService};
 
 /// The guide's examples are compiled with the documentation's.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "metrics", feature = "tracing", feature = "tower"))]
 #[doc = include_str!("../guide.md")]
 struct Guide;

@@ -13,11 +13,22 @@ use crate::Client;
 use crate::instrument::{CounterCell, GaugeCell, HistogramCell, SERIES_MAX};
 
 /// Sends what the `metrics` facade records; [`Recorder::install`] makes it the program's.
+#[derive(Clone)]
 pub struct Recorder {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     client: Client,
     counters: Cells<CounterCell>,
     gauges: Cells<GaugeCell>,
     histograms: Cells<HistogramCell>,
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Recorder").field(&self.inner.client).finish()
+    }
 }
 
 type Cells<T> = RwLock<HashMap<Key, Arc<T>, BuildHasherDefault<Hashed>>>;
@@ -44,12 +55,13 @@ impl Hasher for Hashed {
 impl Recorder {
     /// A recorder that sends through this client.
     pub fn new(client: &Client) -> Self {
-        Self {
+        let inner = Inner {
             client: client.clone(),
             counters: Cells::default(),
             gauges: Cells::default(),
             histograms: Cells::default(),
-        }
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Makes it the recorder of the whole program. Fails if there is one already.
@@ -88,18 +100,19 @@ impl metrics::Recorder for Recorder {
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> metrics::Counter {
-        let make = |name: &str, labels: &[(&str, &str)]| self.client.counter(name, labels).0;
-        metrics::Counter::from_arc(cell(&self.counters, key, make))
+        let make = |name: &str, labels: &[(&str, &str)]| self.inner.client.counter(name, labels).0;
+        metrics::Counter::from_arc(cell(&self.inner.counters, key, make))
     }
 
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> metrics::Gauge {
-        let make = |name: &str, labels: &[(&str, &str)]| self.client.gauge(name, labels).0;
-        metrics::Gauge::from_arc(cell(&self.gauges, key, make))
+        let make = |name: &str, labels: &[(&str, &str)]| self.inner.client.gauge(name, labels).0;
+        metrics::Gauge::from_arc(cell(&self.inner.gauges, key, make))
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> metrics::Histogram {
-        let make = |name: &str, labels: &[(&str, &str)]| self.client.histogram(name, labels).0;
-        metrics::Histogram::from_arc(cell(&self.histograms, key, make))
+        let make =
+            |name: &str, labels: &[(&str, &str)]| self.inner.client.histogram(name, labels).0;
+        metrics::Histogram::from_arc(cell(&self.inner.histograms, key, make))
     }
 }
 

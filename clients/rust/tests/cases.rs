@@ -1,5 +1,7 @@
 //! The behaviours that all clients share: every case of `../cases`, played against its server.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test ends by a panic and prints")]
+
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
@@ -40,6 +42,8 @@ impl Server {
             .arg(format!("{CASES}/server.py"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // It complains about clients that do not wait, as some cases want.
+            .stderr(Stdio::null())
             .spawn()
             .expect("python3 starts");
         let mut lines = BufReader::new(process.stdout.take().unwrap());
