@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Everything that must hold for the Rust client: its form, its tests, and that it can be published.
+# The last line is "N passed, N failed". Builds in target/clients/rust of the repository.
+#
+#   PHAROS_BIN=target/debug/pharos clients/rust/run-tests.sh    also against a real server
+set -uo pipefail
+cd "$(dirname "$0")"
+root=$(cd ../.. && pwd)
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target/clients/rust}"
+[ -z "${PHAROS_BIN:-}" ] || PHAROS_BIN=$(realpath "$PHAROS_BIN")
+n_passed=0
+n_failed=0
+
+# One check that holds or not; its output is shown where it does not.
+check() {
+    local name=$1 output
+    shift
+    if output=$("$@" 2>&1); then
+        echo "ok     $name"
+        n_passed=$((n_passed + 1))
+    else
+        echo "$output"
+        echo "FAILED $name"
+        n_failed=$((n_failed + 1))
+    fi
+}
+
+# Tests are counted one by one; a build that fails counts as one.
+tests() {
+    local output rc=0 passed failed
+    output=$(cargo test --locked "$@" -- --show-output 2>&1) || rc=$?
+    passed=$(grep -Eo '[0-9]+ passed' <<<"$output" | awk '{n += $1} END {print n + 0}')
+    failed=$(grep -Eo '[0-9]+ failed' <<<"$output" | awk '{n += $1} END {print n + 0}')
+    grep -E '^(skipped|FAILED)' <<<"$output" | sort | uniq -c
+    if [ "$rc" -ne 0 ]; then
+        echo "$output"
+        [ "$failed" -gt 0 ] || failed=1
+    fi
+    echo "cargo test $*: $passed passed, $failed failed"
+    n_passed=$((n_passed + passed))
+    n_failed=$((n_failed + failed))
+}
+
+check "formatting" cargo fmt --check
+check "clippy, all features" cargo clippy --locked --all-targets --all-features -- -D warnings
+check "clippy, no feature" cargo clippy --locked --no-default-features --lib -- -D warnings
+tests --all-features
+check "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --locked --all-features --no-deps
+# Builds the unpacked package too.
+check "package" cargo package --locked --allow-dirty --all-features
+
+echo "$n_passed passed, $n_failed failed"
+[ "$n_failed" -eq 0 ]

@@ -1,0 +1,369 @@
+//! The queue between the program and the background thread: bounded, and never in the way.
+//!
+//! The program puts in and goes on; the thread waits here for what to do next. What is full loses
+//! its oldest item, which is counted.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::report::Report;
+use crate::sample::Sample;
+
+/// Reports that wait at most. They travel at once, so that many wait only while the server is away.
+const REPORTS_MAX: usize = 1000;
+/// Bytes of a body before compression, about; Pharos takes 10 MiB.
+const BODY_BYTES_MAX: usize = 4 << 20;
+/// Items of a batch that Pharos takes.
+const ITEMS_MAX: usize = 10_000;
+
+/// When a batch is ready.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) batch_interval: Duration,
+    pub(crate) batch_items_max: usize,
+    pub(crate) queue_items_max: usize,
+    pub(crate) instruments_interval: Duration,
+}
+
+/// What the thread does next.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Send(Report),
+    SendBatch(Vec<Sample>),
+    ReadInstruments,
+    End,
+}
+
+/// What became of an item that was put in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Put {
+    Taken,
+    /// Taken, and the oldest dropped.
+    Full,
+    Closed,
+}
+
+#[derive(Default)]
+struct State {
+    samples: VecDeque<Sample>,
+    reports: VecDeque<Report>,
+    /// When the oldest sample has waited long enough.
+    batch_at: Option<Instant>,
+    /// When the instruments are read next.
+    instruments_at: Option<Instant>,
+    /// How many samples and reports were ever put in, and how many have left.
+    n_put: [u64; 2],
+    n_left: [u64; 2],
+    flush: Flush,
+    is_closing: bool,
+    /// Sent as the last thing of all.
+    farewell: Option<Report>,
+    has_ended: bool,
+}
+
+/// What somebody waits for: that all that was put in before has left.
+#[derive(Default)]
+struct Flush {
+    asked: u64,
+    done: u64,
+    until: [u64; 2],
+    needs_instruments: bool,
+}
+
+impl State {
+    fn flush_is_open(&self) -> bool {
+        self.flush.asked > self.flush.done
+    }
+
+    fn settle_flush(&mut self) -> bool {
+        let left = self.n_left[0] >= self.flush.until[0] && self.n_left[1] >= self.flush.until[1];
+        let is_settled = self.flush_is_open() && left && !self.flush.needs_instruments;
+        if is_settled {
+            self.flush.done = self.flush.asked;
+        }
+        is_settled
+    }
+
+    fn take_batch(&mut self, items_max: usize, now: Instant, interval: Duration) -> Vec<Sample> {
+        let mut n_bytes = 0;
+        let mut batch = Vec::with_capacity(self.samples.len().min(items_max));
+        while batch.len() < items_max && n_bytes < BODY_BYTES_MAX {
+            let Some(sample) = self.samples.pop_front() else { break };
+            n_bytes += sample.size_bytes();
+            batch.push(sample);
+        }
+        self.batch_at = (!self.samples.is_empty()).then(|| now + interval);
+        batch
+    }
+}
+
+/// See the module.
+pub(crate) struct Queue {
+    limits: Limits,
+    state: Mutex<State>,
+    /// Wakes the thread.
+    work: Condvar,
+    /// Wakes who waits for a flush or the end.
+    settled: Condvar,
+    pub(crate) n_dropped: AtomicU64,
+}
+
+impl Queue {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            state: Mutex::default(),
+            work: Condvar::new(),
+            settled: Condvar::new(),
+            n_dropped: AtomicU64::new(0),
+        }
+    }
+
+    // A panic elsewhere must not become one here, and no update leaves the state half done.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn put_sample(&self, sample: Sample) -> Put {
+        let mut state = self.lock();
+        if state.is_closing {
+            self.n_dropped.fetch_add(1, Relaxed);
+            return Put::Closed;
+        }
+        let is_full = state.samples.len() >= self.limits.queue_items_max;
+        if is_full {
+            state.samples.pop_front();
+            state.n_left[0] += 1;
+            self.n_dropped.fetch_add(1, Relaxed);
+        }
+        state.samples.push_back(sample);
+        state.n_put[0] += 1;
+        let is_first = state.batch_at.is_none();
+        if is_first {
+            state.batch_at = Some(Instant::now() + self.limits.batch_interval);
+        }
+        if is_first || state.samples.len() == self.limits.batch_items_max {
+            self.work.notify_one();
+        }
+        if is_full { Put::Full } else { Put::Taken }
+    }
+
+    pub(crate) fn put_report(&self, report: Report) -> Put {
+        let mut state = self.lock();
+        if state.is_closing {
+            return Put::Closed;
+        }
+        let is_full = state.reports.len() >= REPORTS_MAX;
+        if is_full {
+            state.reports.pop_front();
+            state.n_left[1] += 1;
+        }
+        state.reports.push_back(report);
+        state.n_put[1] += 1;
+        self.work.notify_one();
+        if is_full { Put::Full } else { Put::Taken }
+    }
+
+    /// From now on the instruments are read every interval.
+    pub(crate) fn watch_instruments(&self) {
+        let mut state = self.lock();
+        if state.instruments_at.is_none() {
+            state.instruments_at = Some(Instant::now() + self.limits.instruments_interval);
+            self.work.notify_one();
+        }
+    }
+
+    pub(crate) fn n_waiting(&self) -> usize {
+        self.lock().samples.len()
+    }
+
+    /// Waits until all that was put in has been sent or given up. False after `timeout`.
+    pub(crate) fn flush(&self, timeout: Duration) -> bool {
+        let mut state = self.lock();
+        state.flush.asked += 1;
+        state.flush.until = state.n_put;
+        state.flush.needs_instruments |= state.instruments_at.is_some();
+        let ticket = state.flush.asked;
+        self.work.notify_one();
+        self.wait(state, timeout, |state| state.flush.done >= ticket || state.has_ended)
+    }
+
+    /// Lets nothing in any more and waits until what is here and the farewell have left. False
+    /// after `timeout`.
+    pub(crate) fn close(&self, farewell: Option<Report>, timeout: Duration) -> bool {
+        let mut state = self.lock();
+        if !state.is_closing {
+            state.is_closing = true;
+            state.farewell = farewell;
+            state.flush.needs_instruments |= state.instruments_at.is_some();
+            self.work.notify_one();
+        }
+        self.wait(state, timeout, |state| state.has_ended)
+    }
+
+    fn wait(
+        &self,
+        state: MutexGuard<'_, State>,
+        timeout: Duration,
+        is_done: impl Fn(&State) -> bool,
+    ) -> bool {
+        let waited = self.settled.wait_timeout_while(state, timeout, |state| !is_done(state));
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        is_done(&state)
+    }
+
+    /// Waits for what to do next. Only the background thread calls this.
+    pub(crate) fn next(&self) -> Work {
+        let mut state = self.lock();
+        loop {
+            let now = Instant::now();
+            if let Some(work) = self.due(&mut state, now) {
+                return work;
+            }
+            if state.settle_flush() {
+                self.settled.notify_all();
+            }
+            let at = [state.batch_at, state.instruments_at].into_iter().flatten().min();
+            let pause =
+                at.map_or(Duration::from_secs(3600), |at| at.saturating_duration_since(now));
+            let waited = self.work.wait_timeout(state, pause);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn due(&self, state: &mut State, now: Instant) -> Option<Work> {
+        let hurries = state.is_closing || state.flush_is_open();
+        if let Some(report) = state.reports.pop_front() {
+            return Some(Work::Send(report));
+        }
+        let is_past = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let is_full = state.samples.len() >= self.limits.batch_items_max;
+        if !state.samples.is_empty() && (hurries || is_full || is_past(state.batch_at)) {
+            let items_max = self.limits.batch_items_max.min(ITEMS_MAX);
+            return Some(Work::SendBatch(state.take_batch(
+                items_max,
+                now,
+                self.limits.batch_interval,
+            )));
+        }
+        if is_past(state.instruments_at) || (hurries && state.flush.needs_instruments) {
+            state.instruments_at = Some(now + self.limits.instruments_interval);
+            return Some(Work::ReadInstruments);
+        }
+        if !state.is_closing {
+            return None;
+        }
+        Some(state.farewell.take().map_or(Work::End, Work::Send))
+    }
+
+    /// The thread has done this: so many samples, so many reports have left.
+    pub(crate) fn done(&self, n_samples: usize, n_reports: usize) {
+        let mut state = self.lock();
+        state.n_left[0] += n_samples as u64;
+        state.n_left[1] += n_reports as u64;
+        if state.settle_flush() {
+            self.settled.notify_all();
+        }
+    }
+
+    /// The instruments were read and sent.
+    pub(crate) fn done_instruments(&self) {
+        self.lock().flush.needs_instruments = false;
+        self.done(0, 0);
+    }
+
+    /// The thread ends: nobody waits any more. Returns how many samples were left behind.
+    pub(crate) fn end(&self) -> usize {
+        let mut state = self.lock();
+        state.is_closing = true;
+        state.has_ended = true;
+        state.reports.clear();
+        self.settled.notify_all();
+        std::mem::take(&mut state.samples).len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn queue(batch_items_max: usize, queue_items_max: usize) -> Queue {
+        let hour = Duration::from_secs(3600);
+        Queue::new(Limits {
+            batch_interval: hour,
+            batch_items_max,
+            queue_items_max,
+            instruments_interval: hour,
+        })
+    }
+
+    fn sample(step: usize) -> Sample {
+        Sample::new("step", step as f64, &[]).unwrap()
+    }
+
+    proptest! {
+        /// Whatever the limits: the newest leave in order, the others are counted.
+        #[test]
+        fn the_newest_leave_in_order(n in 0..200_usize, batch in 1..50_usize, room in 1..100_usize) {
+            let queue = queue(batch, room);
+            for step in 0..n {
+                queue.put_sample(sample(step));
+            }
+            queue.close(None, Duration::ZERO);
+            let mut left = Vec::new();
+            while let Work::SendBatch(samples) = queue.next() {
+                prop_assert!(!samples.is_empty() && samples.len() <= batch);
+                left.extend(samples.iter().map(|sample| sample.value as usize));
+            }
+            prop_assert_eq!(left, (n.saturating_sub(room)..n).collect::<Vec<_>>());
+            let n_dropped = queue.n_dropped.load(Relaxed) as usize;
+            prop_assert_eq!(n_dropped, n.saturating_sub(room));
+        }
+    }
+
+    #[test]
+    fn a_batch_stays_below_what_the_server_takes() {
+        let queue = queue(10_000, 10_000);
+        let text = "x".repeat(4000);
+        for _ in 0..3000 {
+            queue.put_sample(Sample::new("m", 1.0, &[("text", &text)]).unwrap());
+        }
+        queue.close(None, Duration::ZERO);
+        let Work::SendBatch(batch) = queue.next() else { panic!("there are samples") };
+        assert!(crate::sample::batch_body(&batch, "s").len() < 10 << 20);
+        assert!(batch.len() < 3000);
+    }
+
+    #[test]
+    fn the_farewell_is_last() {
+        let queue = queue(10, 10);
+        queue.put_sample(sample(1));
+        let alert = Report::alert("s", "t", "m", crate::Severity::Info);
+        queue.put_report(alert.clone());
+        queue.close(Some(alert), Duration::ZERO);
+        let work: Vec<Work> = (0..4).map(|_| queue.next()).collect();
+        let [Work::Send(_), Work::SendBatch(_), Work::Send(_), Work::End] = &work[..] else {
+            panic!("{work:?}")
+        };
+    }
+
+    #[test]
+    fn a_flush_of_nothing_does_not_wait_for_later_items() {
+        let queue = queue(10, 10);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !matches!(queue.next(), Work::End) {
+                    queue.done(0, 1);
+                }
+                queue.end();
+            });
+            assert!(queue.flush(Duration::from_secs(30)));
+            assert!(queue.close(None, Duration::from_secs(30)));
+        });
+        assert_eq!(queue.put_sample(sample(1)), Put::Closed);
+    }
+}

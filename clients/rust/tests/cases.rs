@@ -1,0 +1,303 @@
+//! The behaviours that all clients share: every case of `../cases`, played against its server.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test ends by a panic and prints")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use pharos_client::{Builder, Client, PipelineState, ServiceState, Severity, Value, json};
+
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../cases");
+
+/// The lines that the client said since the case began.
+static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Lines;
+
+impl log::Log for Lines {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.target() == "pharos_client" && metadata.level() <= log::Level::Warn
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            LINES.lock().unwrap().push(record.args().to_string());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+struct Server {
+    process: Child,
+    _lines: BufReader<ChildStdout>,
+    url: String,
+}
+
+impl Server {
+    fn start() -> Self {
+        let mut process = Command::new("python3")
+            .arg(format!("{CASES}/server.py"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            // It complains about clients that do not wait, as some cases want.
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("python3 starts");
+        let mut lines = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("listening on ").expect("it says where").to_owned();
+        Self { process, _lines: lines, url }
+    }
+
+    fn play(&self, script: &Value) {
+        ureq::post(format!("{}/_case", self.url)).send(script.to_string()).unwrap();
+    }
+
+    fn seen(&self) -> Vec<Value> {
+        let mut response = ureq::get(format!("{}/_seen", self.url)).call().unwrap();
+        let text = response.body_mut().read_to_string().unwrap();
+        let mut seen: Value = serde_json::from_str(&text).unwrap();
+        match seen["requests"].take() {
+            Value::Array(requests) => requests,
+            other => panic!("{other}"),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+fn seconds(value: &Value) -> Duration {
+    Duration::from_secs_f64(value.as_f64().unwrap())
+}
+
+fn settings(case: &Value, url: &str) -> Builder {
+    let mut made = Client::builder().url(url).service("case");
+    for (key, value) in case["config"].as_object().into_iter().flatten() {
+        let number = value.as_u64().unwrap_or_default();
+        made = match key.as_str() {
+            "batch_interval_s" => made.batch_interval(seconds(value)),
+            "batch_items_max" => made.batch_items_max(number as usize),
+            "queue_items_max" => made.queue_items_max(number as usize),
+            "retries_max" => made.retries_max(number as u32),
+            "backoff_s" => made.backoff(seconds(value)),
+            "timeout_s" => made.timeout(seconds(value)),
+            "flush_timeout_s" => made.flush_timeout(seconds(value)),
+            "api_key" => made.api_key(value.as_str().unwrap()),
+            "alert_after_errors" => made.alert_after_errors(Some(number as u32)),
+            other => panic!("unknown setting {other}"),
+        };
+    }
+    made
+}
+
+/// A client as the case says. Variables would be seen by all threads of this process: a case
+/// with an environment is read by a builder in a process of its own, see `from_environment`.
+fn client(case: &Value, url: &str) -> Client {
+    settings(case, url).build().expect("the case's settings are good")
+}
+
+fn number(value: &Value) -> f64 {
+    match value {
+        Value::String(text) => text.parse().unwrap(),
+        value => value.as_f64().unwrap(),
+    }
+}
+
+fn step(client: &Client, step: &Value, round: Option<u64>) {
+    let text = |at: usize| step[at].as_str().unwrap_or_default();
+    match text(0) {
+        "repeat" => {
+            (0..step[1].as_u64().unwrap())
+                .for_each(|round| self::step(client, &step[2], Some(round)));
+        }
+        "metric" => {
+            let labels = step[3].as_object().into_iter().flatten();
+            let labels: Vec<(&str, &str)> =
+                labels.map(|(name, text)| (&**name, text.as_str().unwrap())).collect();
+            let value = round.map_or_else(|| number(&step[2]), |round| round as f64);
+            client.metric_with(text(1), value, &labels);
+        }
+        // A word that is no state does not compile here; the error says what the case wants.
+        "status" => match text(1).parse::<ServiceState>() {
+            Ok(state) if step[2].is_string() => client.status_at(state, text(2)),
+            Ok(state) => client.status(state),
+            Err(cause) => LINES.lock().unwrap().push(cause.to_string()),
+        },
+        "pipeline" => {
+            let state: PipelineState = text(2).parse().unwrap();
+            client.pipeline(text(1), state, step[3].clone());
+        }
+        "alert" => client.alert(text(1), text(2), Severity::of(&step[3].to_string())),
+        "flush" => drop(client.flush()),
+        "close" => drop(client.close()),
+        other => panic!("unknown step {other}"),
+    }
+}
+
+fn within(expected: &Value, got: u64) -> bool {
+    match expected {
+        Value::Array(range) => {
+            (range[0].as_u64().unwrap()..=range[1].as_u64().unwrap()).contains(&got)
+        }
+        expected => expected.as_u64() == Some(got),
+    }
+}
+
+/// What came of a case.
+struct Outcome {
+    seen: Vec<Value>,
+    stats: pharos_client::Stats,
+    said: Vec<String>,
+    duration: Duration,
+}
+
+impl Outcome {
+    fn answered(&self, path: &str) -> impl Iterator<Item = &Value> {
+        self.seen.iter().filter(move |request| {
+            request["path"] == path && (200..300).contains(&request["status"].as_i64().unwrap())
+        })
+    }
+
+    fn metrics(&self) -> Vec<(String, f64)> {
+        self.answered("/metrics/batch")
+            .flat_map(|request| request["body"]["metrics"].as_array().unwrap())
+            .map(|item| (item["metric_type"].as_str().unwrap().into(), number(&item["value"])))
+            .collect()
+    }
+
+    fn stat(&self, name: &str) -> u64 {
+        match name {
+            "sent" => self.stats.sent,
+            "dropped" => self.stats.dropped,
+            "retries" => self.stats.retries,
+            "failed" => self.stats.failed,
+            other => panic!("unknown counter {other}"),
+        }
+    }
+
+    /// What differs from what the case expects.
+    fn wrong(&self, expect: &Value) -> Vec<String> {
+        let path = expect["path"].as_str().unwrap_or("/metrics/batch");
+        let mut wrong = Vec::new();
+        for (key, expected) in expect.as_object().unwrap() {
+            let (is_right, got) = self.holds(key, expected, path);
+            if !is_right {
+                wrong.push(format!("{key}: expected {expected}, got {got}"));
+            }
+        }
+        wrong
+    }
+
+    fn holds(&self, key: &str, expected: &Value, path: &str) -> (bool, String) {
+        let metrics = self.metrics();
+        let count = |n: usize| (within(expected, n as u64), n.to_string());
+        match key {
+            "path" => (true, String::new()),
+            "requests" => count(self.seen.iter().filter(|request| request["path"] == path).count()),
+            "metrics_count" => count(metrics.len()),
+            "alerts" => count(self.answered("/alerts").count()),
+            "metrics" => {
+                let same = |(item, metric): (&Value, &(String, f64))| {
+                    item[0] == metric.0 && number(&item[1]) == metric.1
+                };
+                let expected = expected.as_array().unwrap();
+                let is_right = expected.len() == metrics.len();
+                (is_right && expected.iter().zip(&metrics).all(same), format!("{metrics:?}"))
+            }
+            "newest" => {
+                let newest = metrics.last().map(|metric| metric.1);
+                (newest == expected.as_f64(), format!("{newest:?}"))
+            }
+            "authorization" | "encoding" => {
+                let is_right =
+                    |request: &Value| request["path"] != path || request[key] == *expected;
+                (self.seen.iter().all(is_right), format!("{:?}", self.seen))
+            }
+            "last_status" => {
+                let last = self.seen.iter().rfind(|request| request["path"] == "/services");
+                let last = last.map_or(&Value::Null, |request| &request["body"]["status"]);
+                (last == expected, last.to_string())
+            }
+            "stats" => {
+                let is_right = |(name, n): (&String, &Value)| within(n, self.stat(name));
+                (expected.as_object().unwrap().iter().all(is_right), format!("{:?}", self.stats))
+            }
+            "said" => {
+                let times = |text: &String| {
+                    self.said.iter().filter(|line| line.contains(&**text)).count() as u64
+                };
+                let is_right = |(text, n): (&String, &Value)| within(n, times(text));
+                (expected.as_object().unwrap().iter().all(is_right), format!("{:?}", self.said))
+            }
+            "duration_s" => (self.duration <= seconds(expected), format!("{:?}", self.duration)),
+            other => panic!("unknown expectation {other}"),
+        }
+    }
+}
+
+fn play(case: &Value, server: &Server) -> Outcome {
+    server.play(&case["server"]);
+    LINES.lock().unwrap().clear();
+    let has_server = !case["server"].is_null();
+    // Port 1 is nobody's.
+    let url = if has_server { server.url.as_str() } else { "http://127.0.0.1:1" };
+    let begin = Instant::now();
+    let client = client(case, url);
+    case["do"].as_array().unwrap().iter().for_each(|todo| step(&client, todo, None));
+    client.close();
+    let said = std::mem::take(&mut *LINES.lock().unwrap());
+    Outcome { seen: server.seen(), stats: client.stats(), said, duration: begin.elapsed() }
+}
+
+/// Plays a case that says its environment in a process of its own: the example of three lines,
+/// which is made without arguments.
+fn play_environment(case: &Value, server: &Server) -> Outcome {
+    server.play(&case["server"]);
+    let begin = Instant::now();
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["from_environment", "--exact"]).env("PHAROS_CASE", case["do"].to_string());
+    for (name, value) in case["environment"].as_object().unwrap() {
+        child.env(name, value.as_str().unwrap().replace("{url}", &server.url));
+    }
+    let output = child.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let (seen, stats) = (server.seen(), pharos_client::Stats::default());
+    Outcome { seen, stats, said: Vec::new(), duration: begin.elapsed() }
+}
+
+#[test]
+fn from_environment() {
+    let Ok(todo) = std::env::var("PHAROS_CASE") else { return };
+    let client = Client::from_env();
+    let todo: Value = serde_json::from_str(&todo).unwrap();
+    todo.as_array().unwrap().iter().for_each(|todo| step(&client, todo, None));
+}
+
+#[test]
+fn all_shared_cases_hold() {
+    log::set_logger(&Lines).unwrap();
+    log::set_max_level(log::LevelFilter::Warn);
+    let mut text = String::new();
+    std::fs::File::open(format!("{CASES}/cases.json")).unwrap().read_to_string(&mut text).unwrap();
+    let cases: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let server = Server::start();
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let is_plain = case["environment"] == json!(null);
+        let outcome = if is_plain { play(case, &server) } else { play_environment(case, &server) };
+        let found = outcome.wrong(&case["expect"]);
+        println!("{} {}", if found.is_empty() { "ok    " } else { "FAILED" }, case["name"]);
+        wrong.extend(found.iter().map(|text| format!("{}: {text}", case["name"])));
+    }
+    assert!(cases.len() >= 25, "the cases are not all here");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
