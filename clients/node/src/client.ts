@@ -72,7 +72,7 @@ export class Client {
 
     /** Adds to a total of this process, such as `orders_total`. */
     count(name: string, amount = 1, labels?: Labels): void {
-        if (!(amount >= 0 && amount < Infinity)) {
+        if (!(Number.isFinite(amount) && amount >= 0)) {
             return this.#outbox.refuse(name, amount, 'is nothing a total can grow by');
         }
         this.#outbox.counter(name, labels)?.add(amount);

@@ -5,7 +5,6 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import { parse } from 'node:path';
-import { pause } from './transport.js';
 
 /** Percentages from 0 to 100; `load1` is the number of running threads, averaged over a minute. */
 export interface HostMetrics {
@@ -31,7 +30,7 @@ export class Host {
 
     async read(): Promise<HostMetrics> {
         const missingMs = this.#cpu.atMs + CPU_SPAN_MS_MIN - Date.now();
-        if (missingMs > 0) await pause(missingMs);
+        if (missingMs > 0) await new Promise((resolve) => setTimeout(resolve, missingMs));
         const disk = await diskPercent();
         return {
             cpu: this.#cpuPercent(),

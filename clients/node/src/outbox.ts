@@ -110,17 +110,22 @@ export class Outbox {
 
     /** The counter of that name and labels; undefined, and said, if there are too many. */
     counter(name: string, labels?: Labels): Counter | undefined {
+        if (!isName(name)) return void this.refuse(name, 0);
         return this.#known(name, this.#series.counter(name, labels));
     }
 
     /** The histogram of that name and labels; undefined, and said, if there are too many. */
     histogram(name: string, labels?: Labels, bounds: readonly number[] = BUCKETS_S): Histogram | undefined {
+        if (!isName(name)) return void this.refuse(name, 0);
         return this.#known(name, this.#series.histogram(name, labels, bounds));
     }
 
     /** Sends a report after those that wait; the answer's JSON, or undefined if it was given up. */
     async report(path: string, body: object): Promise<unknown> {
+        // Somebody may wait for it: for a moment it keeps the process alive, as a request would.
+        const held = setTimeout(() => undefined, this.settings.flushTimeoutMs);
         const outcome = await this.#enqueue(path, body);
+        clearTimeout(held);
         if (outcome.ok) return parsed(outcome);
         if (this.settings.throws) throw new PharosError(`report to ${path}: ${reason(outcome)}`, outcome.status);
         return undefined;
@@ -193,7 +198,7 @@ export class Outbox {
     }
 
     #offer(name: string, value: number, labels: Labels | undefined): void {
-        if (!Number.isFinite(value) || typeof name !== 'string' || name === '') {
+        if (!Number.isFinite(value) || !isName(name)) {
             return this.refuse(name, value);
         }
         this.#put(name, value, labels === undefined ? undefined : { ...labels });
@@ -221,7 +226,7 @@ export class Outbox {
     /** Counts and says what is no metric; throws where asked for. */
     refuse(name: unknown, value: unknown, why = 'is not a finite number'): void {
         this.#counts.dropped++;
-        if (typeof name !== 'string' || name === '') {
+        if (!isName(name)) {
             return this.complain(`a metric's name is a text that is not empty, not ${typeof name}`);
         }
         const shown = typeof value === 'object' ? 'an object' : String(value).slice(0, 80);
@@ -278,7 +283,7 @@ export class Outbox {
         }
         this.#counts.failed += nRefused;
         this.#counts[outcome.ok ? 'sent' : 'failed'] += batch.length;
-        this.#judge(outcome, `${batch.length} metrics`, true);
+        this.#judge(outcome, batch.length === 1 ? '1 metric' : `${batch.length} metrics`, true);
     }
 
     #postBatch(batch: string[]): Promise<Outcome> {
@@ -398,6 +403,10 @@ export class Outbox {
         this.#errorsInRow = 0;
         this.#alerted = false;
     }
+}
+
+function isName(name: unknown): name is string {
+    return typeof name === 'string' && name !== '';
 }
 
 /** Which metric made the server refuse the batch; undefined if that is not what happened. */

@@ -112,7 +112,7 @@ function labelsJson(labels: Labels): string {
 }
 
 /** Labels come from the program: an object that cannot be text must not end the sending. */
-function textOf(value: unknown): string {
+export function textOf(value: unknown): string {
     try {
         return String(value);
     } catch {

@@ -5,7 +5,7 @@
  * does not change is repeated, so that a query sees it as alive.
  */
 
-import type { Labels } from './queue.js';
+import { textOf, type Labels } from './queue.js';
 
 /** Upper bounds of durations in seconds. */
 export const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -125,8 +125,8 @@ export class Series {
 }
 
 function keyOf(name: string, labels: Labels | undefined): string {
-    if (labels === undefined) return name;
+    if (labels === undefined || labels === null) return name;
     let key = name;
-    for (const label of Object.keys(labels).sort()) key += `\u0000${label}\u0001${String(labels[label])}`;
+    for (const label of Object.keys(labels).sort()) key += `\u0000${label}\u0001${textOf(labels[label])}`;
     return key;
 }

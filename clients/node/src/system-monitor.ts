@@ -34,7 +34,7 @@ export class SystemMonitorClient {
 
     /** Sends cpu, memory and disk in percent, and load1. */
     async sendMetrics(): Promise<void> {
-        for (const [metricType, value] of Object.entries(await held(this.#host.read()))) {
+        for (const [metricType, value] of Object.entries(await this.#host.read())) {
             await this.#post('/metrics/', { service: this.serviceName, metric_type: metricType, value });
         }
     }
