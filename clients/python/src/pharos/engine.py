@@ -141,8 +141,15 @@ class Engine:
         body: Dict[str, Any] = {"name": self.settings.service, "status": state}
         if endpoint:
             body["endpoint"] = endpoint
-        self._status, self._status_at_s = body, time.monotonic()
+        self.keep_status(body)
         self.event("/services/", body)
+
+    def keep_status(self, body: Dict[str, Any]) -> None:
+        """Notes what was reported: it is repeated, and turned to `down` at the end."""
+        self._status, self._status_at_s = body, time.monotonic()
+        # The thread waits by the older date.
+        if self._ensure_thread():
+            self._wake.set()
 
     def request(self, path: str, body: Dict[str, Any]) -> Outcome:
         """Sends now, on the caller's thread, and waits for the answer."""
@@ -155,6 +162,7 @@ class Engine:
         with self._lock:
             self._counts["events_sent" if outcome.ok else "events_failed"] += 1
         self._judge(outcome, "a report to %s" % path, counts=not path.startswith("/alerts"))
+        self._raise_last()
         return outcome
 
     def every_batch(self, collect: Callable[[], None]) -> None:
