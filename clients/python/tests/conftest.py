@@ -1,11 +1,15 @@
 """What the tests share: the scripted server of all clients, and a real Pharos where one is named."""
 
+import http.server
+import importlib.util
 import json
+import logging
 import os
 import pathlib
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.parse
 import urllib.request
@@ -14,6 +18,12 @@ import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 CASES = pathlib.Path(os.environ.get("PHAROS_CASES", HERE.parents[1] / "cases"))
+
+
+# From the tree where the distributions are not installed.
+for folder, package in (("..", "pharos"), ("../climate-monitor-client", "climate_monitor"), ("../pharos-shims", "monitoring")):
+    if importlib.util.find_spec(package) is None:
+        sys.path.insert(0, str(HERE / folder / "src"))
 
 
 def call(url, body=None):
@@ -44,6 +54,17 @@ def wait_for(what, seconds=20.0):
 def clean_environment(monkeypatch):
     for name in ("PHAROS_URL", "PHAROS_API_KEY", "PHAROS_SERVICE"):
         monkeypatch.delenv(name, raising=False)
+    yield
+    from pharos.compat import bridge
+
+    for client in bridge._clients.values():
+        client.close(2)
+    bridge._clients.clear()
+    # What setup_logging did to the whole program.
+    root = logging.getLogger()
+    root.setLevel(logging.WARNING)
+    for handler in [each for each in root.handlers if getattr(each, "pharos_setup", False)]:
+        root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")
@@ -101,3 +122,66 @@ def pharos_server(tmp_path_factory):
     finally:
         server.terminate()
         server.wait(30)
+
+
+@pytest.fixture
+def mail():
+    """A real SMTP server; the messages that came are `mail.messages`."""
+    controller_of = pytest.importorskip("aiosmtpd.controller")
+    import email
+
+    class Sink:
+        messages = []
+
+        async def handle_DATA(self, _server, _session, envelope):
+            self.messages.append((envelope.rcpt_tos, email.message_from_bytes(envelope.content)))
+            return "250 OK"
+
+    sink = Sink()
+    sink.messages = []
+    controller = controller_of.Controller(sink, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    sink.port = controller.port
+    yield sink
+    controller.stop()
+
+
+@pytest.fixture
+def webhook():
+    """A real HTTP receiver; the bodies that came are `webhook.bodies`."""
+    bodies = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    server.bodies = bodies
+    server.url = "http://127.0.0.1:%d/hook" % server.server_address[1]
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def llm(monkeypatch, tmp_path):
+    """The llm family with fresh singletons, its files below `tmp_path`."""
+    from pharos.compat.llm import alerting, metrics_collector
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(alerting, "_manager", None)
+    monkeypatch.setattr(metrics_collector, "_collector", None)
+    yield tmp_path
+    if alerting._manager is not None:
+        alerting._manager.close()
+    if metrics_collector._collector is not None:
+        metrics_collector._collector.close()
