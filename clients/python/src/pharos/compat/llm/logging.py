@@ -13,6 +13,7 @@ import json
 import logging
 import logging.handlers
 import os
+import re
 import sys
 import time
 import traceback
@@ -33,6 +34,7 @@ SENSITIVE = (
     "password", "api_key", "token", "secret", "authorization", "credit_card", "ssn", "social_security",
     "private_key",
 )
+CAMEL = re.compile(r"([a-z0-9])([A-Z])")
 REDACTED = "***REDACTED***"
 # Fields nested deeper are told as text.
 DEPTH_MAX = 8
@@ -46,11 +48,12 @@ _context: "contextvars.ContextVar[Mapping[str, Any]]" = contextvars.ContextVar("
 
 
 def is_sensitive(name: Any) -> bool:
-    """Whether a field of this name is taken out: `password`, also as part of `db_password`."""
-    text = str(name).lower().replace("-", "_")
-    if "ssn" in text.split("_"):
-        return True
-    return any(word in text for word in SENSITIVE if word != "ssn")
+    """Whether a field of this name is taken out: `password`, also as part of `dbPassword`.
+
+    `max_tokens` is a number of words, not a secret; `ssn` is only a word of its own.
+    """
+    text = CAMEL.sub(r"\1_\2", str(name)).lower().replace("-", "_").replace("tokens", "")
+    return "ssn" in text.split("_") or any(word in text for word in SENSITIVE if word != "ssn")
 
 
 def redact(value: Any, depth: int = 0) -> Any:
