@@ -1,0 +1,1 @@
+"""The import path `core` over `pharos.compat.amptalk`."""

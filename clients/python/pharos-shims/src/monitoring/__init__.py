@@ -1,0 +1,1 @@
+"""The import path `monitoring` over `pharos.compat.llm`."""

@@ -1,0 +1,1 @@
+"""The import path `utils` over `pharos.compat.llm`."""

@@ -1,0 +1,301 @@
+"""What the engine promises beyond the shared cases."""
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+
+import pharos
+from conftest import call, free_port, wait_for
+from pharos.transport import encode, retry_after_s
+
+LONG = dict(batch_interval_s=3600.0, flush_timeout_s=10.0)
+
+
+@pytest.fixture
+def seen(script):
+    call(script + "/_case", {})
+
+    def of(path):
+        return [r["body"] for r in call(script + "/_seen")["requests"] if r["path"] == path]
+
+    return of
+
+
+def metrics_of(seen):
+    return {
+        (item["metric_type"], item.get("labels", {}).get("le")): item["value"]
+        for body in seen("/metrics/batch") for item in body["metrics"]
+    }
+
+
+def test_counters_and_histograms_travel_as_totals(script, seen):
+    with pharos.Client(script, "shop", instance="i-1", **LONG) as client:
+        for _ in range(1000):
+            client.counter("sold_total", 2, {"kind": "book"})
+        client.histogram("wait_seconds", 0.02, buckets=(0.01, 0.1, 1))
+        client.histogram("wait_seconds", 5, buckets=(0.01, 0.1, 1))
+        client.flush()
+        client.counter("sold_total", 1, {"kind": "book"})
+    found = metrics_of(seen)
+    assert found[("sold_total", None)] == 2001
+    assert [found[("wait_seconds_bucket", le)] for le in ("0.01", "0.1", "1.0", "+Inf")] == [0, 1, 1, 2]
+    assert (found[("wait_seconds_sum", None)], found[("wait_seconds_count", None)]) == (5.02, 2)
+    first = seen("/metrics/batch")[0]["metrics"][0]
+    assert first["labels"] == {"kind": "book", "instance": "i-1"} and first["service"] == "shop"
+    # The second batch tells what changed, and nothing else.
+    assert len(seen("/metrics/batch")[1]["metrics"]) == 1
+
+
+def test_timed_wraps_plain_and_async_functions(script, seen):
+    client = pharos.Client(script, **LONG)
+
+    @client.timed
+    def load():
+        return 1
+
+    @client.timed("save")
+    async def save():
+        return 2
+
+    assert (load(), asyncio.run(save()), load.__name__) == (1, 2, "load")
+    client.close()
+    found = metrics_of(seen)
+    assert found[("load_seconds_count", None)] == 1 and found[("save_seconds_count", None)] == 1
+
+
+def test_a_job_reports_its_life(script, seen):
+    with pharos.Client(script, "trainer", **LONG) as client:
+        with client.job("training", epochs=3) as job:
+            for step in range(100):
+                job.progress(step + 1, 100, loss=float("nan") if step == 99 else 0.5)
+        with pytest.raises(ZeroDivisionError):
+            with client.job("evaluation"):
+                1 / 0
+    runs = seen("/pipelines")
+    assert [run["status"] for run in runs] == ["running", "completed", "running", "failed"]
+    assert runs[1]["metadata"]["progress"] == 100 and runs[1]["metadata"]["loss"] is None
+    assert runs[3]["error_message"] == "ZeroDivisionError: division by zero"
+    assert runs[3]["service"] == "trainer"
+
+
+def test_the_async_client_does_the_same(script, seen):
+    async def program():
+        async with pharos.AsyncClient(script, **LONG) as client:
+            client.metric("loss", 0.5)
+            client.status("up")
+            async with client.job("training"):
+                pass
+            assert await client.flush()
+            client.metric("loss", 0.25)
+
+    asyncio.run(program())
+    assert [b["metrics"][0]["value"] for b in seen("/metrics/batch")] == [0.5, 0.25]
+    assert [body["status"] for body in seen("/services")] == ["up", "down"]
+
+
+def test_one_refused_metric_does_not_cost_the_others(script, caplog):
+    refusal = {"status": 422, "body": '{"detail":"metrics[1].labels: too many","index":1}'}
+    call(script + "/_case", {"answers": [refusal, {"status": 200}], "only": "/metrics/batch"})
+    client = pharos.Client(script, **LONG)
+    for name in ("good", "bad", "fine"):
+        client.metric(name, 1)
+    client.close()
+    last = call(script + "/_seen")["requests"][-1]["body"]["metrics"]
+    assert [item["metric_type"] for item in last] == ["good", "fine"]
+    assert (client.stats()["sent"], client.stats()["failed"]) == (2, 1)
+    assert "'bad' is refused" in caplog.text
+
+
+def test_a_status_is_repeated(script, seen):
+    client = pharos.Client(script, heartbeat_s=0.05, **LONG)
+    client.status("up", "http://me:1")
+    wait_for(lambda: len(seen("/services")) >= 3)
+    client.close()
+    assert [body["status"] for body in seen("/services")][-1] == "down"
+    assert seen("/services")[1] == {"name": client.settings.service, "status": "up", "endpoint": "http://me:1"}
+
+
+def test_errors_are_raised_only_where_asked():
+    nobody = "http://127.0.0.1:%d" % free_port()
+    client = pharos.Client(nobody, raise_errors=True, retries_max=0, **LONG)
+    with pytest.raises(ValueError, match="finite"):
+        client.metric("loss", float("nan"))
+    client.metric("loss", 1)
+    with pytest.raises(pharos.PharosError, match="lost after 1 tries"):
+        client.flush()
+    client.close()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), "3", b"3", None, [], {}, object()])
+def test_what_is_no_number_harms_nothing(script, value):
+    call(script + "/_case", {})
+    client = pharos.Client(script, **LONG)
+    client.metric("a", value)
+    client.counter("b", value)
+    client.histogram("c", value)
+    client.close()
+    assert (client.stats()["dropped"], client.stats()["sent"]) == (3, 0)
+
+
+def test_the_callers_labels_may_change(script, seen):
+    labels = {"gpu": 0}
+    with pharos.Client(script, **LONG) as client:
+        client.metric("heat", 1, labels)
+        labels["gpu"] = 1
+        client.metric("heat", 2, labels)
+    assert [item["labels"] for item in seen("/metrics/batch")[0]["metrics"]] == [{"gpu": "0"}, {"gpu": "1"}]
+
+
+FORKING = """
+import os, pharos, sys
+client = pharos.Client(sys.argv[1], "forker", batch_interval_s=3600)
+client.metric("before", 1)
+client.counter("events_total")
+child = os.fork()
+client.metric("child" if child == 0 else "parent", 1)
+client.counter("events_total")
+if child == 0:
+    client.close()
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_sends_its_own_and_nothing_twice(script, seen):
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORKING, script], check=True, env=environment(), timeout=60)
+    items = [item for body in seen("/metrics/batch") for item in body["metrics"]]
+    names = sorted(item["metric_type"] for item in items)
+    assert names == ["before", "child", "events_total", "events_total", "parent"]
+    # Two processes, two series.
+    instances = {item["labels"]["instance"]: item["value"] for item in items if "labels" in item}
+    assert sorted(instances.values()) == [1, 2]
+
+
+def environment():
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+def test_a_program_that_just_ends_loses_nothing(script, seen):
+    program = "import pharos; c = pharos.Client(%r, 's', batch_interval_s=3600); c.status('up'); c.metric('a', 1)" % script
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment(), timeout=60)
+    assert [b["metrics"][0]["metric_type"] for b in seen("/metrics/batch")] == ["a"]
+    assert [body["status"] for body in seen("/services")] == ["up", "down"]
+
+
+def test_a_program_that_ends_against_nobody_ends(script):
+    program = "import pharos; c = pharos.Client('http://127.0.0.1:%d', flush_timeout_s=0.2); c.metric('a', 1)" % free_port()
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment(), timeout=30)
+
+
+def test_importing_brings_in_nothing_heavy():
+    program = "import sys, pharos; print([m for m in sys.modules])"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], check=True, env=environment(), stdout=subprocess.PIPE, text=True
+    ).stdout
+    for name in ("urllib3", "psutil", "opentelemetry", "prometheus_client", "sqlite3", "pynvml"):
+        assert repr(name) not in loaded, name
+
+
+def test_the_log_handler_counts_and_alerts_once(script, seen):
+    from pharos.logs import Handler
+
+    client = pharos.Client(script, **LONG)
+    logger = logging.getLogger("shop.orders")
+    logger.propagate = False
+    handler = Handler(client, alert_level=logging.ERROR)
+    logger.addHandler(handler)
+    for number in range(3):
+        logger.error("order %d is lost", number)
+    logging.getLogger("pharos").addHandler(handler)
+    logging.getLogger("pharos").error("our own lines are not counted")
+    logging.getLogger("pharos").removeHandler(handler)
+    logger.removeHandler(handler)
+    client.close()
+    item = seen("/metrics/batch")[0]["metrics"][0]
+    assert (item["value"], item["labels"]["level"], item["labels"]["logger"]) == (3, "error", "shop.orders")
+    assert [alert["title"] for alert in seen("/alerts")] == ["shop.orders: order 0 is lost"]
+
+
+def test_host_figures_are_told(script, seen):
+    client = pharos.Client(script, **LONG)
+    client.collect_host(gpu=False)
+    client.flush()
+    client.close()
+    names = {item["metric_type"] for body in seen("/metrics/batch") for item in body["metrics"]}
+    assert {"cpu", "memory", "disk", "network", "process_resident_memory_bytes"} <= names
+
+
+def test_host_figures_without_psutil(monkeypatch):
+    from pharos import host
+
+    with_psutil = host.Host().read()
+    monkeypatch.setattr(host, "psutil", None)
+    without = host.Host().read()
+    assert set(without) == set(with_psutil)
+    assert abs(without["memory"] - with_psutil["memory"]) < 20
+
+
+def test_gpu_figures_by_a_library_that_answers(monkeypatch):
+    from pharos import gpu
+
+    class Nvml:
+        NVML_TEMPERATURE_GPU = 0
+        nvmlDeviceGetCount = staticmethod(lambda: 1)
+        nvmlDeviceGetHandleByIndex = staticmethod(lambda at: at)
+        nvmlDeviceGetName = staticmethod(lambda _: b"H200")
+        nvmlDeviceGetTemperature = staticmethod(lambda *_: 41)
+        nvmlDeviceGetPowerUsage = staticmethod(lambda _: 75500)
+        nvmlDeviceGetMemoryInfo = staticmethod(lambda _: type("M", (), {"total": 3, "used": 1, "free": 2}))
+        nvmlDeviceGetUtilizationRates = staticmethod(lambda _: type("U", (), {"gpu": 7, "memory": 8}))
+
+        @staticmethod
+        def nvmlDeviceGetFanSpeed(_):
+            raise RuntimeError("Not Supported")
+
+    monkeypatch.setattr(gpu, "_state", {"tried": True, "nvml": Nvml})
+    (device,) = gpu.gpus()
+    assert (device.name, device.power_watts, device.fan_speed_percent) == ("H200", 75.5, None)
+    assert device.figures()["utilization_percent"] == 7 and "fan_speed_percent" not in device.figures()
+
+
+def test_json_of_what_json_cannot_say():
+    class Scalar:
+        def item(self):
+            return 2.5
+
+    assert encode({"a": float("inf"), "b": [float("nan")], "c": Scalar(), "d": {1: "x"}}) == (
+        b'{"a":null,"b":[null],"c":2.5,"d":{"1":"x"}}'
+    )
+    endless = []
+    endless.append(endless)
+    with pytest.raises(ValueError):
+        encode(endless)
+
+
+def test_retry_after():
+    assert retry_after_s("3") == 3 and retry_after_s("-3") == 0 and retry_after_s(None) is None
+    assert retry_after_s("Thu, 01 Jan 1970 00:00:00 GMT") == 0 and retry_after_s("soon") is None
+
+
+def test_three_lines_against_a_real_server(pharos_server, monkeypatch):
+    monkeypatch.setenv("PHAROS_URL", pharos_server.url)
+    client = pharos.watch("three-lines")
+    client.metric("loss", 0.25, {"fold": "1"})
+    client.counter("steps_total", 3)
+    client.alert("Loss is flat", severity="error")
+    with client.job("training") as job:
+        job.progress(0.5)
+    client.flush()
+    assert pharos_server.get("/services/", name="three-lines")[0]["status"] == "up"
+    assert pharos_server.value('loss{service="three-lines",fold="1"}') == 0.25
+    assert pharos_server.value('sum(steps_total{service="three-lines"})') == 3
+    assert pharos_server.get("/alerts/", service="three-lines")[0]["severity_name"] == "error"
+    assert pharos_server.get("/pipelines/", service="three-lines")[0]["status"] == "completed"
+    client.close()
+    assert client.stats()["failed"] == 0 and client.stats()["events_failed"] == 0
+    assert pharos_server.get("/services/", name="three-lines")[0]["status"] == "down"
