@@ -47,6 +47,10 @@ endif
 ifneq ($(REAL_WORLD),)
 export REAL_WORLD
 endif
+# DOCUMENTS=DIR: a folder of texts whose examples the clients must run as they stand.
+ifneq ($(DOCUMENTS),)
+export PHAROS_DOCUMENTS = $(DOCUMENTS)
+endif
 test: test-tools build
 	tests/run.sh
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test and sums up. `make test` calls it once the binary and the tools are there; alone:
-# tests/run.sh. Two lanes run side by side: the pages' tests wait little, the servers' tests wait
-# much, and neither should wait for the other.
+# tests/run.sh. Two lanes run side by side: what is written in Rust, and what looks at it from outside:
+# pages, clients, published lists.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -105,12 +105,16 @@ rust_lane() {
     fi
 }
 
-page_lane() {
+outside_lane() {
     step ui-units count_vitest npm --prefix ui test
     step ui-types count_one npm --prefix ui run check
     if [ -e tests/browser/run.mjs ]; then
         step browser count_said node tests/browser/run.mjs "$PHAROS_BIN"
     fi
+    local client
+    for client in node python rust; do
+        step "client-$client" count_said "clients/$client/run-tests.sh"
+    done
     if [ -n "${CONFORMANCE:-}${REAL_WORLD:-}" ]; then
         # One script at a time: the other lane has a processor, too.
         step conformance count_said tests/conformance.py --jobs 1 \
@@ -118,7 +122,7 @@ page_lane() {
     fi
 }
 
-page_lane &
+outside_lane &
 rust_lane
 wait
 
