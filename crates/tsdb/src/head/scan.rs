@@ -127,6 +127,10 @@ impl Head {
     /// Takes what is wanted of the series that match, with the labels that are asked for.
     pub(crate) fn scan(&self, matchers: &[Matcher], wanted: Wanted, asked: Asked<'_>) -> HeadScan {
         let mut scan = HeadScan { range: wanted.range, ..HeadScan::default() };
+        // What was flushed is found in blocks: then nobody is looked for here.
+        if !self.shards.iter().any(|shard| shard.lock().has_samples()) {
+            return scan;
+        }
         scan.frozen.resize(self.shards.len(), None);
         self.each_matching(matchers, asked, &mut scan, |shard, (nth, at), slot, scan| {
             let start = scan.bytes.len();

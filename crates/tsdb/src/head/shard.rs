@@ -267,6 +267,11 @@ impl Shard {
         Captured { frozen, live }
     }
 
+    /// Whether any series has a sample here.
+    pub(super) fn has_samples(&self) -> bool {
+        self.frozen.iter().map(|epoch| &**epoch).chain([&self.live]).any(|epoch| epoch.bytes() > 0)
+    }
+
     /// What a series has of what is wanted; the bytes of its live chain are put behind others.
     pub(super) fn chained(
         &self,
