@@ -64,7 +64,9 @@ pub struct SeriesColumns<'c> {
     pub key: usize,
     /// When its numbers are, rising, Unix milliseconds.
     pub times: &'c [i64],
-    /// As many numbers.
+    /// Of series of one scan, those with the same number have the same times; 0 says nothing.
+    pub times_id: u64,
+    /// As many numbers as times.
     pub values: &'c [f64],
     /// Since when they count, Unix milliseconds, 0 if that is not known; empty if it is known of
     /// none.
@@ -135,7 +137,8 @@ pub fn scan_series(
             starts.extend(series.samples.iter().map(|sample| sample.start_ms));
         }
         let (times, values, starts) = (&times[..], &values[..], &starts[..]);
-        let columns = SeriesColumns { key, times, values, starts, histograms: &series.histograms };
+        let histograms = &series.histograms[..];
+        let columns = SeriesColumns { key, times, times_id: 0, values, starts, histograms };
         if visitor.series(columns).is_break() {
             break;
         }

@@ -54,7 +54,7 @@ impl SeriesVisitor for Notes {
     }
 
     fn series(&mut self, series: SeriesColumns<'_>) -> ControlFlow<()> {
-        let SeriesColumns { key, times, values, starts, histograms } = series;
+        let SeriesColumns { key, times, values, starts, histograms, .. } = series;
         let bits: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
         let histogram = |h: &HistogramSample| (h.t_ms, h.start_ms, h.histogram.count);
         let histograms: Vec<_> = histograms.iter().map(histogram).collect();

@@ -23,7 +23,7 @@ impl SeriesVisitor for Notes {
     }
 
     fn series(&mut self, series: SeriesColumns<'_>) -> ControlFlow<()> {
-        let SeriesColumns { key, times, values, starts, histograms } = series;
+        let SeriesColumns { key, times, values, starts, histograms, .. } = series;
         let histograms: Vec<i64> = histograms.iter().map(|sample| sample.t_ms).collect();
         self.lines.push(format!("{key}: {times:?} {values:?} {starts:?} {histograms:?}"));
         self.n_series_left -= 1;

@@ -14,6 +14,7 @@ use super::reader::{Block, Bytes};
 use super::series_table::{ChunkRef, ChunkTimes, KIND_FLOATS, KIND_HISTOGRAMS};
 use super::{CHUNK_SAMPLES_MAX, ReadError};
 use crate::codec::{starts, times, values};
+use crate::query::times::Part;
 
 /// A column's length and size stand before it, in at most this many bytes.
 const COLUMN_HEADER_BYTES_MAX: u64 = 8;
@@ -150,6 +151,12 @@ impl ChunkReader {
         let (values, starts) = (&self.values[..], &self.starts[..]);
         let times = &self.column.1[self.first..];
         ChunkColumns { times, values, starts }.slice(self.wanted.clone())
+    }
+
+    /// When those are, as a part of their column.
+    pub(super) fn times(&self) -> Part {
+        let range = self.first + self.wanted.start..self.first + self.wanted.end;
+        Part { column: Arc::clone(&self.column.1), range }
     }
 
     /// Hands a chunk on as it is, with its times.

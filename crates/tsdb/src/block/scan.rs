@@ -105,8 +105,8 @@ impl BlockScan {
             return self.reader.read_histograms(block, chunk, range, &mut out.histograms);
         }
         self.reader.decode(block, chunk, range)?;
-        let ChunkColumns { times, values, starts } = self.reader.columns();
-        out.extend_columns(times, values, starts);
+        let ChunkColumns { values, starts, .. } = self.reader.columns();
+        out.extend_columns(self.reader.times(), values, starts);
         Ok(())
     }
 

@@ -6,12 +6,12 @@
 use model::{HistogramSample, Sample};
 
 use crate::query::mixed::Mixed;
+use crate::query::times::{Part, Times};
 
 /// See the head of this file.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
-    /// Unix milliseconds.
-    pub(crate) times: Vec<i64>,
+    pub(crate) times: Times,
     /// As many.
     pub(crate) values: Vec<f64>,
     /// Unix milliseconds, 0 for none; empty if no sample has one.
@@ -31,14 +31,14 @@ impl Gathered {
 
     /// Whether there is no sample.
     pub(crate) fn is_empty(&self) -> bool {
-        self.times.is_empty() && self.histograms.is_empty()
+        self.values.is_empty() && self.histograms.is_empty()
     }
 
     /// Appends a number.
     #[inline]
     pub(crate) fn push(&mut self, sample: &Sample) {
         if sample.start_ms != 0 || !self.starts.is_empty() {
-            self.starts.resize(self.times.len(), 0);
+            self.starts.resize(self.values.len(), 0);
             self.starts.push(sample.start_ms);
         }
         self.times.push(sample.t_ms);
@@ -52,27 +52,28 @@ impl Gathered {
     }
 
     /// Appends numbers: times, the bits of values, and start times, which may be none.
-    pub(crate) fn extend_columns(&mut self, times: &[i64], values: &[u64], starts: &[i64]) {
+    pub(crate) fn extend_columns(&mut self, times: Part, values: &[u64], starts: &[i64]) {
         if !starts.is_empty() {
-            self.starts.resize(self.times.len(), 0);
+            self.starts.resize(self.values.len(), 0);
             self.starts.extend_from_slice(starts);
         }
-        self.times.extend_from_slice(times);
+        self.times.extend(times);
         self.values.extend(values.iter().map(|bits| f64::from_bits(*bits)));
         if !self.starts.is_empty() {
-            self.starts.resize(self.times.len(), 0);
+            self.starts.resize(self.values.len(), 0);
         }
     }
 
     /// How many samples of both kinds there are.
     pub(crate) fn lens(&self) -> (usize, usize) {
-        (self.times.len(), self.histograms.len())
+        (self.values.len(), self.histograms.len())
     }
 
     /// Takes out what was appended since there were so many.
     fn split_off(&mut self, (n_numbers, n_histograms): (usize, usize)) -> Mixed {
-        let samples = (n_numbers..self.times.len()).map(|at| Sample {
-            t_ms: self.times[at],
+        let (times, _) = self.times.join();
+        let samples = (n_numbers..times.len()).map(|at| Sample {
+            t_ms: times[at],
             value: self.values[at],
             start_ms: self.starts.get(at).copied().unwrap_or(0),
         });
@@ -94,8 +95,9 @@ impl Gathered {
     /// Makes one series of what was appended since there were so many and of what was there
     /// before, which came from an earlier source.
     pub(crate) fn settle_since(&mut self, lens: (usize, usize)) {
-        let follows = lens.0 == 0
-            || self.times.get(lens.0).is_none_or(|first_ms| self.times[lens.0 - 1] < *first_ms);
+        let time = |at: usize| self.times.get(at);
+        let last_ms = lens.0.checked_sub(1).and_then(time);
+        let follows = time(lens.0).is_none_or(|first_ms| last_ms < Some(first_ms));
         if follows && self.histograms.is_empty() {
             return;
         }
@@ -106,11 +108,12 @@ impl Gathered {
 
     /// Drops all samples but the newest, of whichever kind.
     pub(crate) fn keep_newest(&mut self) {
-        let numbers_ms = self.times.last().copied();
+        let n = self.values.len();
+        let numbers_ms = n.checked_sub(1).and_then(|last| self.times.get(last));
         let histograms_ms = self.histograms.last().map(|sample| sample.t_ms);
-        let (is_number, n) = (numbers_ms > histograms_ms, self.times.len());
+        let is_number = numbers_ms > histograms_ms;
         let n_dropped = if is_number { n - 1 } else { n };
-        self.times.drain(..n_dropped);
+        self.times.drop_first(n_dropped);
         self.values.drain(..n_dropped);
         self.starts.drain(..n_dropped.min(self.starts.len()));
         let n_histograms = if is_number { 0 } else { 1 };

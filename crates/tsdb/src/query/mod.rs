@@ -9,6 +9,7 @@ pub(crate) mod gathered;
 pub(crate) mod hidden;
 pub(crate) mod mixed;
 mod scan;
+pub(crate) mod times;
 pub(crate) mod view;
 
 use std::sync::atomic::Ordering;

@@ -63,6 +63,7 @@ pub(super) fn run(
         doubted: Vec::new(),
         kept: Kept::default(),
         known: Known::default(),
+        last_times: None,
         values: Vec::new(),
         weight: CHECKED_WEIGHT,
         failed: None,
@@ -97,6 +98,8 @@ struct Runner<'r, 'q, 'e> {
     doubted: Vec<bool>,
     kept: Kept,
     known: Known,
+    /// The times that were seen last, by their number, and that of their windows.
+    last_times: Option<(u64, usize)>,
     /// Of one series.
     values: Vec<f64>,
     /// Of what was done since it was asked last whether to go on.
@@ -182,7 +185,12 @@ impl Runner<'_, '_, '_> {
         if self.stream.source.over.is_some() {
             numbers = self.kept.without_markers(numbers);
         }
-        let (nth, is_new) = self.known.find(numbers.times, &self.grid);
+        let is_whole = numbers.times.len() == series.times.len();
+        let (nth, is_new) = match self.last_times {
+            Some((id, nth)) if is_whole && id == series.times_id => (nth, false),
+            _ => self.known.find(numbers.times, &self.grid),
+        };
+        self.last_times = (is_whole && series.times_id != 0).then_some((series.times_id, nth));
         let bounds = self.known.get(nth);
         self.values.clear();
         self.values.resize(bounds.len(), ABSENT);

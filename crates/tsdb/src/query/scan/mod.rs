@@ -176,7 +176,8 @@ impl<'s> Sources<'s> {
         }
         gathered.tidy();
         let Gathered { times, values, starts, histograms } = gathered;
-        visitor.series(SeriesColumns { key, times, values, starts, histograms })
+        let (times, times_id) = times.join();
+        visitor.series(SeriesColumns { key, times, times_id, values, starts, histograms })
     }
 
     /// The first source of those whose series comes first.
