@@ -127,7 +127,7 @@ class TestMetricsCollector:
         assert len(collector.get_recent_system_metrics(minutes=120)) == 1
         assert collector.cleanup_old_data() == 1
         assert row_of(collector.db_path, "SELECT COUNT(*) FROM api_metrics") == [(0,)]
-        assert collector.cleanup_old_data(days=0) == 2
+        assert collector.cleanup_old_data(days=-1) == 2
 
     def test_app_metrics_are_in_the_file_when_the_call_returns(self, collector):
         naive = datetime(2024, 5, 1, 12, 0)
