@@ -72,7 +72,10 @@ build_wheels() {
     local folder
     rm -rf "$work/dist"
     for folder in . climate-monitor-client pharos-shims; do
-        "$1" -m build -q --no-isolation --wheel --sdist --outdir "$work/dist" "$folder" || return 1
+        "$1" -m build --no-isolation --wheel --sdist --outdir "$work/dist" "$folder" >"$work/build.log" 2>&1 || {
+            cat "$work/build.log"
+            return 1
+        }
     done
 }
 

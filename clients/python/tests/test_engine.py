@@ -141,6 +141,40 @@ def test_what_is_no_number_harms_nothing(script, value):
     assert (client.stats()["dropped"], client.stats()["sent"]) == (3, 0)
 
 
+class Unspeakable:
+    def __str__(self):
+        raise RuntimeError("no text")
+
+    __repr__ = __float__ = __str__
+
+
+def test_nonsense_of_any_kind_raises_nothing(script, seen):
+    with pharos.Client(script, **LONG) as client:
+        for labels in ("text", 3, ["a"], {"a": Unspeakable()}):
+            client.metric("a", 1, labels)
+            client.counter("b", 1, labels)
+            client.histogram("c", 1, labels)
+        client.metric(None, 1)
+        client.metric("", 1)
+        client.metric("d", Unspeakable())
+        client.counter(["unhashable"], 1)
+        client.counter("e", -1)
+        client.histogram("f", 1, buckets=("text",))
+        client.status(["up"])
+        client.alert(Unspeakable(), Unspeakable(), severity=[])
+        client.pipeline("p", "running", {"a": Unspeakable()})
+        client.metric("good", 1)
+    assert [item["metric_type"] for body in seen("/metrics/batch") for item in body["metrics"]] == ["good"]
+    assert client.stats()["dropped"] == 18
+
+
+def test_a_server_that_is_no_address_raises_nothing():
+    for url in ("nonsense", "http://", "ftp://127.0.0.1", "http://[::1", "http://127.0.0.1:99999"):
+        with pharos.Client(url, api_key="a\nb", retries_max=0, **LONG) as client:
+            client.metric("a", 1)
+        assert client.stats()["failed"] == 1, url
+
+
 def test_the_callers_labels_may_change(script, seen):
     labels = {"gpu": 0}
     with pharos.Client(script, **LONG) as client:

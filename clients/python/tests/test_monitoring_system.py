@@ -152,6 +152,22 @@ class TestMetricsCollector:
         assert [row["endpoint"] for row in collector.get_recent_api_metrics()] == ["/2", "/3", "/4"]
         assert collector.dropped == 2
 
+    def test_a_disk_that_refuses_loses_nothing(self, collector, monkeypatch, caplog):
+        write = collector.database.write
+
+        def refuse(*_):
+            raise sqlite3.OperationalError("database or disk is full")
+
+        monkeypatch.setattr(collector.database, "write", refuse)
+        collector.record_api_call("/a", "GET", 200, 1.0)
+        collector._store_app_metrics(ApplicationMetrics(queue_size=3))
+        assert not collector.flush() and "disk is full" in collector.write_error
+        assert caplog.text.count("disk is full") == 1
+        monkeypatch.setattr(collector.database, "write", write)
+        assert collector.flush() and collector.write_error == ""
+        assert [row["endpoint"] for row in collector.get_recent_api_metrics()] == ["/a"]
+        assert [row["queue_size"] for row in collector.get_recent_app_metrics()] == [3]
+
     def test_the_environment_sets_interval_and_path(self, llm, monkeypatch):
         monkeypatch.setenv("METRICS_COLLECTION_INTERVAL", "5m")
         monkeypatch.setenv("METRICS_DB_PATH", str(llm / "elsewhere.db"))

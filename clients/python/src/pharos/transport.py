@@ -141,7 +141,7 @@ def encode(body: Any) -> bytes:
             text = json.dumps(body, default=_plain, separators=(",", ":"), allow_nan=False)
         except ValueError:
             text = json.dumps(_finite(body), default=_plain, separators=(",", ":"))
-    except (TypeError, RecursionError) as error:
+    except Exception as error:  # Nested without end, or an object that fails to tell itself.
         raise ValueError("cannot be written as JSON: %s" % error) from error
     return text.encode()
 
