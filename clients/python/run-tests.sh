@@ -15,7 +15,7 @@ if [ -z "${PHAROS_BIN:-}" ] && [ -x "$root/target/debug/pharos" ]; then
     export PHAROS_BIN=$root/target/debug/pharos
 fi
 
-test_needs="pytest mypy types-psutil build hatchling aiosmtpd flask django starlette"
+test_needs="pytest mypy types-psutil build hatchling aiosmtpd flask flask-socketio django starlette"
 
 # The interpreter of a version: on the path, or among pyenv's.
 find_python() {

@@ -125,7 +125,7 @@ def test_errors_are_raised_only_where_asked():
     with pytest.raises(ValueError, match="finite"):
         client.metric("loss", float("nan"))
     client.metric("loss", 1)
-    with pytest.raises(pharos.PharosError, match="lost after 1 tries"):
+    with pytest.raises(pharos.PharosError, match="lost after 1 try:"):
         client.flush()
     client.close()
 

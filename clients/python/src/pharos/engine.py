@@ -396,7 +396,8 @@ class Engine:
             if counts:
                 self._recovered()
             return
-        text = "%s lost after %d tries: %s" % (what, outcome.tries, outcome.reason())
+        tries = "1 try" if outcome.tries == 1 else "%d tries" % outcome.tries
+        text = "%s lost after %s: %s" % (what, tries, outcome.reason())
         self._last_error = text
         if outcome.refused_key:
             key = "key %d" % outcome.status
