@@ -321,6 +321,15 @@ class TestAlertManager:
         recipients, message = mail.messages[0]
         assert recipients == ["a@x.org"] and message["Bcc"] is None
 
+    def test_a_password_does_not_travel_in_the_clear(self, mail, monkeypatch):
+        from pharos import notify
+
+        settings = notify.MailSettings("127.0.0.1", mail.port, "me", "secret", recipients=["a@x.org"])
+        monkeypatch.setattr(notify, "LOOPBACK", ())
+        with pytest.raises(notify.NotifyError, match="offers no encryption"):
+            notify.send_email(settings, "subject", "text")
+        assert mail.messages == []
+
     def test_slack_gets_a_coloured_attachment(self, manager, clock, webhook):
         manager.add_rule(rule(duration_s=0))
         manager.add_notification_handler(SlackNotificationHandler(webhook.url))
