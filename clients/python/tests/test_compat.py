@@ -331,3 +331,24 @@ class TestTensorfleet:
         monkeypatch.setenv("PHAROS_API_KEY", "k")
         assert fleet.validate_prometheus_token("Bearer k") and fleet.validate_prometheus_token("k")
         assert not fleet.validate_prometheus_token("Bearer x") and not fleet.validate_prometheus_token(None)
+
+    def test_a_flask_application_with_live_updates_and_a_guard(self, fleet, monkeypatch):
+        flask = pytest.importorskip("flask")
+        flask_socketio = pytest.importorskip("flask_socketio")
+        monkeypatch.setenv("PHAROS_API_KEY", "k")
+        app = flask.Flask("fleet")
+        app.before_request(fleet.secure_metrics_access)
+        app.route("/metrics/all")(lambda: "figures")
+        web = app.test_client()
+        assert web.get("/metrics/all").status_code == 401 and web.get("/metrics/all").get_json() == {"error": "Unauthorized"}
+        assert web.get("/metrics/all", headers={"Authorization": "Bearer k"}).data == b"figures"
+
+        socketio = flask_socketio.SocketIO(app, async_mode="threading")
+        socketio.on("subscribe_metrics")(fleet.handle_metrics_subscription)
+        browser = socketio.test_client(app)
+        fleet.update_training_metrics("job-123", loss=0.5)
+        browser.emit("subscribe_metrics", {"job_id": "job-123"})
+        fleet.broadcast_metrics_update(socketio, "general")
+        first, second = browser.get_received()
+        assert first["name"] == "metrics_update" and first["args"][0]["job"] == {"loss": 0.5}
+        assert second["name"] == "metrics_update" and "job" not in second["args"][0]

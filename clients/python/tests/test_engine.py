@@ -110,6 +110,82 @@ def test_one_refused_metric_does_not_cost_the_others(script, caplog):
     assert "'bad' is refused" in caplog.text
 
 
+def test_a_batch_goes_by_time(script, seen):
+    client = pharos.Client(script, batch_interval_s=0.02)
+    client.metric("a", 1)
+    wait_for(lambda: seen("/metrics/batch"))
+    client.close()
+
+
+def test_a_batch_is_never_larger_than_the_server_takes(script, seen):
+    with pharos.Client(script, batch_items_max=10**6, queue_items_max=10**6, batch_interval_s=3600) as client:
+        for number in range(10_001):
+            client.metric("a", number)
+    assert [len(body["metrics"]) for body in seen("/metrics/batch")] == [10_000, 1]
+
+
+def test_a_batch_of_bad_metrics_is_given_up(script, caplog):
+    call(script + "/_case", {"answers": [{"status": 422, "body": '{"detail":"bad","index":0}'}]})
+    client = pharos.Client(script, **LONG)
+    for number in range(100):
+        client.metric("m%d" % number, 1)
+    client.close()
+    assert len(call(script + "/_seen")["requests"]) == 21 and client.stats()["failed"] == 100
+
+
+def test_reports_that_nobody_takes_are_bounded(script):
+    call(script + "/_case", {"answers": [{"delay_s": 30}]})
+    client = pharos.Client(script, timeout_s=1, retries_max=0, flush_timeout_s=0.1)
+    for number in range(1500):
+        client.alert("alert %d" % number)
+    assert client.stats()["events_queued"] <= 1000 and client.stats()["events_dropped"] >= 499
+    client.close()
+
+
+def test_each_outage_raises_its_own_alert(script, caplog):
+    statuses = [500, 500, 200, 500, 500]
+    call(script + "/_case", {"answers": [{"status": status} for status in statuses], "only": "/metrics/batch"})
+    client = pharos.Client(script, retries_max=0, alert_after_errors=2, **LONG)
+    for _ in statuses:
+        client.metric("a", 1)
+        client.flush()
+    client.close()
+    alerts = [r["body"] for r in call(script + "/_seen")["requests"] if r["path"] == "/alerts"]
+    assert len(alerts) == 2 and "2 in a row failed" in alerts[0]["message"]
+    assert caplog.text.count("lost after 1 try") == 2
+
+
+def test_a_refused_key_raises_no_alert(script):
+    call(script + "/_case", {"answers": [{"status": 401}], "only": "/metrics/batch"})
+    client = pharos.Client(script, alert_after_errors=1, **LONG)
+    client.metric("a", 1)
+    client.close()
+    assert {r["path"] for r in call(script + "/_seen")["requests"]} == {"/metrics/batch"}
+
+
+def test_pauses_double_with_jitter_and_have_an_end(script):
+    transport = pharos.Client(script, backoff_s=1.0, **LONG).engine._transport
+    for tries, longest_s in ((1, 1), (2, 2), (3, 4), (4, 8), (50, 60)):
+        pauses_s = {transport._pause_s(tries, None) for _ in range(100)}
+        assert longest_s / 2 <= min(pauses_s) and max(pauses_s) <= longest_s and len(pauses_s) > 50
+    assert transport._pause_s(1, 7.0) == 7.0 and transport._pause_s(1, 10**6) == 60
+
+
+def test_series_without_end_are_refused_and_said(script, caplog, monkeypatch):
+    from pharos import series
+
+    monkeypatch.setattr(series, "SERIES_MAX", 3)
+    call(script + "/_case", {})
+    client = pharos.Client(script, **LONG)
+    for number in range(5):
+        client.counter("a", 1, {"id": number})
+    client.counter("a", 1, {"id": 0})
+    client.histogram("a", 1, {"id": 1})
+    client.close()
+    assert (client.stats()["sent"], client.stats()["dropped"]) == (3, 3)
+    assert caplog.text.count("too many series") == 1
+
+
 def test_a_status_is_repeated(script, seen):
     client = pharos.Client(script, heartbeat_s=0.05, **LONG)
     client.status("up", "http://me:1")
@@ -125,7 +201,7 @@ def test_errors_are_raised_only_where_asked():
     with pytest.raises(ValueError, match="finite"):
         client.metric("loss", float("nan"))
     client.metric("loss", 1)
-    with pytest.raises(pharos.PharosError, match="lost after 1 tries"):
+    with pytest.raises(pharos.PharosError, match="lost after 1 try:"):
         client.flush()
     client.close()
 
@@ -139,6 +215,41 @@ def test_what_is_no_number_harms_nothing(script, value):
     client.histogram("c", value)
     client.close()
     assert (client.stats()["dropped"], client.stats()["sent"]) == (3, 0)
+
+
+class Unspeakable:
+    def __str__(self):
+        raise RuntimeError("no text")
+
+    __repr__ = __float__ = __str__
+
+
+def test_nonsense_of_any_kind_raises_nothing(script, seen):
+    with pharos.Client(script, **LONG) as client:
+        for labels in ("text", 3, ["a"], {"a": Unspeakable()}):
+            client.metric("a", 1, labels)
+            client.counter("b", 1, labels)
+            client.histogram("c", 1, labels)
+        client.metric(None, 1)
+        client.metric("", 1)
+        client.metric("d", Unspeakable())
+        client.counter(["unhashable"], 1)
+        client.counter("e", -1)
+        client.histogram("f", 1, buckets=("text",))
+        client.status(["up"])
+        client.alert(Unspeakable(), Unspeakable(), severity=[])
+        client.pipeline("p", "running", {"a": Unspeakable()})
+        client.metric("good", 1)
+    assert [item["metric_type"] for body in seen("/metrics/batch") for item in body["metrics"]] == ["good"]
+    assert client.stats()["dropped"] == 18
+
+
+def test_a_server_that_is_no_address_raises_nothing():
+    assert pharos.Client("monitor:8000/").settings.url == "http://monitor:8000"
+    for url in ( "http://", "ftp://127.0.0.1", "http://[::1", "http://127.0.0.1:99999"):
+        with pharos.Client(url, api_key="a\nb", retries_max=0, **LONG) as client:
+            client.metric("a", 1)
+        assert client.stats()["failed"] == 1, url
 
 
 def test_the_callers_labels_may_change(script, seen):
@@ -219,6 +330,25 @@ def test_the_log_handler_counts_and_alerts_once(script, seen):
     item = seen("/metrics/batch")[0]["metrics"][0]
     assert (item["value"], item["labels"]["level"], item["labels"]["logger"]) == (3, "error", "shop.orders")
     assert [alert["title"] for alert in seen("/alerts")] == ["shop.orders: order 0 is lost"]
+
+
+def test_the_log_handler_does_not_feed_itself(script, seen):
+    """At level DEBUG the HTTP library logs each request: those lines are ours."""
+    from pharos.logs import Handler
+
+    client = pharos.Client(script, **LONG)
+    handler, library = Handler(client), logging.getLogger("urllib3")
+    library.addHandler(handler)
+    library.setLevel(logging.DEBUG)
+    try:
+        client.metric("a", 1)
+        client.flush()
+        client.flush()
+    finally:
+        library.removeHandler(handler)
+        library.setLevel(logging.NOTSET)
+        client.close()
+    assert len(seen("/metrics/batch")) == 1
 
 
 def test_host_figures_are_told(script, seen):

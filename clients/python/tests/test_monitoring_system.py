@@ -127,7 +127,7 @@ class TestMetricsCollector:
         assert len(collector.get_recent_system_metrics(minutes=120)) == 1
         assert collector.cleanup_old_data() == 1
         assert row_of(collector.db_path, "SELECT COUNT(*) FROM api_metrics") == [(0,)]
-        assert collector.cleanup_old_data(days=0) == 2
+        assert collector.cleanup_old_data(days=-1) == 2
 
     def test_app_metrics_are_in_the_file_when_the_call_returns(self, collector):
         naive = datetime(2024, 5, 1, 12, 0)
@@ -151,6 +151,22 @@ class TestMetricsCollector:
             collector.record_api_call("/%d" % number, "GET", 200, 1.0)
         assert [row["endpoint"] for row in collector.get_recent_api_metrics()] == ["/2", "/3", "/4"]
         assert collector.dropped == 2
+
+    def test_a_disk_that_refuses_loses_nothing(self, collector, monkeypatch, caplog):
+        write = collector.database.write
+
+        def refuse(*_):
+            raise sqlite3.OperationalError("database or disk is full")
+
+        monkeypatch.setattr(collector.database, "write", refuse)
+        collector.record_api_call("/a", "GET", 200, 1.0)
+        collector._store_app_metrics(ApplicationMetrics(queue_size=3))
+        assert not collector.flush() and "disk is full" in collector.write_error
+        assert caplog.text.count("disk is full") == 1
+        monkeypatch.setattr(collector.database, "write", write)
+        assert collector.flush() and collector.write_error == ""
+        assert [row["endpoint"] for row in collector.get_recent_api_metrics()] == ["/a"]
+        assert [row["queue_size"] for row in collector.get_recent_app_metrics()] == [3]
 
     def test_the_environment_sets_interval_and_path(self, llm, monkeypatch):
         monkeypatch.setenv("METRICS_COLLECTION_INTERVAL", "5m")
@@ -304,6 +320,15 @@ class TestAlertManager:
         send_email(MailSettings("127.0.0.1", mail.port, recipients=["a@x.org"]), "x\r\nBcc: evil@x.org", "text")
         recipients, message = mail.messages[0]
         assert recipients == ["a@x.org"] and message["Bcc"] is None
+
+    def test_a_password_does_not_travel_in_the_clear(self, mail, monkeypatch):
+        from pharos import notify
+
+        settings = notify.MailSettings("127.0.0.1", mail.port, "me", "secret", recipients=["a@x.org"])
+        monkeypatch.setattr(notify, "LOOPBACK", ())
+        with pytest.raises(notify.NotifyError, match="offers no encryption"):
+            notify.send_email(settings, "subject", "text")
+        assert mail.messages == []
 
     def test_slack_gets_a_coloured_attachment(self, manager, clock, webhook):
         manager.add_rule(rule(duration_s=0))

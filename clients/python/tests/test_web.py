@@ -95,6 +95,22 @@ def test_asgi():
     assert rows.rows[1][:3] == ("/users/{id}", "POST", 200) and rows.rows[1][4:] == (5, 5)
 
 
+def test_asgi_endpoints_are_patterns_and_never_addresses():
+    from pharos.web.asgi import endpoint_of, pattern_of
+
+    assert pattern_of("/users/users", {"id": "users"}) == "/users/{id}"
+    assert pattern_of("/a/1/b/1", {"x": 1, "y": 1}) == "/a/{x}/b/{y}"
+    assert pattern_of("/files/a/b/c.txt", {"path": "a/b/c.txt"}) == "/files/{path}"
+    assert pattern_of("/users/007", {"id": 7}) is None
+    assert pattern_of("/", {}) == "/"
+
+    def report(request):
+        """A route."""
+
+    scope = {"path": "/reports/12.pdf", "path_params": {"number": 12}, "endpoint": report}
+    assert endpoint_of(scope).endswith("report")
+
+
 def test_flask():
     flask = pytest.importorskip("flask")
     from pharos.web.flask import PharosFlask

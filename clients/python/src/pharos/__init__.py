@@ -11,7 +11,7 @@ left and reports `down`. Nothing here raises into the program unless `raise_erro
 from __future__ import annotations
 
 import threading
-from typing import Any, Callable, Optional, TypeVar, Union
+from typing import Any, Callable, Optional, Union
 
 from .client import AsyncClient, Client, Recorder, decorate
 from .engine import PharosError
@@ -24,8 +24,6 @@ __all__ = [
     "AsyncClient", "Client", "Job", "PharosError", "Recorder", "Settings", "alert", "client", "counter",
     "job", "metric", "timed", "watch",
 ]
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _client: Optional[Client] = None
 _lock = threading.Lock()
@@ -80,6 +78,6 @@ def job(name: str, **metadata: Any) -> Job:
     return client().job(name, **metadata)
 
 
-def timed(name: Union[str, F, None] = None, labels: Optional[Labels] = None) -> Any:
+def timed(name: Union[str, Callable[..., Any], None] = None, labels: Optional[Labels] = None) -> Any:
     """Decorates a function to be timed by the program's client."""
     return decorate(client, name, labels)

@@ -11,14 +11,12 @@ import functools
 import inspect
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional, Sequence, Type, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional, Sequence, Type, Union
 
 from .engine import Engine
 from .job import Job
 from .series import BUCKETS, Labels
 from .settings import Settings, api_key_of, service_of, url_of
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 SEVERITIES: Dict[str, Union[int, str]] = {
     "info": 1, "low": 1, "warning": 2, "medium": 2, "error": "error", "high": "error", "critical": 3,
@@ -75,7 +73,7 @@ class Recorder:
         finally:
             self.histogram(seconds_name(name), time.perf_counter() - started_s, labels)
 
-    def timed(self, name: Union[str, F, None] = None, labels: Optional[Labels] = None) -> Any:
+    def timed(self, name: Union[str, Callable[..., Any], None] = None, labels: Optional[Labels] = None) -> Any:
         """Decorates a function, also an `async` one, to be timed by `timer`."""
         return decorate(lambda: self, name, labels)
 
@@ -173,11 +171,11 @@ def seconds_name(name: str) -> str:
 
 
 def decorate(
-    recorder: Callable[[], Recorder], name: Union[str, F, None], labels: Optional[Labels]
+    recorder: Callable[[], Recorder], name: Union[str, Callable[..., Any], None], labels: Optional[Labels]
 ) -> Any:
     """`@timed`, `@timed()` and `@timed("name")`, for plain and `async` functions."""
 
-    def wrap(function: F) -> F:
+    def wrap(function: Callable[..., Any]) -> Callable[..., Any]:
         known = name if isinstance(name, str) else function.__name__
 
         @functools.wraps(function)
@@ -190,6 +188,6 @@ def decorate(
             with recorder().timer(known, labels):
                 return await function(*args, **kwargs)
 
-        return waiting if inspect.iscoroutinefunction(function) else plain  # type: ignore[return-value]
+        return waiting if inspect.iscoroutinefunction(function) else plain
 
     return wrap(name) if callable(name) else wrap

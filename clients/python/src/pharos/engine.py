@@ -89,8 +89,11 @@ class Engine:
             return self._refuse(name, value)
         items = self.items
         if labels:
-            # Copied: the caller may go on with its own.
-            texts = {str(key): str(part) for key, part in labels.items()}
+            try:
+                # Copied: the caller may go on with its own.
+                texts = {str(key): str(part) for key, part in labels.items()}
+            except Exception:
+                return self._refuse(name, labels, "no labels")
             items.append((name, value, time.time(), texts))
         else:
             items.append((name, value, time.time(), None))
@@ -104,8 +107,8 @@ class Engine:
             if not (number >= 0.0 and math.isfinite(number)):
                 raise ValueError
         except Exception:
-            return self._refuse(name, amount)
-        self._added(self.series.add(name, number, labels))
+            return self._refuse(name, amount, "not a finite number from 0 on")
+        self._added(name, lambda: self.series.add(name, number, labels))
 
     def observe(self, name: str, value: Any, labels: Optional[Labels], bounds: Sequence[float]) -> None:
         """Adds to a histogram."""
@@ -115,7 +118,7 @@ class Engine:
                 raise ValueError
         except Exception:
             return self._refuse(name, value)
-        self._added(self.series.observe(name, number, labels, bounds))
+        self._added(name, lambda: self.series.observe(name, number, labels, bounds))
 
     def event(self, path: str, body: Dict[str, Any]) -> None:
         """Queues a report that is to be sent at once."""
@@ -225,12 +228,16 @@ class Engine:
 
     # The caller's thread, away from the hot path.
 
-    def _refuse(self, name: str, value: object) -> None:
+    def _refuse(self, name: object, value: object, why: str = "not a finite number") -> None:
         with self._lock:
             self._counts["dropped"] += 1
-        self.complain("metric %r: %.80r is not a finite number" % (name, value))
+        self.complain("metric %s: %s is %s" % (_short(name), _short(value), why))
 
-    def _added(self, fits: bool) -> None:
+    def _added(self, name: str, add: Callable[[], bool]) -> None:
+        try:
+            fits = add()
+        except Exception as error:  # Labels or buckets that are none.
+            return self._refuse(name, error, "no label or bucket")
         if not fits:
             with self._lock:
                 self._counts["dropped"] += 1
@@ -389,7 +396,8 @@ class Engine:
             if counts:
                 self._recovered()
             return
-        text = "%s lost after %d tries: %s" % (what, outcome.tries, outcome.reason())
+        tries = "1 try" if outcome.tries == 1 else "%d tries" % outcome.tries
+        text = "%s lost after %s: %s" % (what, tries, outcome.reason())
         self._last_error = text
         if outcome.refused_key:
             key = "key %d" % outcome.status
@@ -428,6 +436,14 @@ class Engine:
             self._counts["retries"] += 1
 
 
+def _short(value: object) -> str:
+    """For the log; the program's own objects may fail to tell themselves."""
+    try:
+        return "%.80r" % (value,)
+    except Exception:
+        return type(value).__name__
+
+
 def _number(value: Any) -> float:
     """A number of any kind; text is none, even if it looks like one."""
     if isinstance(value, (str, bytes)):
@@ -453,9 +469,12 @@ def _after_fork() -> None:
 
 
 def _at_exit() -> None:
+    # Several clients of a server that is away wait together, not one after the other.
+    started_s = time.monotonic()
     for engine in list(_ENGINES):
+        left_s = engine.settings.flush_timeout_s - (time.monotonic() - started_s)
         try:
-            engine.close()
+            engine.close(max(left_s, 0.1))
         except Exception:  # The program ends; nobody is left to be told.
             pass
 

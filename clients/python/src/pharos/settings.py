@@ -45,8 +45,9 @@ class Settings:
 
 
 def url_of(given: Optional[str]) -> str:
-    """The server's address without its last slash."""
-    return (given or os.environ.get("PHAROS_URL") or URL_DEFAULT).rstrip("/")
+    """The server's address without its last slash; `monitor:8000` alone is taken as http."""
+    url = (given or os.environ.get("PHAROS_URL") or URL_DEFAULT).strip().rstrip("/")
+    return url if "://" in url else "http://" + url
 
 
 def service_of(given: Optional[str]) -> str:

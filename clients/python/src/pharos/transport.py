@@ -97,8 +97,6 @@ class Transport:
     def _once(
         self, path: str, data: bytes, headers: Dict[str, str], tries: int
     ) -> Tuple[Outcome, Optional[float]]:
-        import urllib3
-
         try:
             answer = self._connections().request(
                 "POST", self.settings.url + path, body=data, headers=headers, preload_content=False
@@ -111,7 +109,7 @@ class Transport:
             asked_s = retry_after_s(answer.headers.get("Retry-After"))
             text = body.decode("utf-8", "replace")
             return Outcome(answer.status, text, tries), asked_s
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except Exception as error:  # Of urllib3, ssl, sockets, codecs: none is the program's concern.
             return Outcome(0, "%s: %s" % (type(error).__name__, error), tries), None
 
     def _connections(self) -> "urllib3.PoolManager":
@@ -141,7 +139,7 @@ def encode(body: Any) -> bytes:
             text = json.dumps(body, default=_plain, separators=(",", ":"), allow_nan=False)
         except ValueError:
             text = json.dumps(_finite(body), default=_plain, separators=(",", ":"))
-    except (TypeError, RecursionError) as error:
+    except Exception as error:  # Nested without end, or an object that fails to tell itself.
         raise ValueError("cannot be written as JSON: %s" % error) from error
     return text.encode()
 

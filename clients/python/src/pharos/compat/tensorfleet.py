@@ -23,6 +23,8 @@ from .bridge import server, time_text
 
 __all__ = [
     "ALERT_RULES", "CUSTOM_METRICS", "SERVICES", "MetricsCollector", "aggregate_platform_metrics",
+    "broadcast_metrics_update", "get_current_metrics", "get_latest_metrics", "handle_metrics_subscription",
+    "secure_metrics_access", "update_training_metrics",
     "calculate_avg_duration", "calculate_success_rate", "check_api_gateway_health", "check_orchestrator_health",
     "check_service_health", "check_storage_health", "check_worker_pool_health", "collect_platform_metrics",
     "collect_service_metrics", "generate_mock_worker_data", "get_daily_model_count", "get_job_analytics",
@@ -208,6 +210,8 @@ def collect_platform_metrics() -> Metrics:
 
 def update_prometheus_metrics(aggregated: Mapping[str, Any]) -> None:
     """Exports the aggregate: in `REGISTRY`, and at the server where one is named."""
+    with _jobs_lock:
+        _latest.update(aggregated)
     pharos = server("tensorfleet")
     for name, gauge in _PLATFORM.items():
         value = float(aggregated.get(name, 0))
@@ -272,6 +276,63 @@ def send_alert_webhook(alert: Mapping[str, Any]) -> bool:
         log.error("alert %s is not sent: %s", alert.get("rule"), error)
         return False
     return True
+
+
+_latest: Metrics = {}
+_training: Dict[str, Dict[str, float]] = {}
+
+
+def update_training_metrics(job_id: str, **figures: float) -> None:
+    """Notes a running job's figures, such as `loss`, `accuracy` and `progress`."""
+    with _jobs_lock:
+        _training.setdefault(job_id, {}).update(figures)
+        while len(_training) > JOBS_MAX:
+            del _training[next(iter(_training))]
+    pharos = server("tensorfleet")
+    if pharos is not None:
+        for name, value in figures.items():
+            pharos.metric("tensorfleet_training_" + name, value, {"job_id": job_id})
+
+
+def get_latest_metrics() -> Metrics:
+    """The newest aggregate, with the time of asking."""
+    with _jobs_lock:
+        return {**_latest, "timestamp": time_text(datetime.now(timezone.utc))}
+
+
+def get_current_metrics(job_id: Optional[str] = None) -> Metrics:
+    """The newest aggregate and, of a job that is named, its figures."""
+    found = get_latest_metrics()
+    if job_id is not None:
+        with _jobs_lock:
+            found.update(job_id=job_id, job=dict(_training.get(job_id, {})))
+    return found
+
+
+def handle_metrics_subscription(data: Any) -> None:
+    """The handler of `subscribe_metrics` in a Flask-SocketIO application: joins a room and answers.
+
+    `socketio.on("subscribe_metrics")(handle_metrics_subscription)`
+    """
+    from flask_socketio import emit, join_room
+
+    asked = data if isinstance(data, dict) else {}
+    join_room(str(asked.get("room", "general")))
+    emit("metrics_update", get_current_metrics(asked.get("job_id")))
+
+
+def broadcast_metrics_update(socketio: Any, room: Optional[str] = None) -> None:
+    """Sends the newest aggregate to all, or to one room."""
+    socketio.emit("metrics_update", get_latest_metrics(), **({"to": room} if room else {}))
+
+
+def secure_metrics_access() -> Any:
+    """A `before_request` hook of Flask: paths from `/metrics` on need a valid token."""
+    from flask import jsonify, request
+
+    if request.path.startswith("/metrics") and not validate_prometheus_token(request.headers.get("Authorization")):
+        return jsonify({"error": "Unauthorized"}), 401
+    return None
 
 
 # Jobs that ended: (Unix seconds, seconds it took, whether it was completed).

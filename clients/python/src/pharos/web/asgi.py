@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Awaitable, Callable, Dict, MutableMapping, Optional
+from typing import Any, Awaitable, Callable, Dict, Mapping, MutableMapping, Optional
 
 from ..client import Recorder
 from .requests import UNMATCHED, Answered, RequestMetrics, method_of, size_of
@@ -50,9 +50,21 @@ def endpoint_of(scope: Scope) -> str:
     route = getattr(scope.get("route"), "path", None)
     if isinstance(route, str):
         return route
-    if scope.get("endpoint") is None:
+    function = scope.get("endpoint")
+    if function is None:
         return UNMATCHED
-    # Starlette names the function and its parameters: the pattern is the path with those put back.
-    parts = str(scope.get("path", "")).split("/")
-    values = {str(value): name for name, value in (scope.get("path_params") or {}).items()}
-    return "/".join("{%s}" % values[part] if part and part in values else part for part in parts)
+    # Starlette leaves the function and the parameters. Where those cannot be found in the path, the
+    # function's name stands for the route: never the address itself.
+    pattern = pattern_of(str(scope.get("path", "")), scope.get("path_params") or {})
+    return pattern or str(getattr(function, "__qualname__", type(function).__qualname__))
+
+
+def pattern_of(path: str, params: Mapping[str, Any]) -> Optional[str]:
+    """`path` with its parameters' names put back, from the last to the first; None if one is not there."""
+    tail = ""
+    for name, value in reversed(list(params.items())):
+        path, found, rest = path.rpartition("/" + str(value))
+        if not found or (rest and not rest.startswith("/")):
+            return None
+        tail = "/{%s}%s%s" % (name, rest, tail)
+    return path + tail

@@ -117,10 +117,7 @@ class SystemMonitor:
         if self._page is not None:
             self._page.shutdown()
             self._page.server_close()
-        try:
-            self._provider.shutdown()
-        except KeyError:
-            pass  # Older exporters look for themselves in the shared registry, where we took them out.
+        self._provider.shutdown()
 
     def _readers(self, export_interval_s: float, console: bool) -> List[Any]:
         readers: List[Any] = []
@@ -139,14 +136,18 @@ class SystemMonitor:
     def _prometheus_reader(self) -> Any:
         """A reader with a registry of its own: two monitors in one program must not mix."""
         import prometheus_client
-        from opentelemetry.exporter.prometheus import PrometheusMetricReader
+        from opentelemetry.exporter import prometheus
 
-        self._registry = prometheus_client.CollectorRegistry()
-        if "registry" in inspect.signature(PrometheusMetricReader.__init__).parameters:
-            return PrometheusMetricReader(registry=self._registry)
-        reader = PrometheusMetricReader()
-        prometheus_client.REGISTRY.unregister(reader._collector)
-        self._registry.register(reader._collector)
+        registry = self._registry = prometheus_client.CollectorRegistry()
+        # Its releases differ in what they take.
+        make: Any = prometheus.PrometheusMetricReader
+        if "registry" in inspect.signature(make.__init__).parameters:
+            return make(registry=registry)
+        reader = make()
+        collector: Any = reader._collector
+        prometheus_client.REGISTRY.unregister(collector)
+        registry.register(collector)
+        reader.shutdown = lambda *_, **__: registry.unregister(collector)
         return reader
 
     def _make_instruments(self, readers: List[Any]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import threading
 import time
 from collections import deque
@@ -107,6 +108,8 @@ class MetricsCollector:
         self.last_collection: Optional[datetime] = None
         self.system_metrics: Deque[SystemMetrics] = deque(maxlen=KEPT_IN_MEMORY)
         self.dropped = 0
+        # Why the last write failed; empty while all is well.
+        self.write_error = ""
         tables = (SYSTEM_METRICS, API_METRICS, APP_METRICS)
         names = ("system_metrics", "api_metrics", "app_metrics")
         self.database = Database(self.db_path, (*tables, *map(index_on, names)))
@@ -230,20 +233,30 @@ class MetricsCollector:
             for table, _ in TABLES.values()
         )
 
-    def flush(self) -> None:
-        """Writes what waits; then it can be read from the file."""
+    def flush(self) -> bool:
+        """Writes what waits; then it can be read from the file. False if the disk refused: it waits on."""
         with self._write_lock:
-            rows: Dict[type, List[Tuple[Any, ...]]] = {}
-            for _ in range(len(self._waiting)):
-                record = self._waiting.popleft()
-                kind = type(record)
-                rows.setdefault(kind, []).append(
-                    (time_text(record.timestamp), *(getattr(record, name) for name in TABLES[kind][1][1:]))
-                )
-            for kind, values in rows.items():
-                table, names = TABLES[kind]
-                marks = ", ".join("?" * len(names))
-                self.database.write("INSERT INTO %s (%s) VALUES (%s)" % (table, ", ".join(names), marks), values)
+            records = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            for kind in TABLES:
+                of_kind = [record for record in records if type(record) is kind]
+                try:
+                    self._write(kind, of_kind)
+                except sqlite3.Error as error:
+                    self._waiting.extendleft(reversed(records))
+                    if not self.write_error:
+                        log.error("metrics are not written to %s: %s", self.db_path, error)
+                    self.write_error = str(error)
+                    return False
+                records = [record for record in records if type(record) is not kind]
+            self.write_error = ""
+            return True
+
+    def _write(self, kind: type, records: List[Any]) -> None:
+        table, names = TABLES[kind]
+        marks = ", ".join("?" * len(names))
+        rows = [(time_text(record.timestamp), *(getattr(record, name) for name in names[1:])) for record in records]
+        if rows:
+            self.database.write("INSERT INTO %s (%s) VALUES (%s)" % (table, ", ".join(names), marks), rows)
 
     def close(self) -> None:
         """Ends the collection and closes the file."""
