@@ -14,8 +14,8 @@ if ! { npm ci --no-audit --no-fund && node build.mjs && npm run --silent check; 
     exit 1
 fi
 
-# Few at a time: each starts servers of its own.
-node --test --test-concurrency=2 --test-reporter=tap test/*.test.mjs >"$log" 2>&1
+# Few at a time: each starts servers of its own. One that hangs is a failure.
+timeout 300 node --test --test-concurrency=2 --test-reporter=tap test/*.test.mjs >"$log" 2>&1
 # Names of what failed with their reasons, and what was skipped.
 awk '/^ *not ok/ { bad = 1 } /^# Subtest/ { bad = 0 } bad' "$log"
 sed -n 's/^ *ok [0-9]* - \(.*\) # SKIP \(.*\)$/skipped: \1: \2/p' "$log"

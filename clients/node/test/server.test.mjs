@@ -131,6 +131,7 @@ test('requests of an application have a rate and a quantile by route', { skip },
     const url = `http://127.0.0.1:${listening.address().port}/users/`;
     for (let id = 0; id < 5; id++) await (await fetch(url + id)).text();
     listening.closeAllConnections();
+    listening.close();
     await web.close();
     const [[, requests]] = await server.query('sum by (route) (increase(http_requests_total{route="/users/:id"}[5m]))');
     assert.ok(requests > 4);
