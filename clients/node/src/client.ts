@@ -7,6 +7,7 @@ import { Host } from './host.js';
 import { Job, type Metadata } from './job.js';
 import { Outbox, type Stats } from './outbox.js';
 import type { Labels } from './queue.js';
+import type { Counter, Histogram } from './series.js';
 import { settingsOf, type Options, type Settings } from './settings.js';
 
 /** How a service is. */
@@ -82,6 +83,16 @@ export class Client {
     observe(name: string, value: number, labels?: Labels, bounds?: readonly number[]): void {
         if (!Number.isFinite(value)) return this.#outbox.refuse(name, value);
         this.#outbox.histogram(name, labels, bounds)?.observe(value);
+    }
+
+    /** The total that `count` adds to, to hold on to; undefined if there are too many. */
+    counter(name: string, labels?: Labels): Counter | undefined {
+        return this.#outbox.counter(name, labels);
+    }
+
+    /** The histogram that `observe` adds to, to hold on to; undefined if there are too many. */
+    histogram(name: string, labels?: Labels, bounds?: readonly number[]): Histogram | undefined {
+        return this.#outbox.histogram(name, labels, bounds);
     }
 
     /** Runs `work` and sends how long it took, in seconds, and whether it worked. */

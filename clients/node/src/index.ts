@@ -11,5 +11,6 @@ export { Host, type HostMetrics } from './host.js';
 export { Job, type Metadata } from './job.js';
 export { PharosError, type Stats } from './outbox.js';
 export type { Labels } from './queue.js';
+export { Counter, Histogram } from './series.js';
 export type { Log, Options, Settings } from './settings.js';
 export { SystemMonitorClient } from './system-monitor.js';

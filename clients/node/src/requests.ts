@@ -8,6 +8,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Client } from './client.js';
+import type { Counter, Histogram } from './series.js';
 import type { Options } from './settings.js';
 
 /** A client, or what to make one of; nothing means the environment. */
@@ -19,12 +20,13 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIO
 // The client went away before the answer was written, as nginx says it.
 const STATUS_GONE = 499;
 
+/** Of one method, route and status; those that the client has no room for are missing. */
 interface Totals {
-    seconds: (value: number) => void;
-    requests: () => void;
-    requestBytes: (value: number) => void;
-    responseBytes: (value: number) => void;
-    errors: () => void;
+    requests: Counter | undefined;
+    seconds: Histogram | undefined;
+    requestBytes: Counter | undefined;
+    responseBytes: Counter | undefined;
+    errors: Counter | undefined;
 }
 
 export class Requests {
@@ -53,17 +55,18 @@ export class Requests {
 
     #record(request: IncomingMessage, route: string | undefined, status: number, seconds: number, sent: number): void {
         const totals = this.#totalsOf(methodOf(request), route || UNMATCHED, status);
-        totals.requests();
-        totals.seconds(seconds);
-        totals.requestBytes(Number(request.headers['content-length']) || 0);
-        totals.responseBytes(Math.max(0, sent));
-        if (status >= 500) totals.errors();
+        totals.requests?.add(1);
+        totals.seconds?.observe(seconds);
+        totals.requestBytes?.add(lengthOf(request));
+        totals.responseBytes?.add(Math.max(0, sent));
+        if (status >= 500) totals.errors?.add(1);
     }
 
     #totalsOf(method: string, route: string, status: number): Totals {
         const key = `${method} ${status} ${route}`;
         let totals = this.#totals.get(key);
         if (!totals) {
+            // No bound of its own: the routes are the program's, the methods and statuses few.
             totals = this.#make(method, route, status);
             this.#totals.set(key, totals);
         }
@@ -72,16 +75,14 @@ export class Requests {
 
     #make(method: string, route: string, status: number): Totals {
         const path = { method, route };
-        const each = { ...path, status: String(status) };
         const client = this.#client;
-        // Known from the first request on: a rate of errors needs the zero before the first.
-        client.count('http_request_errors_total', 0, path);
         return {
-            requests: () => client.count('http_requests_total', 1, each),
-            seconds: (value) => client.observe('http_request_duration_seconds', value, path),
-            requestBytes: (value) => client.count('http_request_bytes_total', value, path),
-            responseBytes: (value) => client.count('http_response_bytes_total', value, path),
-            errors: () => client.count('http_request_errors_total', 1, path),
+            requests: client.counter('http_requests_total', { ...path, status: String(status) }),
+            seconds: client.histogram('http_request_duration_seconds', path),
+            requestBytes: client.counter('http_request_bytes_total', path),
+            responseBytes: client.counter('http_response_bytes_total', path),
+            // Made with the first request: a rate of errors needs the zero before the first error.
+            errors: client.counter('http_request_errors_total', path),
         };
     }
 }
@@ -94,6 +95,12 @@ function isClient(given: ClientOrOptions): given is Client {
 function methodOf(request: IncomingMessage): string {
     const method = request.method ?? '';
     return METHODS.has(method) ? method : 'OTHER';
+}
+
+/** What the client says it sends; a total must not shrink. */
+function lengthOf(request: IncomingMessage): number {
+    const length = Number(request.headers['content-length']);
+    return length > 0 && length < Infinity ? length : 0;
 }
 
 /** Of the connection, which serves one request after the other. */

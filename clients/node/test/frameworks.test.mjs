@@ -35,7 +35,7 @@ const APPLICATIONS = {
         return listening(http.createServer(app));
     },
     fastify: async (client) => {
-        const app = fastify();
+        const app = fastify({ forceCloseConnections: true });
         await app.register(pharosFastify, { client });
         app.get('/users/:id', async (request) => `user ${request.params.id}`);
         app.post('/orders', (_request, reply) => reply.code(201).send());

@@ -30,11 +30,11 @@ export async function caseServer() {
 export const withoutPharos = process.env.PHAROS_BIN ? false : 'PHAROS_BIN names no binary';
 
 /** The real server, on a folder of its own. */
-export async function pharos(flags = ['--no-collect'], port = undefined) {
+export async function pharos(flags = ['--no-collect'], port = undefined, env = {}) {
     const folder = mkdtempSync(join(tmpdir(), 'pharos-node-'));
     const url = `http://127.0.0.1:${port ?? (await freePort())}`;
     const listen = ['--listen', url.slice('http://'.length), '--data-dir', folder];
-    const child = spawn(process.env.PHAROS_BIN, [...listen, ...flags], { stdio: 'ignore' });
+    const child = spawn(process.env.PHAROS_BIN, [...listen, ...flags], { stdio: 'ignore', env: { ...process.env, ...env } });
     await until(async () => (await fetch(`${url}/-/ready`)).ok);
     return {
         url,
