@@ -34,7 +34,7 @@ pub(crate) struct Handle {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Metrics that Pharos has taken.
+    /// Metrics that Pharos has taken, those of counters, gauges and histograms among them.
     pub sent: u64,
     /// Metrics that never left: the queue was full, the value no number, the client closed.
     pub dropped: u64,
@@ -77,6 +77,7 @@ impl Client {
     pub fn off() -> Self {
         let client = Self::without_thread(Builder::default());
         client.handle.shared.queue.end();
+        client.handle.shared.said.mute_closed();
         client
     }
 

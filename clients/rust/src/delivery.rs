@@ -150,9 +150,7 @@ impl Delivery {
         let mut response = request.send(body)?;
         let status = response.status().as_u16();
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let retry_after = header("retry-after")
-            .and_then(|value| value.trim().parse().ok())
-            .map(|seconds| Duration::from_secs(seconds).min(RETRY_AFTER_MAX));
+        let retry_after = header("retry-after").and_then(asked_pause);
         // The status decides; a body that breaks off or is garbage changes nothing.
         let text = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
         Ok(Answer { status, retry_after, detail: detail_of(&text.unwrap_or_default()) })
@@ -176,6 +174,13 @@ fn detail_of(text: &str) -> String {
     let detail = json.as_ref().and_then(|json| json.get("detail")).and_then(Value::as_str);
     let quote = cut(detail.unwrap_or(text), QUOTE_BYTES_MAX);
     quote.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().into()
+}
+
+/// The pause that a `Retry-After` in seconds asks for. One that names a date is passed over: the
+/// clocks need not agree.
+fn asked_pause(header: &str) -> Option<Duration> {
+    let seconds = header.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
 }
 
 /// The pause before this try: doubled each time, between half and one and a half of it.
@@ -215,6 +220,18 @@ mod tests {
             let detail = detail_of(&text);
             prop_assert!(detail.len() <= QUOTE_BYTES_MAX + 3 && !detail.contains('\n'));
         }
+    }
+
+    #[test]
+    fn the_servers_pause_is_kept_within_reason() {
+        assert_eq!(asked_pause(" 7 "), Some(Duration::from_secs(7)));
+        assert_eq!(asked_pause("99999999999"), Some(RETRY_AFTER_MAX));
+        for other in ["", "-1", "1.5", "Fri, 20 Nov 2026 14:00:00 GMT", "99999999999999999999999"] {
+            assert_eq!(asked_pause(other), None, "{other}");
+        }
+        let answer = Answer { status: 429, retry_after: asked_pause("7"), detail: "busy".into() };
+        let (cause, pause) = judge(answer).unwrap().unwrap();
+        assert_eq!((cause.as_str(), pause), ("it answers 429 busy", Some(Duration::from_secs(7))));
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::sample::Sample;
 const REPORTS_MAX: usize = 1000;
 /// Bytes of a body before compression, about; Pharos takes 10 MiB.
 const BODY_BYTES_MAX: usize = 4 << 20;
+/// Bytes of all samples that wait, about: long labels must not make the queue's bound a large one.
+const QUEUE_BYTES_MAX: usize = 64 << 20;
 /// Items of a batch that Pharos takes.
 const ITEMS_MAX: usize = 10_000;
 
@@ -48,6 +50,7 @@ pub(crate) enum Put {
 #[derive(Default)]
 struct State {
     samples: VecDeque<Sample>,
+    samples_bytes: usize,
     reports: VecDeque<Report>,
     /// When the oldest sample has waited long enough.
     batch_at: Option<Instant>,
@@ -56,34 +59,42 @@ struct State {
     /// How many samples and reports were ever put in, and how many have left.
     n_put: [u64; 2],
     n_left: [u64; 2],
-    flush: Flush,
+    /// Up to where somebody waits for samples and reports to leave.
+    flush_until: [u64; 2],
+    /// Readings of the instruments: the one that somebody waits for, the last begun and ended.
+    reading_asked: u64,
+    reading_begun: u64,
+    reading_ended: u64,
     is_closing: bool,
     /// Sent as the last thing of all.
     farewell: Option<Report>,
     has_ended: bool,
 }
 
-/// What somebody waits for: that all that was put in before has left.
-#[derive(Default)]
-struct Flush {
-    asked: u64,
-    done: u64,
-    until: [u64; 2],
-    needs_instruments: bool,
-}
-
 impl State {
-    fn flush_is_open(&self) -> bool {
-        self.flush.asked > self.flush.done
+    /// Somebody waits for the end or for what was put in: nothing waits for its time.
+    fn hurries(&self) -> bool {
+        self.is_closing || !has_left(self.n_left, self.flush_until)
     }
 
-    fn settle_flush(&mut self) -> bool {
-        let left = self.n_left[0] >= self.flush.until[0] && self.n_left[1] >= self.flush.until[1];
-        let is_settled = self.flush_is_open() && left && !self.flush.needs_instruments;
-        if is_settled {
-            self.flush.done = self.flush.asked;
+    /// Asks for a reading that begins from here on, if there are instruments. Returns its number.
+    fn ask_reading(&mut self) -> u64 {
+        if self.instruments_at.is_some() {
+            self.reading_asked = self.reading_begun + 1;
         }
-        is_settled
+        self.reading_asked
+    }
+
+    /// Drops the oldest samples until there is room for one of so many bytes. Returns how many.
+    fn make_room(&mut self, items_max: usize, n_bytes: usize) -> u64 {
+        let mut n_dropped = 0;
+        while self.samples.len() >= items_max || self.samples_bytes + n_bytes > QUEUE_BYTES_MAX {
+            let Some(oldest) = self.samples.pop_front() else { break };
+            self.samples_bytes -= oldest.size_bytes();
+            n_dropped += 1;
+        }
+        self.n_left[0] += n_dropped;
+        n_dropped
     }
 
     fn take_batch(&mut self, items_max: usize, now: Instant, interval: Duration) -> Vec<Sample> {
@@ -94,9 +105,15 @@ impl State {
             n_bytes += sample.size_bytes();
             batch.push(sample);
         }
+        self.samples_bytes -= n_bytes;
         self.batch_at = (!self.samples.is_empty()).then(|| now + interval);
         batch
     }
+}
+
+/// Samples and reports up to these have left.
+fn has_left(n_left: [u64; 2], until: [u64; 2]) -> bool {
+    n_left.iter().zip(until).all(|(left, until)| *left >= until)
 }
 
 /// See the module.
@@ -132,13 +149,11 @@ impl Queue {
             self.n_dropped.fetch_add(1, Relaxed);
             return Put::Closed;
         }
-        let is_full = state.samples.len() >= self.limits.queue_items_max;
-        if is_full {
-            state.samples.pop_front();
-            state.n_left[0] += 1;
-            self.n_dropped.fetch_add(1, Relaxed);
-        }
+        let n_bytes = sample.size_bytes();
+        let n_dropped = state.make_room(self.limits.queue_items_max, n_bytes);
+        self.n_dropped.fetch_add(n_dropped, Relaxed);
         state.samples.push_back(sample);
+        state.samples_bytes += n_bytes;
         state.n_put[0] += 1;
         let is_first = state.batch_at.is_none();
         if is_first {
@@ -147,7 +162,7 @@ impl Queue {
         if is_first || state.samples.len() == self.limits.batch_items_max {
             self.work.notify_one();
         }
-        if is_full { Put::Full } else { Put::Taken }
+        if n_dropped > 0 { Put::Full } else { Put::Taken }
     }
 
     pub(crate) fn put_report(&self, report: Report) -> Put {
@@ -182,12 +197,13 @@ impl Queue {
     /// Waits until all that was put in has been sent or given up. False after `timeout`.
     pub(crate) fn flush(&self, timeout: Duration) -> bool {
         let mut state = self.lock();
-        state.flush.asked += 1;
-        state.flush.until = state.n_put;
-        state.flush.needs_instruments |= state.instruments_at.is_some();
-        let ticket = state.flush.asked;
+        let until = state.n_put;
+        state.flush_until = until;
+        let reading = state.ask_reading();
         self.work.notify_one();
-        self.wait(state, timeout, |state| state.flush.done >= ticket || state.has_ended)
+        self.wait(state, timeout, |state| {
+            state.has_ended || (has_left(state.n_left, until) && state.reading_ended >= reading)
+        })
     }
 
     /// Lets nothing in any more and waits until what is here and the farewell have left. False
@@ -197,7 +213,7 @@ impl Queue {
         if !state.is_closing {
             state.is_closing = true;
             state.farewell = farewell;
-            state.flush.needs_instruments |= state.instruments_at.is_some();
+            state.ask_reading();
             self.work.notify_one();
         }
         self.wait(state, timeout, |state| state.has_ended)
@@ -222,9 +238,6 @@ impl Queue {
             if let Some(work) = self.due(&mut state, now) {
                 return work;
             }
-            if state.settle_flush() {
-                self.settled.notify_all();
-            }
             let at = [state.batch_at, state.instruments_at].into_iter().flatten().min();
             let pause =
                 at.map_or(Duration::from_secs(3600), |at| at.saturating_duration_since(now));
@@ -234,7 +247,7 @@ impl Queue {
     }
 
     fn due(&self, state: &mut State, now: Instant) -> Option<Work> {
-        let hurries = state.is_closing || state.flush_is_open();
+        let hurries = state.hurries();
         if let Some(report) = state.reports.pop_front() {
             return Some(Work::Send(report));
         }
@@ -248,8 +261,9 @@ impl Queue {
                 self.limits.batch_interval,
             )));
         }
-        if is_past(state.instruments_at) || (hurries && state.flush.needs_instruments) {
+        if is_past(state.instruments_at) || state.reading_asked > state.reading_begun {
             state.instruments_at = Some(now + self.limits.instruments_interval);
+            state.reading_begun += 1;
             return Some(Work::ReadInstruments);
         }
         if !state.is_closing {
@@ -263,15 +277,14 @@ impl Queue {
         let mut state = self.lock();
         state.n_left[0] += n_samples as u64;
         state.n_left[1] += n_reports as u64;
-        if state.settle_flush() {
-            self.settled.notify_all();
-        }
+        self.settled.notify_all();
     }
 
     /// The instruments were read and sent.
     pub(crate) fn done_instruments(&self) {
-        self.lock().flush.needs_instruments = false;
-        self.done(0, 0);
+        let mut state = self.lock();
+        state.reading_ended = state.reading_begun;
+        self.settled.notify_all();
     }
 
     /// The thread ends: nobody waits any more. Returns how many samples were left behind.
@@ -280,6 +293,7 @@ impl Queue {
         state.is_closing = true;
         state.has_ended = true;
         state.reports.clear();
+        state.samples_bytes = 0;
         self.settled.notify_all();
         std::mem::take(&mut state.samples).len()
     }
@@ -336,6 +350,36 @@ mod tests {
         let Work::SendBatch(batch) = queue.next() else { panic!("there are samples") };
         assert!(crate::sample::batch_body(&batch, "s").len() < 10 << 20);
         assert!(batch.len() < 3000);
+    }
+
+    #[test]
+    fn long_labels_do_not_make_the_queue_large() {
+        let queue = queue(100_000, 100_000);
+        let text = "x".repeat(4000);
+        let labels: Vec<String> = (0..60).map(|label| label.to_string()).collect();
+        let labels: Vec<(&str, &str)> = labels.iter().map(|label| (&**label, &*text)).collect();
+        let n_put = (0..400)
+            .filter(|_| queue.put_sample(Sample::new("m", 1.0, &labels).unwrap()) == Put::Taken);
+        let n_kept = n_put.count();
+        assert!((100..300).contains(&n_kept), "{n_kept}");
+        assert_eq!(queue.n_waiting(), n_kept);
+        queue.close(None, Duration::ZERO);
+        while matches!(queue.next(), Work::SendBatch(_)) {}
+        assert_eq!(queue.lock().samples_bytes, 0);
+    }
+
+    #[test]
+    fn a_flush_during_a_reading_wants_another_one() {
+        let queue = queue(10, 10);
+        queue.watch_instruments();
+        queue.flush(Duration::ZERO);
+        assert!(matches!(queue.next(), Work::ReadInstruments));
+        queue.flush(Duration::ZERO);
+        queue.done_instruments();
+        assert_eq!(queue.lock().reading_ended, 1);
+        assert!(matches!(queue.next(), Work::ReadInstruments));
+        queue.done_instruments();
+        assert_eq!(queue.lock().reading_ended, 2);
     }
 
     #[test]

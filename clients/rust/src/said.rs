@@ -25,6 +25,11 @@ impl Said {
         });
     }
 
+    /// A client that is off says nothing: it was asked to drop all.
+    pub(crate) fn mute_closed(&self) {
+        self.closed.store(true, Relaxed);
+    }
+
     pub(crate) fn closed(&self) {
         once(&self.closed, || "the client is closed: what is reported now is dropped".to_owned());
     }

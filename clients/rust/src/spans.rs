@@ -95,6 +95,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_the_client_does_itself_is_not_measured() {
+        let client = Client::off();
+        let subscriber = tracing_subscriber::registry().with(SpanLayer::new(&client));
+        let own = std::thread::spawn(move || {
+            worker::mark_worker();
+            tracing::subscriber::with_default(subscriber, || {
+                let _span = tracing::info_span!("request").entered();
+                tracing::debug!("sent");
+            });
+        });
+        own.join().unwrap();
+        assert_eq!(client.stats().series, 0);
+    }
+
+    #[test]
     fn spans_and_events_are_counted_by_their_place() {
         let client = Client::off();
         let subscriber = tracing_subscriber::registry().with(SpanLayer::new(&client));

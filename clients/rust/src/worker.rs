@@ -23,6 +23,11 @@ pub(crate) fn is_worker() -> bool {
     IS_WORKER.get()
 }
 
+/// This thread is the client's own from here on.
+pub(crate) fn mark_worker() {
+    IS_WORKER.set(true);
+}
+
 /// What the program's side and the thread share.
 pub(crate) struct Shared {
     pub(crate) settings: Builder,
@@ -121,7 +126,7 @@ impl Drop for AtEnd {
 
 /// Works until the queue is closed and empty.
 pub(crate) fn run(shared: Arc<Shared>) {
-    IS_WORKER.set(true);
+    mark_worker();
     let at_end = AtEnd(shared);
     let shared = &at_end.0;
     loop {

@@ -282,6 +282,52 @@ fn from_environment() {
     todo.as_array().unwrap().iter().for_each(|todo| step(&client, todo, None));
 }
 
+/// A wrong address must not keep a program from starting, or make it panic.
+#[test]
+fn an_environment_of_no_use_keeps_no_program_from_running() {
+    let todo = json!([["metric", "a", 1], ["status", "up"], ["flush"], ["close"]]);
+    for url in ["ftp://pharos", "http://", "pharos", "\u{1f600}"] {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["from_environment", "--exact"]).env("PHAROS_CASE", todo.to_string());
+        let output = child.env("PHAROS_URL", url).output().unwrap();
+        assert!(output.status.success(), "{url} {output:?}");
+    }
+}
+
+/// Whatever many threads do to a small queue: each metric is sent, dropped or failed.
+#[test]
+fn every_call_is_accounted_for() {
+    const N_THREADS: u64 = 8;
+    const N_CALLS: u64 = 2000;
+    let server = Server::start();
+    let made = Client::builder().url(&server.url).service("case").batch_items_max(50);
+    let client = made.queue_items_max(200).build().unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..N_THREADS {
+            let client = &client;
+            scope.spawn(move || {
+                for step in 0..N_CALLS {
+                    client.metric(&format!("thread_{thread}"), step);
+                    if step % 500 == thread {
+                        client.flush();
+                    }
+                }
+            });
+        }
+    });
+    assert!(client.close());
+    let stats = client.stats();
+    assert_eq!(stats.sent + stats.dropped + stats.failed, N_THREADS * N_CALLS, "{stats:?}");
+    let outcome = Outcome { seen: server.seen(), stats, said: vec![], duration: Duration::ZERO };
+    assert_eq!(outcome.metrics().len() as u64, stats.sent);
+    for thread in 0..N_THREADS {
+        let name = format!("thread_{thread}");
+        let steps = outcome.metrics().into_iter().filter(|metric| metric.0 == name);
+        let steps: Vec<f64> = steps.map(|metric| metric.1).collect();
+        assert!(steps.is_sorted(), "{steps:?}");
+    }
+}
+
 #[test]
 fn all_shared_cases_hold() {
     log::set_logger(&Lines).unwrap();
