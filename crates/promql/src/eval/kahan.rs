@@ -14,8 +14,16 @@ impl KahanSum {
     }
 
     /// With one more number.
+    #[inline]
     #[must_use]
     pub(super) fn plus(self, more: f64) -> Self {
+        let next = self.plus_finite(more);
+        if next.sum.is_finite() { next } else { self.plus_any(more) }
+    }
+
+    /// With one more number, in Neumaier's form.
+    #[must_use]
+    fn plus_any(self, more: f64) -> Self {
         let sum = self.sum + more;
         let lost = if sum.is_infinite() {
             0.0
@@ -25,6 +33,17 @@ impl KahanSum {
             self.lost + ((more - sum) + self.sum)
         };
         Self { sum, lost }
+    }
+
+    /// With one more number, if the sum stays finite: Knuth's form, without a question of which of two
+    /// numbers is the larger one, gives the same bits.
+    #[inline]
+    #[must_use]
+    pub(super) fn plus_finite(self, more: f64) -> Self {
+        let sum = self.sum + more;
+        let taken = sum - self.sum;
+        let lost = (self.sum - (sum - taken)) + (more - taken);
+        Self { sum, lost: self.lost + lost }
     }
 
     /// The corrected sum.
@@ -91,13 +110,30 @@ impl Mean {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mean, sum};
+    use super::{KahanSum, Mean, sum};
 
     #[test]
     fn sums_keep_what_rounding_loses() {
         assert_eq!(sum([1.0, 1e100, 1.0, -1e100].into_iter()), 2.0);
         assert_eq!(sum([f64::INFINITY, 1.0].into_iter()), f64::INFINITY);
         assert!(sum([f64::INFINITY, f64::NEG_INFINITY].into_iter()).is_nan());
+    }
+
+    #[test]
+    fn both_forms_have_the_same_bits() {
+        let numbers = [0.0, -0.0, 0.1, 1.0, -3.5, 1e16, -1e16, 1e-310, -5e-324, 1e300, -1e300];
+        let mut at: usize = 7;
+        let mut sums = [KahanSum::new(-0.0), KahanSum::default()];
+        for sum in &mut sums {
+            for _ in 0..10_000 {
+                at = (at * 31 + 17) % 10_007;
+                let more = numbers[at % numbers.len()] * (at as f64 / 977.0);
+                let (plain, finite) = (sum.plus_any(more), sum.plus_finite(more));
+                assert_eq!(plain.sum.to_bits(), finite.sum.to_bits());
+                assert_eq!(plain.lost.to_bits(), finite.lost.to_bits());
+                *sum = plain;
+            }
+        }
     }
 
     #[test]

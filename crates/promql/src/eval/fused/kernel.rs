@@ -84,7 +84,7 @@ impl Kernel {
     pub(super) fn fill(&mut self, numbers: Numbers<'_>, at: At<'_>, out: &mut [f64]) {
         let Numbers { times, values, .. } = numbers;
         match self {
-            Self::Avg => each(values, at, out, mean),
+            Self::Avg => each_sum(values, at, out, &MEAN),
             Self::Changes(marks) => {
                 mark(values, marks, |before, value| {
                     value != before && !(value.is_nan() && before.is_nan())
@@ -111,7 +111,7 @@ impl Kernel {
             }
             Self::Stddev => each(values, at, out, |w| variance(w.iter().copied()).sqrt()),
             Self::Stdvar => each(values, at, out, |w| variance(w.iter().copied())),
-            Self::Sum => each(values, at, out, |w| kahan::sum(w.iter().copied())),
+            Self::Sum => each_sum(values, at, out, &SUM),
         }
         debug_assert_eq!(times.len(), values.len(), "a time for each number");
     }
@@ -127,18 +127,84 @@ fn each(values: &[f64], at: At<'_>, out: &mut [f64], function: impl Fn(&[f64]) -
     }
 }
 
-/// The mean of some numbers.
-fn mean(values: &[f64]) -> f64 {
-    let Some((first, rest)) = values.split_first() else { return f64::NAN };
-    let sum = rest.iter().fold(KahanSum::new(*first), |sum, value| sum.plus(*value));
-    // A sum that is finite at the end was so all the time.
-    if sum.sum.is_finite() {
-        let n = values.len() as f64;
-        return sum.sum / n + sum.lost / n;
+/// A function that is made of the sum of a window.
+struct OfSum {
+    /// Whether the sum begins with the first number, rather than with zero.
+    is_of_first: bool,
+    /// Of a sum that is finite, and of how many numbers it is.
+    value: fn(KahanSum, f64) -> f64,
+    /// Of any numbers.
+    plain: fn(&[f64]) -> f64,
+}
+
+const MEAN: OfSum = OfSum {
+    is_of_first: true,
+    value: |sum, n| sum.sum / n + sum.lost / n,
+    plain: |window| {
+        let mut mean = Mean::NONE;
+        window.iter().for_each(|value| mean.add(*value));
+        mean.value()
+    },
+};
+
+const SUM: OfSum = OfSum {
+    is_of_first: false,
+    value: |sum, _| sum.total(),
+    plain: |window| kahan::sum(window.iter().copied()),
+};
+
+/// So many windows are summed at once: additions of one wait for each other, those of several do not.
+const LANES: usize = 4;
+
+/// A function of the sum of each window that has some.
+fn each_sum(values: &[f64], at: At<'_>, out: &mut [f64], function: &OfSum) {
+    let mut windows = at.bounds.windows().enumerate().filter(|(_, (start, end))| start < end);
+    loop {
+        let mut lanes: [(usize, &[f64]); LANES] = [(0, &[]); LANES];
+        let mut n_lanes = 0;
+        for (lane, (step, (start, end))) in lanes.iter_mut().zip(&mut windows) {
+            *lane = (step, &values[start..end]);
+            n_lanes += 1;
+        }
+        if n_lanes == 0 {
+            return;
+        }
+        let sums = sums(lanes.map(|(_, window)| window), function.is_of_first);
+        for ((step, window), sum) in lanes.into_iter().zip(sums).take(n_lanes) {
+            // A sum that is finite at the end was so all the time.
+            out[step] = match sum.sum.is_finite() {
+                true => (function.value)(sum, window.len() as f64),
+                false => (function.plain)(window),
+            };
+        }
+        if n_lanes < LANES {
+            return;
+        }
     }
-    let mut mean = Mean::NONE;
-    values.iter().for_each(|value| mean.add(*value));
-    mean.value()
+}
+
+/// The sums of some windows, if they stay finite.
+fn sums(windows: [&[f64]; LANES], is_of_first: bool) -> [KahanSum; LANES] {
+    let mut sums = [KahanSum::default(); LANES];
+    let mut rests = windows;
+    if is_of_first {
+        for (sum, rest) in sums.iter_mut().zip(&mut rests) {
+            if let Some((first, others)) = rest.split_first() {
+                (*sum, *rest) = (KahanSum::new(*first), others);
+            }
+        }
+    }
+    let n_shared = rests.iter().map(|rest| rest.len()).min().unwrap_or(0);
+    let shared = rests.map(|rest| &rest[..n_shared]);
+    for at in 0..n_shared {
+        for (sum, rest) in sums.iter_mut().zip(shared) {
+            *sum = sum.plus_finite(rest[at]);
+        }
+    }
+    for (sum, rest) in sums.iter_mut().zip(rests) {
+        *sum = rest[n_shared..].iter().fold(*sum, |sum, value| sum.plus_finite(*value));
+    }
+    sums
 }
 
 /// The number that beats all before it; anything beats a NaN.
