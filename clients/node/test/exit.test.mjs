@@ -112,6 +112,25 @@ test('both builds in one process do not wait for each other', async () => {
     assert.deepEqual((await told()).values.sort(), [1, 2]);
 });
 
+// The package signal-exit re-sends a signal once its own listeners are the only ones, and says here
+// how many they are. Two that wait for each other would swallow it.
+test('a listener that only waits for the end is no reason to live on', async () => {
+    const ended = await runNode(
+        `${PROGRAM}
+         globalThis[Symbol.for('signal-exit emitter')] = { count: 1 };
+         const listener = () => {
+             if (process.listenerCount('SIGTERM') > 1) return;
+             process.removeListener('SIGTERM', listener);
+             process.kill(process.pid, 'SIGTERM');
+         };
+         process.on('SIGTERM', listener);
+         pharos.metric('a', 1); setInterval(() => {}, 1000); console.log('runs');`,
+        { ...env(), started: (child) => child.stdout.once('data', () => child.kill('SIGTERM')) },
+    );
+    assert.equal(ended.signal, 'SIGTERM');
+    assert.deepEqual((await told()).values, [1]);
+});
+
 test('a status is repeated, and not after down', async () => {
     await runNode(
         `import { Client } from '@pharos/client';

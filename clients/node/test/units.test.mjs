@@ -172,6 +172,18 @@ test('after an outage it is said that it is over, and the next outage is said ag
     ]);
 });
 
+test('a busy server is left alone for as long as it says', async () => {
+    const server = await caseServer();
+    await server.play({ answers: [{ status: 429, headers: { 'Retry-After': '1' } }, { status: 200 }] });
+    const client = new Client({ url: server.url, backoffMs: 1 });
+    client.metric('a', 1);
+    const startedMs = performance.now();
+    await client.close();
+    assert.ok(performance.now() - startedMs >= 990);
+    assert.deepEqual([client.stats().sent, client.stats().retries], [1, 1]);
+    server.stop();
+});
+
 test('labels are those of the call, whatever becomes of their object', async () => {
     const server = await caseServer();
     const client = new Client({ url: server.url });
