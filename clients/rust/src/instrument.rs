@@ -272,6 +272,15 @@ mod tests {
     }
 
     #[test]
+    fn a_value_on_a_bound_is_below_it() {
+        let registry = Registry::default();
+        registry.histogram("h", &[]).0.record(0.5);
+        let samples = registry.read();
+        assert_eq!(value(&samples, "h_bucket", Some("0.5")), Some(1.0));
+        assert_eq!(value(&samples, "h_bucket", Some("0.25")), Some(0.0));
+    }
+
+    #[test]
     fn the_order_of_labels_makes_no_other_series() {
         let registry = Registry::default();
         registry.counter("c", &[("a", "1"), ("b", "2")]).0.add(1);

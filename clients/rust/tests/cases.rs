@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use pharos_client::{Builder, Client, PipelineState, ServiceState, Severity, Value, json};
@@ -30,7 +30,11 @@ impl log::Log for Lines {
     fn flush(&self) {}
 }
 
+/// One test at a time: some cases give a request less than a second.
+static TURN: Mutex<()> = Mutex::new(());
+
 struct Server {
+    _turn: MutexGuard<'static, ()>,
     process: Child,
     _lines: BufReader<ChildStdout>,
     url: String,
@@ -38,6 +42,7 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let mut process = Command::new("python3")
             .arg(format!("{CASES}/server.py"))
             .stdin(Stdio::piped())
@@ -50,7 +55,7 @@ impl Server {
         let mut line = String::new();
         lines.read_line(&mut line).unwrap();
         let url = line.trim().strip_prefix("listening on ").expect("it says where").to_owned();
-        Self { process, _lines: lines, url }
+        Self { _turn: turn, process, _lines: lines, url }
     }
 
     fn play(&self, script: &Value) {
@@ -326,6 +331,29 @@ fn every_call_is_accounted_for() {
         let steps: Vec<f64> = steps.map(|metric| metric.1).collect();
         assert!(steps.is_sorted(), "{steps:?}");
     }
+}
+
+/// How many alerts about itself a client raises, if batches are answered like this and the third
+/// failure in a row raises one.
+fn alerts_about_self(answers: &[u16]) -> usize {
+    let server = Server::start();
+    let script: Vec<Value> = answers.iter().map(|status| json!({ "status": status })).collect();
+    server.play(&json!({ "answers": script, "only": "/metrics/batch" }));
+    let made = Client::builder().url(&server.url).retries_max(0).alert_after_errors(Some(3));
+    let client = made.build().unwrap();
+    for _ in answers {
+        client.metric("a", 1);
+        client.flush();
+    }
+    client.close();
+    server.seen().iter().filter(|request| request["path"] == "/alerts").count()
+}
+
+#[test]
+fn an_outage_raises_one_alert_and_a_success_ends_it() {
+    assert_eq!(alerts_about_self(&[500; 8]), 1);
+    assert_eq!(alerts_about_self(&[500, 500, 200, 500, 500, 200]), 0);
+    assert_eq!(alerts_about_self(&[500, 500, 500, 200, 500, 500, 500, 200]), 2);
 }
 
 #[test]
