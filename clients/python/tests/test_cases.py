@@ -1,5 +1,6 @@
 """Plays the cases that all clients share against their scripted server."""
 
+import asyncio
 import json
 import logging
 import time
@@ -10,6 +11,22 @@ import pharos
 from conftest import CASES, call, free_port
 
 CASE_LIST = json.loads((CASES / "cases.json").read_text())
+
+
+class Awaited:
+    """An `AsyncClient` as the cases' steps call a client."""
+
+    def __init__(self, **settings):
+        self.client = pharos.AsyncClient(**settings)
+
+    def flush(self):
+        asyncio.run(self.client.flush())
+
+    def close(self):
+        asyncio.run(self.client.close())
+
+    def __getattr__(self, name):
+        return getattr(self.client, name)
 
 
 def act(client, step, number=None):
@@ -30,11 +47,11 @@ def check(told, found, what):
     assert least <= found <= most, "%s: %s, expected %s" % (what, found, told)
 
 
-def play(case, url, monkeypatch):
+def play(kind, case, url, monkeypatch):
     for name, value in case.get("environment", {}).items():
         monkeypatch.setenv(name, value.replace("{url}", url))
     named = {} if "environment" in case else {"url": url}
-    client = pharos.Client(**named, **case.get("config", {}))
+    client = kind(**named, **case.get("config", {}))
     for step in case["do"]:
         act(client, step)
     client.close()
@@ -72,14 +89,15 @@ def check_metrics(expect, metrics):
         assert metrics[-1][1] == expect["newest"]
 
 
+@pytest.mark.parametrize("kind", [pharos.Client, Awaited], ids=["Client", "AsyncClient"])
 @pytest.mark.parametrize("case", CASE_LIST, ids=lambda case: case["name"])
-def test_case(case, script, monkeypatch, caplog):
+def test_case(kind, case, script, monkeypatch, caplog):
     caplog.set_level(logging.INFO, "pharos")
     listening = case.get("server") is not None
     url = script if listening else "http://127.0.0.1:%d" % free_port()
     call(script + "/_case", case.get("server") or {})
     started_s = time.monotonic()
-    stats = play(case, url, monkeypatch)
+    stats = play(kind, case, url, monkeypatch)
     duration_s = time.monotonic() - started_s
     expect = case["expect"]
     check_requests(expect, call(script + "/_seen")["requests"] if listening else [])

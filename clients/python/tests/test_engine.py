@@ -291,6 +291,13 @@ def environment():
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
+def test_a_client_that_was_never_used_starts_no_thread():
+    client = pharos.Client("127.0.0.1:%d" % free_port())
+    assert client.flush()
+    client.close()
+    assert client.engine._thread is None
+
+
 def test_a_program_that_just_ends_loses_nothing(script, seen):
     program = "import pharos; c = pharos.Client(%r, 's', batch_interval_s=3600); c.status('up'); c.metric('a', 1)" % script
     subprocess.run([sys.executable, "-c", program], check=True, env=environment(), timeout=60)

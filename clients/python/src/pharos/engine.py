@@ -175,7 +175,7 @@ class Engine:
 
     def flush(self, timeout_s: Optional[float] = None) -> bool:
         """Sends all that is queued; False if that took longer than `timeout_s`."""
-        if self._closed:
+        if self._closed or (self._thread is None and not self._waits()):
             return True
         ticket = threading.Event()
         self._tickets.append(ticket)
@@ -187,6 +187,9 @@ class Engine:
             done = True
         self._raise_last()
         return done
+
+    def _waits(self) -> bool:
+        return bool(self.items or self._events or self.series.waits)
 
     def close(self, timeout_s: Optional[float] = None) -> None:
         """Says `down` if a status was told, sends what is left, and ends the thread."""

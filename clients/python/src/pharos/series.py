@@ -80,6 +80,11 @@ class Series:
     def _room(self, key: Key) -> bool:
         return key in self._all or len(self._all) < SERIES_MAX
 
+    @property
+    def waits(self) -> bool:
+        """Whether anything changed since the last `take`."""
+        return bool(self._changed)
+
     def take(self) -> List[Point]:
         """What changed since the last call."""
         if not self._changed:

@@ -25,14 +25,15 @@ class Settings:
     batch_interval_s: float = 1.0
     batch_items_max: int = 500
     queue_items_max: int = 10_000
-    # With the default backoff the last try comes about 15 s after the first.
-    retries_max: int = 5
+    # With the default backoff the last try comes about 90 s after the first: a restart of the server
+    # costs nothing, and the queue takes what is recorded meanwhile.
+    retries_max: int = 8
     backoff_s: float = 0.5
     timeout_s: float = 10.0
     flush_timeout_s: float = 5.0
     # The server holds a service for silent after three minutes.
     heartbeat_s: float = 60.0
-    alert_after_errors: int = 5
+    alert_after_errors: int = 3
     raise_errors: bool = False
 
     def __post_init__(self) -> None:
