@@ -317,9 +317,10 @@ fn prometheus_writes_to_us() {
     for name in ["prometheus_build_info", "prometheus_tsdb_head_series", "go_goroutines"] {
         assert!(names.contains(name), "no {name} in {names}");
     }
-    // To the same question at the same time, both give the same.
+    // To the same question at the same time, both give the same; a second later, because the first
+    // sample may be of this one.
     let prometheus = Client::new(own);
-    let t_s = now_ms() / 1000;
+    let t_s = now_ms() / 1000 + 1;
     for query in ["up", "go_goroutines[1m]", "sum by (job) (count_over_time(up[30s]))"] {
         let path = format!("/api/v1/query?time={t_s}&query={}", query.replace(' ', "%20"));
         eventually(Duration::from_secs(20), "what Prometheus has is here", || {
