@@ -8,11 +8,6 @@ use std::thread;
 
 use testkit::simulator::{Failure, Options, Report, run};
 
-/// Lives that go wrong, in which the fault is not found yet; each stays here until it is. 1206: with
-/// asynchronous commits and a full disk, a stale marker in the place of a native histogram is not there
-/// after a flush, a deletion and a kill.
-const OPEN: [u64; 1] = [1206];
-
 fn seed_count() -> u64 {
     let seeds = env::var("SIM_SEEDS").ok();
     seeds.map_or(2000, |n| n.parse().expect("SIM_SEEDS is a number"))
@@ -29,11 +24,9 @@ fn nothing_acknowledged_is_lost() {
         println!("{report:?}");
         return;
     }
-    println!("open: seeds {OPEN:?} are known to fail and are not run");
     let n_threads = thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let share = |first: u64| {
         let seeds = (first..seed_count()).step_by(n_threads as usize);
-        let seeds = seeds.filter(|seed| !OPEN.contains(seed));
         seeds.map(|seed| run(seed, &Options::default())).collect::<Vec<_>>()
     };
     let results: Vec<Result<Report, Failure>> = thread::scope(|scope| {

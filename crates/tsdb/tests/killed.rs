@@ -155,3 +155,32 @@ fn a_start_goes_on_where_the_log_of_the_process_before_cannot_be_synced() {
     let db = open_warm(manual(), &world.env).unwrap();
     assert_eq!(values(&db, "a"), [1.0, 2.0]);
 }
+
+#[test]
+fn a_segment_that_could_not_go_on_stays_as_long_as_it_alone_has_what_was_written() {
+    for n_writes in 1..40 {
+        let world = sim_env(1);
+        let db = open_warm(asynchronous(), &world.env).unwrap();
+        let append = |db: &Db, value: f64| {
+            let commit = db.append(vec![row("a", SIM_START_MS + value as i64, value)]).unwrap();
+            (db.commit_once(), commit)
+        };
+        assert_eq!(append(&db, 1.0).0, Health::Writable);
+        db.close().unwrap();
+        drop(db);
+        // What came before this process is flushed by itself, and its segments go.
+        let db = open_warm(asynchronous(), &world.env).unwrap();
+        let (health, commit) = append(&db, 2.0);
+        assert_eq!(health, Health::Writable);
+        commit.wait().unwrap();
+        world.disk.set_faults(Faults { append: 1000, ..Faults::default() });
+        assert!(matches!(append(&db, 3.0).0, Health::Stalled { .. }));
+        world.disk.set_faults(Faults::default());
+        world.disk.stop_after(n_writes);
+        let _stopped = db.flush(SIM_START_MS);
+        drop(db);
+        world.disk.restart();
+        let db = open_warm(asynchronous(), &world.env).unwrap();
+        assert_eq!(values(&db, "a")[..2], [1.0, 2.0], "stopped after {n_writes} writes");
+    }
+}

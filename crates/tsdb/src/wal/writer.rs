@@ -105,13 +105,19 @@ impl Writer {
     pub(crate) fn step(&mut self, reach: Reach) -> Result<(), StepError> {
         self.close_full_segment();
         if let Some(mut segment) = self.current.take() {
+            let has_promised = self.n_written > 0;
             let written = self.write(&mut segment, reach);
             if written.is_ok() {
                 self.current = Some(segment);
                 return written;
             }
-            // What was durable in it before stays; the new segment repeats the rest.
-            self.start.closed.push(segment.info());
+            // What was durable in it before stays; the new segment repeats the rest. Until it does,
+            // what was only written here is all that survives the process: it counts as held.
+            let mut info = segment.info();
+            if has_promised {
+                info.last_lsn = info.last_lsn.max(self.kept.last_lsn);
+            }
+            self.start.closed.push(info);
         }
         self.write_new_segment(reach)
     }
