@@ -9,15 +9,16 @@ mod clock;
 mod disk;
 mod rng;
 pub mod simulator;
+mod store;
 
 use std::sync::Arc;
 
 use stdx::Env;
-use tsdb::{Config, Db, OpenError};
 
 pub use clock::SimClock;
 pub use disk::{Faults, SimDisk};
 pub use rng::{Rng, SimRandomness};
+pub use store::{manual, open_warm, row, values};
 
 /// The doors of a fake world, and the hands that move it.
 #[derive(Clone)]
@@ -43,14 +44,4 @@ pub fn sim_env(seed: u64) -> SimWorld {
         randomness: Arc::new(SimRandomness::new(seed ^ 0x5eed)),
     };
     SimWorld { env, clock, disk }
-}
-
-/// Opens a sample store whose answers are whole: what its log holds has been read back.
-///
-/// # Errors
-/// Those of [`Db::open`] and [`Db::warm`].
-pub fn open_warm(config: Config, env: &Env) -> Result<Arc<Db>, OpenError> {
-    let db = Db::open(config, env)?;
-    db.warm()?;
-    Ok(db)
 }

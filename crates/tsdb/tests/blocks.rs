@@ -9,26 +9,13 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use model::{Labels, METRIC_NAME, Matcher, STALE_MARKER_BITS, Sample};
+use model::{METRIC_NAME, Matcher, STALE_MARKER_BITS};
 use stdx::{Clock as _, Disk as _};
 use storage::{Appender, Querier, Row, Select};
-use testkit::{SIM_START_MS, SimWorld, open_warm, sim_env};
-use tsdb::{Config, Db, Driver, Health};
+use testkit::{SIM_START_MS, SimWorld, manual, open_warm, row, sim_env};
+use tsdb::{Db, Health};
 
 const HOUR_MS: i64 = 3_600_000;
-
-fn manual() -> Config {
-    let mut config = Config::new("/data");
-    config.driver = Driver::Manual;
-    config
-}
-
-fn row(job: &str, t_ms: i64, value: f64) -> Row {
-    Row {
-        labels: Labels::of_metric("up", [("job", job)]).unwrap(),
-        sample: Sample::new(t_ms, value),
-    }
-}
 
 /// What a store holds, bits and all.
 type Content = BTreeMap<(String, i64), u64>;

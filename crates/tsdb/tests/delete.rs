@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::{Labels, Matcher, Sample};
+use model::Matcher;
 use stdx::Disk as _;
 use storage::{Appender, Querier, Row, Select};
-use testkit::{Faults, Rng, SIM_START_MS, SimWorld, open_warm, sim_env};
+use testkit::{Faults, Rng, SIM_START_MS, SimWorld, open_warm, row, sim_env};
 use tsdb::{Config, Db, DeleteError, Driver, Health, Look, OpenError, inspect_blocks};
 
 const TOMBSTONES: &str = "/data/tombstones.log";
@@ -19,13 +19,6 @@ fn open(world: &SimWorld) -> Arc<Db> {
     let mut config = Config::new("/data");
     config.driver = Driver::Manual;
     open_warm(config, &world.env).unwrap()
-}
-
-fn row(job: &str, t_ms: i64, value: f64) -> Row {
-    Row {
-        labels: Labels::of_metric("up", [("job", job)]).unwrap(),
-        sample: Sample::new(t_ms, value),
-    }
 }
 
 fn append(db: &Db, rows: Vec<Row>) {

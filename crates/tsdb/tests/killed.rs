@@ -1,35 +1,12 @@
 //! A process that is killed: what the kernel had of it is there for the next one, which makes it
 //! durable.
 
-#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
-
 use std::time::Duration;
 
-use model::{Labels, Matcher, Sample};
 use stdx::Clock as _;
-use storage::{Appender, Querier, Row, Select};
-use testkit::{Faults, SIM_START_MS, open_warm, sim_env};
-use tsdb::{Config, Db, Driver, Durability, Health};
-
-fn manual() -> Config {
-    let mut config = Config::new("/data");
-    config.driver = Driver::Manual;
-    config
-}
-
-fn row(job: &str, t_ms: i64, value: f64) -> Row {
-    Row {
-        labels: Labels::of_metric("up", [("job", job)]).unwrap(),
-        sample: Sample::new(t_ms, value),
-    }
-}
-
-fn values(db: &Db, job: &str) -> Vec<f64> {
-    let select = Select::floats(vec![Matcher::equal("job", job)], i64::MIN, i64::MAX);
-    let series = db.select(&select).unwrap();
-    let samples = series.flat_map(|series| series.unwrap().samples);
-    samples.map(|sample| sample.value).collect()
-}
+use storage::Appender;
+use testkit::{Faults, SIM_START_MS, manual, open_warm, row, sim_env, values};
+use tsdb::{Config, Db, Durability, Health};
 
 fn asynchronous() -> Config {
     Config { durability: Durability::Async, ..manual() }

@@ -5,33 +5,12 @@
 
 use std::time::Duration;
 
-use model::{Labels, Matcher, Sample};
 use stdx::Clock as _;
-use storage::{AppendError, Appender, Querier, Row, RowsBatch, Select, SeriesLimits};
-use testkit::{SIM_START_MS, open_warm, sim_env};
-use tsdb::{Config, Db, Driver};
+use storage::{AppendError, Appender, Querier, Row, RowsBatch, SeriesLimits};
+use testkit::{SIM_START_MS, manual, open_warm, row, sim_env, values};
+use tsdb::{Config, Db};
 
 const HOUR: Duration = Duration::from_secs(3600);
-
-fn manual() -> Config {
-    let mut config = Config::new("/data");
-    config.driver = Driver::Manual;
-    config
-}
-
-fn row(job: &str, t_ms: i64, value: f64) -> Row {
-    Row {
-        labels: Labels::of_metric("up", [("job", job)]).unwrap(),
-        sample: Sample::new(t_ms, value),
-    }
-}
-
-fn values(db: &Db, job: &str) -> Vec<f64> {
-    let select = Select::floats(vec![Matcher::equal("job", job)], i64::MIN, i64::MAX);
-    let series = db.select(&select).unwrap();
-    let samples = series.flat_map(|series| series.unwrap().samples);
-    samples.map(|sample| sample.value).collect()
-}
 
 #[test]
 fn a_series_beyond_a_bound_is_refused_alone_until_others_have_gone() {

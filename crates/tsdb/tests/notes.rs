@@ -8,16 +8,10 @@ use std::time::Duration;
 use model::{Exemplar, Labels, Matcher, Metadata, MetadataKind, Sample};
 use stdx::{Clock as _, Disk as _};
 use storage::{Appender as _, Batch, LimitError, Querier, Speller};
-use testkit::{Faults, SIM_START_MS, SimWorld, open_warm, sim_env};
-use tsdb::{Archive, Config, Db, Driver, Health};
+use testkit::{Faults, SIM_START_MS, SimWorld, manual, open_warm, sim_env};
+use tsdb::{Archive, Db, Health};
 
 const NOTES: &str = "/data/notes.log";
-
-fn manual() -> Config {
-    let mut config = Config::new("/data");
-    config.driver = Driver::Manual;
-    config
-}
 
 fn open(world: &SimWorld) -> Arc<Db> {
     open_warm(manual(), &world.env).unwrap()

@@ -15,14 +15,8 @@ use storage::{
     Appender as _, Querier, Scan, Select, Series, SeriesBatch, SeriesColumns, SeriesVisitor,
     WantedLabels,
 };
-use testkit::{SIM_START_MS, SimWorld, sim_env};
-use tsdb::{Config, Db, Driver, Health};
-
-fn manual() -> Config {
-    let mut config = Config::new("/data");
-    config.driver = Driver::Manual;
-    config
-}
+use testkit::{SIM_START_MS, SimWorld, manual, sim_env};
+use tsdb::{Db, Health};
 
 fn open(world: &SimWorld) -> Arc<Db> {
     let db = Db::open(manual(), &world.env).unwrap();

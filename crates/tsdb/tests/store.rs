@@ -1,39 +1,16 @@
 //! The store's promises, one by one: bounds, stalls, retention, threads.
 
-#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
-
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use model::{Labels, Matcher, Sample};
 use stdx::{Clock as _, Env};
-use storage::{AppendError, Appender, Querier, Row, Select};
-use testkit::{SIM_START_MS, SimWorld, open_warm, sim_env};
-use tsdb::{Config, Db, Driver, Health, OpenError};
+use storage::{AppendError, Appender, Querier};
+use testkit::{SIM_START_MS, SimWorld, manual, open_warm, row, sim_env, values};
+use tsdb::{Config, Db, Health, OpenError};
 
 const HOUR: Duration = Duration::from_secs(3600);
-
-fn manual() -> Config {
-    let mut config = Config::new("/data");
-    config.driver = Driver::Manual;
-    config
-}
-
-fn row(job: &str, t_ms: i64, value: f64) -> Row {
-    Row {
-        labels: Labels::of_metric("up", [("job", job)]).unwrap(),
-        sample: Sample::new(t_ms, value),
-    }
-}
-
-fn values(db: &Db, job: &str) -> Vec<f64> {
-    let select = Select::floats(vec![Matcher::equal("job", job)], i64::MIN, i64::MAX);
-    let series = db.select(&select).unwrap();
-    let samples = series.flat_map(|series| series.unwrap().samples);
-    samples.map(|sample| sample.value).collect()
-}
 
 fn segments(world: &SimWorld) -> usize {
     let paths = world.disk.paths();

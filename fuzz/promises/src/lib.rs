@@ -9,8 +9,10 @@ mod formats;
 mod push;
 mod queries;
 mod remote_write;
+mod senders;
 
 pub use formats::{negotiate, transfer};
 pub use push::push;
 pub use queries::promql;
 pub use remote_write::remote_write;
+pub use senders::senders;

@@ -49,6 +49,13 @@ fn remote_write_keeps_its_promises() {
     try_all(&messages::writes(), promises::remote_write);
 }
 
+#[test]
+fn senders_keep_their_promises() {
+    let mut inputs = texts("senders");
+    inputs.push(messages::telemetry());
+    try_all(&inputs, promises::senders);
+}
+
 /// Each file of the corpus of this name.
 fn texts(name: &str) -> Vec<Vec<u8>> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(name);
