@@ -89,7 +89,44 @@ impl ChunkReader {
         &mut self,
         block: &Block,
         chunk: &ChunkRef,
-        (start_ms, end_ms): (i64, i64),
+        range: (i64, i64),
+    ) -> Result<(), ReadError> {
+        let mut values = std::mem::take(&mut self.values);
+        values.clear();
+        let decoded = self.decode_whole(block, chunk, &mut values);
+        self.values = values;
+        decoded?;
+        self.wanted = self.within(chunk, range);
+        Ok(())
+    }
+
+    /// The same, but the bits of the values within these times are appended to others, and only
+    /// [`Self::times`] and [`Self::starts`] tell of the chunk. Nothing is appended if any of it
+    /// cannot be read.
+    pub(super) fn append(
+        &mut self,
+        block: &Block,
+        chunk: &ChunkRef,
+        range: (i64, i64),
+        values: &mut Vec<u64>,
+    ) -> Result<(), ReadError> {
+        let n_before = values.len();
+        if let Err(error) = self.decode_whole(block, chunk, values) {
+            values.truncate(n_before);
+            return Err(error);
+        }
+        self.wanted = self.within(chunk, range);
+        values.truncate(n_before + self.wanted.end);
+        values.drain(n_before..n_before + self.wanted.start);
+        Ok(())
+    }
+
+    /// Appends the bits of all values of a chunk, and reads its start times.
+    fn decode_whole(
+        &mut self,
+        block: &Block,
+        chunk: &ChunkRef,
+        values: &mut Vec<u64>,
     ) -> Result<(), ReadError> {
         self.wanted = 0..0;
         let malformed = || block.malformed(chunk.offset);
@@ -100,21 +137,26 @@ impl ChunkReader {
         let bytes = self.bytes(block, chunk)?;
         let times = slice(&self.column.1, &chunk.times).ok_or_else(malformed)?;
         let (value_bytes, start_bytes) = bytes.split_at(chunk.values_bytes as usize);
-        self.values.clear();
-        values::decode(value_bytes, times.len(), &mut self.values).map_err(|_| malformed())?;
+        values::decode(value_bytes, times.len(), values).map_err(|_| malformed())?;
         self.starts.clear();
         if !start_bytes.is_empty() {
             starts::decode(start_bytes, times, &mut self.starts).map_err(|_| malformed())?;
         }
-        let has_all = self.values.len() == times.len()
-            && (start_bytes.is_empty() || self.starts.len() == times.len());
-        if !has_all {
+        if !start_bytes.is_empty() && self.starts.len() != times.len() {
             return Err(malformed());
         }
-        let all = ChunkColumns { times, values: &self.values, starts: &self.starts };
-        self.wanted = all.within(start_ms, end_ms);
         self.first = chunk.times.first as usize;
         Ok(())
+    }
+
+    /// Which samples of the last chunk are within these times, both inclusive.
+    fn within(&self, chunk: &ChunkRef, (start_ms, end_ms): (i64, i64)) -> Range<usize> {
+        let n_samples = chunk.times.n_samples as usize;
+        if start_ms <= chunk.times.min_ms && chunk.times.max_ms <= end_ms {
+            return 0..n_samples;
+        }
+        let times = &self.column.1[self.first..self.first + n_samples];
+        ChunkColumns { times, values: &[], starts: &[] }.within(start_ms, end_ms)
     }
 
     /// Appends the native histograms of a chunk within these times, both inclusive. Nothing is
@@ -151,6 +193,11 @@ impl ChunkReader {
         let (values, starts) = (&self.values[..], &self.starts[..]);
         let times = &self.column.1[self.first..];
         ChunkColumns { times, values, starts }.slice(self.wanted.clone())
+    }
+
+    /// Since when the samples that were read last count; empty if that is known of none.
+    pub(super) fn starts(&self) -> &[i64] {
+        self.starts.get(self.wanted.clone()).unwrap_or_default()
     }
 
     /// When those are, as a part of their column.

@@ -6,7 +6,6 @@ use model::Labels;
 use storage::{Kinds, Select};
 
 use super::chunk::ChunkReader;
-use super::columns::ChunkColumns;
 use super::cursor::{LabelReader, Lost, SeriesCursor};
 use super::dictionary::{Tag, ValuesGroup};
 use super::reader::Block;
@@ -64,14 +63,8 @@ impl BlockScan {
 
     /// The label with this number; `None`, and it is counted, if it cannot be read.
     pub(crate) fn label(&mut self, tag: Tag) -> Option<(&str, &str)> {
-        let group = tag / GROUP as u32;
-        if self.values_group != Some(group) {
-            let read = self.cursor.block().read_values_group(group, &mut self.values);
-            self.values_group = read.is_ok().then_some(group);
-        }
-        if self.values_group.is_some() {
-            let name = self.cursor.block().names().of_tag(tag)?;
-            return Some((name, self.values.get(tag as usize % GROUP)?));
+        if self.read_group_of(tag) {
+            return self.in_group(tag);
         }
         // There may be second copies.
         if self.labels.load(self.cursor.block(), tag).is_err() {
@@ -79,6 +72,38 @@ impl BlockScan {
             return None;
         }
         self.labels.loaded(self.cursor.block(), tag)
+    }
+
+    /// Shows the label with this number, if it can be read, and those that are read with it.
+    pub(crate) fn labels_near(&mut self, tag: Tag, mut show: impl FnMut(Tag, (&str, &str))) {
+        if !self.read_group_of(tag) {
+            if let Some(label) = self.label(tag) {
+                show(tag, label);
+            }
+            return;
+        }
+        let first = tag / GROUP as u32 * GROUP as u32;
+        for near in first..first.saturating_add(GROUP as u32) {
+            if let Some(label) = self.in_group(near) {
+                show(near, label);
+            }
+        }
+    }
+
+    /// Whether the values of a tag's group can be read; then they are those that were read last.
+    fn read_group_of(&mut self, tag: Tag) -> bool {
+        let group = tag / GROUP as u32;
+        if self.values_group != Some(group) {
+            let read = self.cursor.block().read_values_group(group, &mut self.values);
+            self.values_group = read.is_ok().then_some(group);
+        }
+        self.values_group.is_some()
+    }
+
+    /// A label of the group that was read last.
+    fn in_group(&self, tag: Tag) -> Option<(&str, &str)> {
+        let name = self.cursor.block().names().of_tag(tag)?;
+        Some((name, self.values.get(tag as usize % GROUP)?))
     }
 
     /// All labels of the series it stands at; `None`, and it is counted, if they cannot be read.
@@ -104,9 +129,8 @@ impl BlockScan {
         if chunk.kind == KIND_HISTOGRAMS {
             return self.reader.read_histograms(block, chunk, range, &mut out.histograms);
         }
-        self.reader.decode(block, chunk, range)?;
-        let ChunkColumns { values, starts, .. } = self.reader.columns();
-        out.extend_columns(self.reader.times(), values, starts);
+        self.reader.append(block, chunk, range, &mut out.values)?;
+        out.complete(self.reader.times(), self.reader.starts());
         Ok(())
     }
 

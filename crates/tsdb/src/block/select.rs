@@ -22,7 +22,6 @@ pub(crate) struct BlockSeries {
     /// The series it stands at, and its chunks to come.
     tags: Vec<Tag>,
     sealed: std::vec::IntoIter<ChunkRef>,
-    values: Vec<f64>,
     kinds: Kinds,
     /// Those of the chunks that [`Self::next_chunk`] came across.
     histograms: Vec<HistogramSample>,
@@ -57,7 +56,6 @@ impl Block {
             chunks: ChunkReader::default(),
             tags: Vec::new(),
             sealed: Vec::new().into_iter(),
-            values: Vec::new(),
             kinds: select.kinds,
             histograms: Vec::new(),
         }
@@ -168,9 +166,7 @@ impl BlockSeries {
             }
         }
         let ChunkColumns { times, values, starts } = self.chunks.columns();
-        self.values.clear();
-        self.values.extend(values.iter().map(|bits| f64::from_bits(*bits)));
-        Some(ChunkSamples { times, values: &self.values, starts })
+        Some(ChunkSamples { times, values: bytemuck::cast_slice(values), starts })
     }
 
     fn read_histograms(&mut self, chunk: &ChunkRef) {

@@ -12,8 +12,8 @@ use crate::query::times::{Part, Times};
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
     pub(crate) times: Times,
-    /// As many.
-    pub(crate) values: Vec<f64>,
+    /// The bits of as many.
+    pub(crate) values: Vec<u64>,
     /// Unix milliseconds, 0 for none; empty if no sample has one.
     pub(crate) starts: Vec<i64>,
     /// In rising time.
@@ -42,7 +42,7 @@ impl Gathered {
             self.starts.push(sample.start_ms);
         }
         self.times.push(sample.t_ms);
-        self.values.push(sample.value);
+        self.values.push(sample.value.to_bits());
     }
 
     /// Appends what is of either kind.
@@ -51,17 +51,16 @@ impl Gathered {
         self.histograms.extend(mixed.histograms);
     }
 
-    /// Appends numbers: times, the bits of values, and start times, which may be none.
-    pub(crate) fn extend_columns(&mut self, times: Part, values: &[u64], starts: &[i64]) {
+    /// Adds the times of numbers whose values were just appended, and their start times, which may
+    /// be none.
+    pub(crate) fn complete(&mut self, times: Part, starts: &[i64]) {
         if !starts.is_empty() {
-            self.starts.resize(self.values.len(), 0);
+            self.starts.resize(self.values.len() - starts.len(), 0);
             self.starts.extend_from_slice(starts);
+        } else if !self.starts.is_empty() {
+            self.starts.resize(self.values.len(), 0);
         }
         self.times.extend(times);
-        self.values.extend(values.iter().map(|bits| f64::from_bits(*bits)));
-        if !self.starts.is_empty() {
-            self.starts.resize(self.values.len(), 0);
-        }
     }
 
     /// How many samples of both kinds there are.
@@ -74,7 +73,7 @@ impl Gathered {
         let (times, _) = self.times.join();
         let samples = (n_numbers..times.len()).map(|at| Sample {
             t_ms: times[at],
-            value: self.values[at],
+            value: f64::from_bits(self.values[at]),
             start_ms: self.starts.get(at).copied().unwrap_or(0),
         });
         let samples = samples.collect();

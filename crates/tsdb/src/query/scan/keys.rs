@@ -1,15 +1,19 @@
 //! Keys: the numbers by which a reader knows what is wanted of a series' labels.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 
+use hashbrown::HashMap;
 use model::Labels;
 use storage::{SeriesVisitor, WantedLabels};
 
 /// See the head of this file.
 pub(super) struct Keys<'s> {
     wanted: &'s WantedLabels,
-    numbers: HashMap<Box<[u32]>, usize>,
+    /// The hash needs no secret: labels are numbered as they come.
+    numbers: HashMap<Box<[u32]>, usize, foldhash::fast::FixedState>,
+    /// Of the key without labels. To look for it among the others would compare nothing with
+    /// nothing, which is slow, see [`model::ValueTest`].
+    number_of_none: Option<usize>,
     /// By label, whether it is wanted, once that is known.
     is_wanted: Vec<Option<bool>>,
     n: usize,
@@ -20,7 +24,14 @@ pub(super) struct Keys<'s> {
 impl<'s> Keys<'s> {
     /// None yet.
     pub(super) fn new(wanted: &'s WantedLabels) -> Self {
-        Self { wanted, numbers: HashMap::new(), is_wanted: Vec::new(), n: 0, key: Vec::new() }
+        Self {
+            wanted,
+            numbers: HashMap::default(),
+            number_of_none: None,
+            is_wanted: Vec::new(),
+            n: 0,
+            key: Vec::new(),
+        }
     }
 
     /// The number of the key of a series with these labels, shown if it is new, or that the visitor
@@ -38,13 +49,15 @@ impl<'s> Keys<'s> {
                 self.key.push(*label);
             }
         }
-        if !is_all && let Some(number) = self.numbers.get(&*self.key) {
-            return Some(ControlFlow::Continue(*number));
+        if !is_all && let Some(number) = self.known() {
+            return Some(ControlFlow::Continue(number));
         }
         let pairs: Vec<(String, String)> =
             self.key.iter().map(|l| text(*l)).collect::<Option<_>>()?;
         let key = Labels::new(pairs).ok()?;
-        if !is_all {
+        if self.key.is_empty() {
+            self.number_of_none = Some(self.n);
+        } else if !is_all {
             self.numbers.insert(self.key.as_slice().into(), self.n);
         }
         self.n += 1;
@@ -52,6 +65,14 @@ impl<'s> Keys<'s> {
             ControlFlow::Continue(()) => ControlFlow::Continue(self.n - 1),
             ControlFlow::Break(()) => ControlFlow::Break(()),
         })
+    }
+
+    /// The number of a key that came before.
+    fn known(&self) -> Option<usize> {
+        match self.key.as_slice() {
+            [] => self.number_of_none,
+            key => self.numbers.get(key).copied(),
+        }
     }
 
     fn wants(

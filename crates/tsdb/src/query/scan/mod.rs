@@ -177,6 +177,7 @@ impl<'s> Sources<'s> {
         gathered.tidy();
         let Gathered { times, values, starts, histograms } = gathered;
         let (times, times_id) = times.join();
+        let values = bytemuck::cast_slice(values);
         visitor.series(SeriesColumns { key, times, times_id, values, starts, histograms })
     }
 

@@ -68,6 +68,14 @@ impl Source {
         }
     }
 
+    /// Shows the label with this number, if it can be read, and those that are read with it.
+    pub(super) fn labels_near(&mut self, tag: u32, mut show: impl FnMut(u32, (&str, &str))) {
+        match &mut self.place {
+            Place::Head(scan, _) => show(tag, scan.label(tag)),
+            Place::Block(scan, _) => scan.labels_near(tag, show),
+        }
+    }
+
     /// Appends the samples of the series it stands at, but for what is hidden.
     pub(super) fn read(&mut self, out: &mut Gathered) {
         let gaps = match self.hidden.is_nothing() {

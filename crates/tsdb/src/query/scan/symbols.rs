@@ -43,18 +43,30 @@ impl Symbols {
     ) -> bool {
         for at in 0..source.tags().len() {
             let tag = source.tags()[at];
-            let known = &mut self.of_sources[nth];
-            if known.len() <= tag as usize {
-                known.resize(tag as usize + 1, 0);
+            if self.of_source(nth, tag).is_none() {
+                source.labels_near(tag, |tag, label| self.learn(nth, tag, label));
             }
-            if known[tag as usize] == 0 {
-                let Some((name, value)) = source.label(tag) else { return false };
-                let number = self.number(name, value);
-                self.of_sources[nth][tag as usize] = number + 1;
-            }
-            out.push(self.of_sources[nth][tag as usize] - 1);
+            let Some(number) = self.of_source(nth, tag) else { return false };
+            out.push(number);
         }
         true
+    }
+
+    /// Our number of a label of a source, if it was learnt.
+    fn of_source(&self, nth: usize, tag: u32) -> Option<u32> {
+        self.of_sources[nth].get(tag as usize)?.checked_sub(1)
+    }
+
+    fn learn(&mut self, nth: usize, tag: u32, (name, value): (&str, &str)) {
+        if self.of_source(nth, tag).is_some() {
+            return;
+        }
+        let number = self.number(name, value);
+        let known = &mut self.of_sources[nth];
+        if known.len() <= tag as usize {
+            known.resize(tag as usize + 1, 0);
+        }
+        known[tag as usize] = number + 1;
     }
 
     fn number(&mut self, name: &str, value: &str) -> u32 {
