@@ -20,6 +20,9 @@ const N_SLOTS: usize = 256;
 const SLOT_BITS: u32 = N_SLOTS.trailing_zeros();
 /// From a slot to the next one that is given to the same symbol: odd, so all slots are visited.
 const SLOT_STEP: usize = N_SLOTS / 2 + N_SLOTS / 8 + 3;
+/// The number of steps from one slot to the next one: times the step it is one.
+const SLOT_STEP_INVERSE: usize = 11;
+const _: () = assert!(SLOT_STEP * SLOT_STEP_INVERSE % N_SLOTS == 1, "so many steps lead on by one");
 /// States that take turns.
 const N_STATES: usize = 4;
 /// Bits of each of the three numbers before the frequencies: first symbol, last symbol, width.
@@ -114,15 +117,15 @@ impl Frequencies {
 
     /// The symbol of each slot, in the order of slots.
     fn symbols(&self) -> [u8; N_SLOTS] {
-        let mut symbols = [0; N_SLOTS];
-        let mut slot = 0;
+        let mut as_given = [0; N_SLOTS];
+        let mut begin = 0;
         for (symbol, f) in self.0.iter().enumerate() {
-            for _ in 0..*f {
-                symbols[slot] = symbol as u8;
-                slot = (slot + SLOT_STEP) % N_SLOTS;
-            }
+            let end = begin + usize::from(*f);
+            as_given[begin..end].fill(symbol as u8);
+            begin = end;
         }
-        symbols
+        // A slot's turn comes as many steps back as it takes to it.
+        std::array::from_fn(|slot| as_given[slot * SLOT_STEP_INVERSE % N_SLOTS])
     }
 }
 
@@ -193,20 +196,38 @@ impl Coder {
 #[derive(Clone, Copy, Default)]
 struct Slot {
     symbol: u8,
+    next: Next,
+}
+
+/// How the next slot is found.
+#[derive(Clone, Copy, Default)]
+struct Next {
     /// Bits to read.
     width: u8,
-    /// What to add to them for the next slot.
+    /// What to add to them.
     base: u8,
 }
 
+/// By the rank of a slot: those of a symbol with `f` slots have the ranks from `f` on, below `2 f`.
+const NEXT: [Next; 2 * N_SLOTS] = {
+    let mut next = [Next { width: 0, base: 0 }; 2 * N_SLOTS];
+    let mut rank = 1;
+    while rank < next.len() {
+        let width = SLOT_BITS.saturating_sub(rank.ilog2());
+        let base = (rank << width).wrapping_sub(N_SLOTS) as u8;
+        next[rank] = Next { width: width as u8, base };
+        rank += 1;
+    }
+    next
+};
+
 fn table(frequencies: &Frequencies) -> [Slot; N_SLOTS] {
-    let mut next = frequencies.0;
+    let mut ranks = frequencies.0;
     frequencies.symbols().map(|symbol| {
-        let rank = &mut next[usize::from(symbol)];
-        let width = SLOT_BITS - rank.ilog2();
-        let base = ((*rank << width) - N_SLOTS as u16) as u8;
+        let rank = &mut ranks[usize::from(symbol)];
+        let next = NEXT[usize::from(*rank) % NEXT.len()];
         *rank += 1;
-        Slot { symbol, width: width as u8, base }
+        Slot { symbol, next }
     })
 }
 
@@ -252,9 +273,10 @@ fn read_symbols(
         for (number, state) in group.iter_mut().zip(&mut *states) {
             let slot = table[usize::from(*state)];
             *number |= u64::from(slot.symbol) << shift;
-            *state = slot.base.wrapping_add((word & mask_of(slot.width)) as u8);
-            word >>= slot.width;
-            at += usize::from(slot.width);
+            let Next { width, base } = slot.next;
+            *state = base.wrapping_add((word & mask_of(width)) as u8);
+            word >>= width;
+            at += usize::from(width);
         }
     }
     Some(at)

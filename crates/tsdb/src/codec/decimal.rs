@@ -81,9 +81,60 @@ pub(super) fn from_ints(words: &mut [u64], exponent: u8) {
         }
         return;
     }
-    let power = POWERS[usize::from(exponent)];
-    for word in words {
-        *word = unscale(*word, power);
+    match FRACTIONS.get(usize::from(exponent)) {
+        Some(fraction) if are_small(words) => {
+            words.iter_mut().for_each(|word| *word = fraction.of(*word));
+        }
+        _ => {
+            let power = POWERS[usize::from(exponent)];
+            words.iter_mut().for_each(|word| *word = unscale(*word, power));
+        }
+    }
+}
+
+/// Whole numbers below this, and from it downwards with a sign, are small: 2^26.
+const SMALL_MAX: u64 = 1 << 26;
+
+fn are_small(words: &[u64]) -> bool {
+    let is_not = |word: &u64| word.wrapping_add(SMALL_MAX) / (2 * SMALL_MAX);
+    words.iter().fold(0, |all, word| all | is_not(word)) == 0
+}
+
+/// A power of ten as what to multiply with, because to divide takes several times as long.
+///
+/// A small number times `high`, which has 27 bits, is exact; times `low`, the rest of `10^-e`, it is
+/// off by less than `2^-78` of the quotient. A quotient of whole numbers by `10^e`, unless a double
+/// itself, is at least `2^-54 / 5^e` of itself away from the middle between two doubles: for `e` up
+/// to 8 that is more than `2^-73`, so the sum of both is rounded as the quotient would be.
+struct Fraction {
+    high: f64,
+    low: f64,
+}
+
+const FRACTIONS: [Fraction; 9] = [
+    Fraction::below(1e0),
+    Fraction::below(1e1),
+    Fraction::below(1e2),
+    Fraction::below(1e3),
+    Fraction::below(1e4),
+    Fraction::below(1e5),
+    Fraction::below(1e6),
+    Fraction::below(1e7),
+    Fraction::below(1e8),
+];
+
+impl Fraction {
+    /// One over a power of ten.
+    const fn below(power: f64) -> Self {
+        let high = f64::from_bits((1.0 / power).to_bits() >> 26 << 26);
+        // `high * power` is exact, and so is what it lacks to one.
+        Self { high, low: (1.0 - high * power) / power }
+    }
+
+    /// The bits of the double that a small whole number stands for.
+    fn of(&self, int: u64) -> u64 {
+        let double = f64::from_bits(int.wrapping_add(ROUNDER.to_bits())) - ROUNDER;
+        (double * self.high + double * self.low).to_bits()
     }
 }
 

@@ -271,6 +271,15 @@ proptest! {
         }
     }
 
+    /// Most are small, and then there is a faster way.
+    #[test]
+    fn whole_numbers_of_a_fraction_are_quotients(
+        ints in vec(prop_oneof![9 => -(1_i64 << 26)..1 << 26, 1 => -(1_i64 << 51)..1 << 51], 0..40),
+        exponent in 0..=decimal::EXPONENT_MAX,
+    ) {
+        are_quotients(&ints, exponent);
+    }
+
     #[test]
     fn the_exponent_is_the_number_of_digits(int in 1..1_000_000_000_000_i64, digits in 0..18_u8) {
         let value: f64 = format!("{int}e-{digits}").parse().unwrap();
@@ -290,6 +299,29 @@ proptest! {
         let mut unpacked = vec![7; numbers.len()];
         pack::unpack(&bytes, width, &mut unpacked);
         prop_assert_eq!(unpacked, masked);
+    }
+}
+
+/// The whole numbers around which the faster way ends, and one in a few below.
+#[test]
+fn small_numbers_of_a_fraction_are_quotients() {
+    for exponent in 0..=decimal::EXPONENT_MAX {
+        for sign in [1, -1] {
+            let ints: Vec<i64> = (0..1_i64 << 26).step_by(997).map(|int| sign * int).collect();
+            are_quotients(&ints, exponent);
+            for last in (1_i64 << 26) - 2..=(1 << 26) + 2 {
+                are_quotients(&[sign * last, 1, 3], exponent);
+            }
+        }
+    }
+}
+
+fn are_quotients(ints: &[i64], exponent: u8) {
+    let mut words: Vec<u64> = ints.iter().map(|int| *int as u64).collect();
+    decimal::from_ints(&mut words, exponent);
+    let power: f64 = format!("1e{exponent}").parse().unwrap();
+    for (int, word) in ints.iter().zip(words) {
+        assert_eq!(word, (*int as f64 / power).to_bits(), "{int} of 1e-{exponent}");
     }
 }
 
