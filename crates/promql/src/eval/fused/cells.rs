@@ -15,6 +15,11 @@ pub(super) trait Cell: Clone {
     /// Takes the next member.
     fn add(&mut self, value: f64);
 
+    /// Takes the next member at each of some steps, where it is there.
+    fn add_all(cells: &mut [Self], values: &[f64]) {
+        add_each(cells, values);
+    }
+
     /// What is made of them, with the aggregation's parameter.
     fn value(&self, param: f64) -> f64;
 }
@@ -35,8 +40,39 @@ impl Cell for Sum {
         self.0 = if self.is_empty() { KahanSum::new(value) } else { self.0.plus(value) };
     }
 
+    fn add_all(cells: &mut [Self], values: &[f64]) {
+        let (some, last) = cells.as_chunks_mut::<SUMS_AT_ONCE>();
+        let (some_values, last_values) = values.as_chunks::<SUMS_AT_ONCE>();
+        for (cells, values) in some.iter_mut().zip(some_values) {
+            add_some(cells, values);
+        }
+        add_each(last, last_values);
+    }
+
     fn value(&self, _param: f64) -> f64 {
         self.0.sum + self.0.lost
+    }
+}
+
+/// So many sums grow at once, if nothing is special about any of them.
+const SUMS_AT_ONCE: usize = 4;
+
+/// Adds a number to each sum. What is absent, on either side, is no number, so that the sum is not
+/// finite either.
+#[inline]
+fn add_some(cells: &mut [Sum; SUMS_AT_ONCE], values: &[f64; SUMS_AT_ONCE]) {
+    let sums: [KahanSum; SUMS_AT_ONCE] =
+        std::array::from_fn(|at| cells[at].0.plus_finite(values[at]));
+    if sums.iter().fold(true, |all, sum| all & sum.sum.is_finite()) {
+        *cells = sums.map(Sum);
+    } else {
+        add_each(cells, values);
+    }
+}
+
+fn add_each<C: Cell>(cells: &mut [C], values: &[f64]) {
+    for (cell, value) in cells.iter_mut().zip(values).filter(|(_, value)| !is_absent(**value)) {
+        cell.add(*value);
     }
 }
 

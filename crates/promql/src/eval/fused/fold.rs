@@ -14,9 +14,9 @@ use super::super::answer::{Point, QueryError, Value};
 use super::super::budget::{Budget, Held};
 use super::super::row::Row;
 use super::super::steps::Steps;
+use super::ABSENT;
 use super::cells::{Avg, Cell, Count, Extreme, Members, Sum, Variance};
 use super::sink::Sink;
-use super::{ABSENT, is_absent};
 use crate::AggregateOp;
 use crate::ast::{Aggregate, Grouping};
 
@@ -224,12 +224,8 @@ impl<C: Cell> Groups for Vec<Group<C>> {
         }
         group.first = group.first.min(first);
         group.met = group.met.min(met);
-        let cells = &mut group.cells[first - group.first..];
-        for (cell, value) in cells.iter_mut().zip(values) {
-            if !is_absent(*value) {
-                cell.add(*value);
-            }
-        }
+        let start = first - group.first;
+        C::add_all(&mut group.cells[start..start + values.len()], values);
     }
 
     fn rows(&self, folded: &Folded<'_>) -> Vec<(Met, usize, Vec<Point>)> {
