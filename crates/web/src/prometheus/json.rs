@@ -14,6 +14,8 @@ const TAKES_ALL: &str = "a Vec takes any bytes";
 const PLAIN_MIN: f64 = 1e-6;
 /// From this on a value has an exponent.
 const PLAIN_MAX: f64 = 1e21;
+/// From this on the faster writer of digits writes no exponent, either.
+const DIGITS_MIN: f64 = 1e-5;
 /// Below this whole numbers are told apart by a double, and by their digits.
 const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
@@ -133,6 +135,8 @@ fn plain(out: &mut Vec<u8>, value: f64) {
             out.push(b'-');
         }
         whole(out, value.abs() as u64);
+    } else if (DIGITS_MIN..WHOLE_MAX).contains(&value.abs()) {
+        out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
     } else {
         write!(out, "{value}").expect(TAKES_ALL);
     }

@@ -124,6 +124,15 @@ proptest! {
         prop_assert!(!plain.contains('e'), "{}", plain);
     }
 
+    /// Those of the standard library, in the range of plain ones, however they are found.
+    #[test]
+    fn values_have_the_fewest_digits(whole in 0_u64..1 << 60, digits in 0..25_i32) {
+        for number in [whole as f64 / 10_f64.powi(digits), -1.0 / (whole as f64 + 3.0)] {
+            prop_assume!(number == 0.0 || number.abs() >= 1e-6);
+            prop_assert_eq!(of_value(number), format!("{number}"));
+        }
+    }
+
     #[test]
     fn every_text_is_json(some: String) {
         for written in [written(|out| text(out, &some)), written(|out| message(out, &some))] {
