@@ -37,7 +37,7 @@ impl KahanSum {
 
     /// With one more number, if the sum stays finite: Knuth's form, without a question of which of two
     /// numbers is the larger one, gives the same bits.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub(super) fn plus_finite(self, more: f64) -> Self {
         let sum = self.sum + more;

@@ -5,6 +5,8 @@
 
 use std::f64::consts::LOG10_2;
 
+use fearless_simd::{Level, dispatch};
+
 /// The greatest exponent: powers of ten up to this one are exact doubles.
 pub(super) const EXPONENT_MAX: u8 = 22;
 
@@ -52,6 +54,7 @@ fn scale(bits: u64, power: f64) -> (i64, bool) {
 }
 
 /// The bits of the double that a whole number within 2^51 stands for.
+#[inline(always)]
 fn unscale(int: u64, power: f64) -> u64 {
     let double = f64::from_bits(int.wrapping_add(ROUNDER.to_bits())) - ROUNDER;
     (double / power).to_bits()
@@ -75,6 +78,11 @@ fn fill_misses(values: &[u64], exponent: u8, ints: &mut [i64], misses: &mut Vec<
 
 /// Turns whole numbers of `10^-exponent` into the bits of doubles, in their place.
 pub(super) fn from_ints(words: &mut [u64], exponent: u8) {
+    dispatch!(Level::new(), _ => scale_down(words, exponent));
+}
+
+#[inline(always)]
+fn scale_down(words: &mut [u64], exponent: u8) {
     if exponent == 0 {
         for word in words {
             *word = (*word as i64 as f64).to_bits();
@@ -95,6 +103,7 @@ pub(super) fn from_ints(words: &mut [u64], exponent: u8) {
 /// Whole numbers below this, and from it downwards with a sign, are small: 2^26.
 const SMALL_MAX: u64 = 1 << 26;
 
+#[inline(always)]
 fn are_small(words: &[u64]) -> bool {
     let is_not = |word: &u64| word.wrapping_add(SMALL_MAX) / (2 * SMALL_MAX);
     words.iter().fold(0, |all, word| all | is_not(word)) == 0
@@ -132,6 +141,7 @@ impl Fraction {
     }
 
     /// The bits of the double that a small whole number stands for.
+    #[inline(always)]
     fn of(&self, int: u64) -> u64 {
         let double = f64::from_bits(int.wrapping_add(ROUNDER.to_bits())) - ROUNDER;
         (double * self.high + double * self.low).to_bits()

@@ -1,5 +1,7 @@
 //! Cells: what an aggregation knows of a group at a step while the members come one by one.
 
+use fearless_simd::{Level, dispatch};
+
 use super::super::kahan::{KahanSum, Mean};
 use super::super::quantile;
 use super::{ABSENT, is_absent};
@@ -41,12 +43,7 @@ impl Cell for Sum {
     }
 
     fn add_all(cells: &mut [Self], values: &[f64]) {
-        let (some, last) = cells.as_chunks_mut::<SUMS_AT_ONCE>();
-        let (some_values, last_values) = values.as_chunks::<SUMS_AT_ONCE>();
-        for (cells, values) in some.iter_mut().zip(some_values) {
-            add_some(cells, values);
-        }
-        add_each(last, last_values);
+        dispatch!(Level::new(), _ => add_some(cells, values));
     }
 
     fn value(&self, _param: f64) -> f64 {
@@ -55,19 +52,24 @@ impl Cell for Sum {
 }
 
 /// So many sums grow at once, if nothing is special about any of them.
-const SUMS_AT_ONCE: usize = 4;
+const SUMS_AT_ONCE: usize = 8;
 
-/// Adds a number to each sum. What is absent, on either side, is no number, so that the sum is not
-/// finite either.
-#[inline]
-fn add_some(cells: &mut [Sum; SUMS_AT_ONCE], values: &[f64; SUMS_AT_ONCE]) {
-    let sums: [KahanSum; SUMS_AT_ONCE] =
-        std::array::from_fn(|at| cells[at].0.plus_finite(values[at]));
-    if sums.iter().fold(true, |all, sum| all & sum.sum.is_finite()) {
-        *cells = sums.map(Sum);
-    } else {
-        add_each(cells, values);
+/// Adds a number to each sum.
+#[inline(always)]
+fn add_some(cells: &mut [Sum], values: &[f64]) {
+    let (groups, rest) = cells.as_chunks_mut::<SUMS_AT_ONCE>();
+    let (groups_values, rest_values) = values.as_chunks::<SUMS_AT_ONCE>();
+    for (cells, values) in groups.iter_mut().zip(groups_values) {
+        let sums: [KahanSum; SUMS_AT_ONCE] =
+            std::array::from_fn(|at| cells[at].0.plus_finite(values[at]));
+        // What is absent, on either side, is no number: then the sum is not finite, either.
+        if sums.iter().fold(true, |all, sum| all & sum.sum.is_finite()) {
+            *cells = sums.map(Sum);
+        } else {
+            add_each(cells, values);
+        }
     }
+    add_each(rest, rest_values);
 }
 
 fn add_each<C: Cell>(cells: &mut [C], values: &[f64]) {

@@ -1,5 +1,6 @@
 //! Columns: the numbers of one series without its stale markers.
 
+use fearless_simd::{Level, dispatch};
 use model::Sample;
 use storage::SeriesColumns;
 
@@ -48,8 +49,7 @@ pub(super) struct Kept {
 impl Kept {
     /// The numbers without stale markers: as they are, if there is none.
     pub(super) fn without_markers<'c>(&'c mut self, all: Numbers<'c>) -> Numbers<'c> {
-        // All are looked at, which is faster than to stop at the first.
-        if !all.values.iter().fold(false, |found, value| found | is_absent(*value)) {
+        if !dispatch!(Level::new(), _ => has_marker(all.values)) {
             return all;
         }
         self.times.clear();
@@ -64,4 +64,10 @@ impl Kept {
         }
         Numbers { times: &self.times, values: &self.values, starts: &self.starts }
     }
+}
+
+/// Whether there is a stale marker. All are looked at, which is faster than to stop at the first.
+#[inline(always)]
+fn has_marker(values: &[f64]) -> bool {
+    values.iter().fold(false, |found, value| found | is_absent(*value))
 }

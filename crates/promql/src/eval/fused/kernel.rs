@@ -1,5 +1,7 @@
 //! Kernels: functions of windows over the numbers of one series, at all steps.
 
+use fearless_simd::{Level, dispatch};
+
 use super::super::kahan::{self, KahanSum, Mean};
 use super::super::over_time::variance;
 use super::bounds::{Bounds, Grid};
@@ -84,7 +86,7 @@ impl Kernel {
     pub(super) fn fill(&mut self, numbers: Numbers<'_>, at: At<'_>, out: &mut [f64]) {
         let Numbers { times, values, .. } = numbers;
         match self {
-            Self::Avg => each_sum(values, at, out, &MEAN),
+            Self::Avg => dispatch!(Level::new(), _ => each_sum(values, at, out, &MEAN)),
             Self::Changes(marks) => {
                 mark(values, marks, |before, value| {
                     value != before && !(value.is_nan() && before.is_nan())
@@ -111,7 +113,7 @@ impl Kernel {
             }
             Self::Stddev => each(values, at, out, |w| variance(w.iter().copied()).sqrt()),
             Self::Stdvar => each(values, at, out, |w| variance(w.iter().copied())),
-            Self::Sum => each_sum(values, at, out, &SUM),
+            Self::Sum => dispatch!(Level::new(), _ => each_sum(values, at, out, &SUM)),
         }
         debug_assert_eq!(times.len(), values.len(), "a time for each number");
     }
@@ -157,6 +159,7 @@ const SUM: OfSum = OfSum {
 const LANES: usize = 4;
 
 /// A function of the sum of each window that has some.
+#[inline(always)]
 fn each_sum(values: &[f64], at: At<'_>, out: &mut [f64], function: &OfSum) {
     let mut windows = at.bounds.windows().enumerate().filter(|(_, (start, end))| start < end);
     loop {
@@ -184,6 +187,7 @@ fn each_sum(values: &[f64], at: At<'_>, out: &mut [f64], function: &OfSum) {
 }
 
 /// The sums of some windows, if they stay finite.
+#[inline(always)]
 fn sums(windows: [&[f64]; LANES], is_of_first: bool) -> [KahanSum; LANES] {
     let mut sums = [KahanSum::default(); LANES];
     let mut rests = windows;
