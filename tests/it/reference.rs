@@ -1,7 +1,8 @@
 //! Reference: what the binary has, and what the guide says it has. Each test compares one table of the
 //! guide with the binary, both ways, so that nothing is added in silence and nothing stays on a page
-//! when it is gone. The last ones follow every link.
+//! when it is gone. `examples` tries what the guide shows, `links` follows every link.
 
+mod examples;
 mod links;
 
 use std::collections::BTreeSet;
