@@ -19,6 +19,7 @@ mod otlp;
 mod peers;
 mod prometheus_api;
 mod ranges;
+mod reference;
 mod relabel;
 mod remote_read;
 mod remote_write;

@@ -13,7 +13,7 @@ use crate::shared::{SCOPES, keyed, open};
 const STREAM: &str = "/api/v1/monitoring/live";
 
 /// Who may ask what: every documented route, and the pages that are no API.
-const ACCESS: &[(&str, &str, &str)] = &[
+pub(crate) const ACCESS: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/admin/tsdb/flush", "admin"),
     ("POST", "/api/v1/admin/tsdb/compact", "admin"),
     ("POST", "/api/v1/admin/tsdb/snapshot", "admin"),
@@ -100,7 +100,7 @@ const ACCESS: &[(&str, &str, &str)] = &[
 ];
 
 /// Method and path template of every documented operation.
-fn documented() -> BTreeSet<(String, String)> {
+pub(crate) fn documented() -> BTreeSet<(String, String)> {
     let document = open().json("/api/openapi.json");
     let mut operations = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().unwrap() {

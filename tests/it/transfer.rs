@@ -69,7 +69,12 @@ fn done(finished: &Finished) {
 /// It failed, said these words, and nothing but words.
 #[track_caller]
 fn refused(finished: &Finished, words: &[&str]) {
-    assert_eq!(finished.code, Some(1), "{}{}", finished.stdout, finished.stderr);
+    refused_with(1, finished, words);
+}
+
+#[track_caller]
+fn refused_with(code: i32, finished: &Finished, words: &[&str]) {
+    assert_eq!(finished.code, Some(code), "{}{}", finished.stdout, finished.stderr);
     for word in words {
         assert!(finished.stderr.contains(word), "{word:?} in {}", finished.stderr);
     }
@@ -301,7 +306,7 @@ fn a_snapshot_is_asked_for_with_the_key_and_named() {
     let (url, asked) = answer_once(
         "200 OK\r\nContent-Length: 48\r\n\r\n{\"status\":\"success\",\"data\":{\"name\":\"20260131T\"}}",
     );
-    let finished = tsdb(&["snapshot", "--server", &url, "--api-key-file", &key]);
+    let finished = tsdb(&["snapshot", "--url", &url, "--api-key-file", &key]);
     done(&finished);
     assert_eq!(finished.stdout, "20260131T\n");
     let asked = asked.join().unwrap().to_ascii_lowercase();
@@ -309,14 +314,15 @@ fn a_snapshot_is_asked_for_with_the_key_and_named() {
     assert!(asked.contains("authorization: bearer some-secret\r\n"), "{asked}");
 
     let (url, _asked) = answer_once("403 Forbidden\r\nContent-Length: 7\r\n\r\nno way\n");
-    let finished = tsdb(&["snapshot", "--server", &url, "--api-key-file", &key]);
-    refused(&finished, &["no snapshot from", "403", "no way", "--api-key-file"]);
+    let finished = tsdb(&["snapshot", "--url", &url, "--api-key-file", &key]);
+    refused_with(4, &finished, &["no snapshot", "403", "no way", "--api-key-file"]);
     assert!(!finished.stderr.contains("some-secret"), "{}", finished.stderr);
     let nobody = format!("http://127.0.0.1:{}", free_port());
     // Also on a machine without certificates, which plain HTTP does not need.
-    let none = [("SSL_CERT_FILE", "/nowhere"), ("SSL_CERT_DIR", "/nowhere")];
-    let finished = pharos(&["tsdb", "snapshot", "--server", &nobody], &none);
-    refused(&finished, &["no snapshot from", "see --server"]);
+    let none =
+        [("SSL_CERT_FILE", "/nowhere"), ("SSL_CERT_DIR", "/nowhere"), ("PHAROS_URL", &nobody)];
+    let finished = pharos(&["tsdb", "snapshot"], &none);
+    refused_with(5, &finished, &["no snapshot", &nobody, "see --url"]);
 }
 
 fn await_listener(address: SocketAddr) {

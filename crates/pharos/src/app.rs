@@ -298,8 +298,10 @@ fn open_samples(config: &Config, env: &Env) -> anyhow::Result<Arc<tsdb::Db>> {
             all.map(move |matchers| tsdb::RetentionRule { matchers, keep })
         })
         .collect();
-    let samples = tsdb::Db::open(settings, env)
-        .with_context(|| format!("cannot open the samples in {}", config.data_dir.display()))?;
+    let samples = tsdb::Db::open(settings, env).with_context(|| {
+        let dir = config.data_dir.display();
+        format!("cannot open the samples in {dir} (choose another place with --data-dir DIR)")
+    })?;
     if samples.meter().clock_doubted.get() > 0 {
         tracing::warn!("{CLOCK_DOUBTED}");
     }

@@ -14,8 +14,13 @@ use crate::exit::{self, Failure};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Check {
     /// Check a configuration file: exit 0 if it is right, 3 if not.
+    #[command(after_help = "Examples:
+  pharos check config
+  pharos check config /etc/pharos.toml && kill -HUP \"$(pidof pharos)\"
+
+What is wrong is shown with its line and a caret. Flags and variables are not looked at.")]
     Config {
-        /// The file; pharos.toml, if absent.
+        /// The file.
         #[arg(default_value = "pharos.toml")]
         file: PathBuf,
     },

@@ -13,6 +13,17 @@ use crate::push_command::PushArgs;
 use crate::query_command::QueryArgs;
 use crate::tsdb_command::Tsdb;
 
+/// Settings that have a variable and no flag; all others say theirs beside the flag.
+const VARIABLES: &str = "Variables without a flag:
+  PHAROS_API_KEY               a key that may do everything, in place of those of the file
+  PORT                         listen on this port of 127.0.0.1
+  PROMETHEUS_PORT              serve /metrics alone on this port, too
+  PHAROS_OTLP_GRPC_LISTEN      serve OTLP over gRPC on these addresses
+  UPDATE_INTERVAL              how often the host is read; METRICS_COLLECTION_INTERVAL, if not set
+
+A flag wins over a variable, and that over the configuration file. The file can say more; what it
+may say is told where it is wrong: pharos check config FILE.";
+
 /// Watches hosts and GPUs, services, pipelines and alerts.
 #[derive(Debug, Parser)]
 #[command(
@@ -39,6 +50,13 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Collect, store and serve (what `pharos` alone does).
+    #[command(after_help = format!("Examples:
+  pharos serve                                 at http://127.0.0.1:8000, data in ./data
+  pharos serve --config /etc/pharos.toml
+  pharos serve --retention 90d --retention-size 50GiB --data-dir /var/lib/pharos
+  PHAROS_API_KEY=... pharos serve --listen 0.0.0.0:8000
+
+{VARIABLES}"))]
     Serve(ServeArgs),
     /// Check settings, pages and expressions without starting anything.
     #[command(subcommand)]
@@ -51,11 +69,16 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Tsdb(Tsdb),
     /// Print a completion script for a shell, for instance `pharos completion bash`.
+    #[command(after_help = "Examples:
+  pharos completion bash > /etc/bash_completion.d/pharos
+  pharos completion zsh > ~/.zfunc/_pharos
+  pharos completion fish > ~/.config/fish/completions/pharos.fish")]
     Completion {
         /// bash, zsh, fish, elvish or powershell.
         shell: Shell,
     },
     /// Print the version.
+    #[command(after_help = "Examples:\n  pharos version")]
     Version,
 }
 
@@ -126,7 +149,41 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "LEVEL", value_enum, ignore_case = true)]
     pub(crate) log_level: Option<LogLevel>,
 
-    /// How to log. Default: human on a terminal, json otherwise.
+    /// How to log. Default: human on a terminal, json otherwise. [env: LOG_FORMAT]
     #[arg(long, value_name = "FORMAT", value_enum, ignore_case = true)]
     pub(crate) log_format: Option<LogFormat>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory as _};
+
+    use super::Cli;
+
+    /// Help is laid out for so many columns; clap breaks a longer line in an ugly place.
+    const COLUMNS: usize = 100;
+
+    /// Calls `look` with every command that does something, and its name.
+    fn each_command(command: &Command, name: &str, look: &mut dyn FnMut(&Command, &str)) {
+        if command.get_subcommands().next().is_none() {
+            look(command, name);
+        }
+        for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+            each_command(below, &format!("{name} {}", below.get_name()), look);
+        }
+    }
+
+    #[test]
+    fn every_command_has_examples_that_name_it() {
+        let mut n_commands = 0;
+        each_command(&Cli::command(), "pharos", &mut |command, name| {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let (_, examples) = help.split_once("Examples:\n").unwrap_or_default();
+            assert!(examples.contains(name), "{name}: {help}");
+            let long = help.lines().find(|line| line.chars().count() > COLUMNS);
+            assert_eq!(long, None, "a line of the help of {name} is too long");
+            n_commands += 1;
+        });
+        assert!(n_commands > 14, "{n_commands}");
+    }
 }

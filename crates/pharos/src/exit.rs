@@ -29,6 +29,11 @@ impl Failure {
     pub(crate) fn new(code: u8, error: anyhow::Error) -> Self {
         Self { code, error: Some(error) }
     }
+
+    /// The same failure, with what it means for the command in front of it.
+    pub(crate) fn context(self, meaning: &'static str) -> Self {
+        Self { error: self.error.map(|error| error.context(meaning)), ..self }
+    }
 }
 
 impl From<anyhow::Error> for Failure {

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Command::Check(check) => exit::code(check_command::run(&check)),
         Command::Query(args) => exit::code(query_command::run(&args)),
         Command::Push(args) => exit::code(push_command::run(&args)),
-        Command::Tsdb(command) => finished(tsdb_command::run(&command)),
+        Command::Tsdb(command) => exit::code(tsdb_command::run(&command)),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "pharos", &mut script);
@@ -52,15 +52,6 @@ fn serve(flags: &ServeArgs) -> ExitCode {
     };
     match app::run(flags, config) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&format!("{error:#}"), FAILED),
-    }
-}
-
-/// The exit of a command that says whether all is well.
-fn finished(result: anyhow::Result<bool>) -> ExitCode {
-    match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(FAILED),
         Err(error) => complain(&format!("{error:#}"), FAILED),
     }
 }

@@ -26,24 +26,27 @@ use tsdb::{BlockSummary, Detail, ImportError, Look, OpenError, inspect_blocks};
 use args::DumpArgs;
 pub(crate) use args::Tsdb;
 
+use crate::exit::{self, Failure};
+
 /// Labels that are shown of a block, those with the most values first.
 const LABELS_SHOWN: usize = 5;
 
-/// Runs a command. True when all is well.
+/// Runs a command, and says how it ended.
 ///
 /// # Errors
 /// What kept it from its work.
-pub(crate) fn run(command: &Tsdb) -> anyhow::Result<bool> {
-    match command {
-        Tsdb::Stats(args) => stats(&args.data_dir).map(|()| true),
-        Tsdb::Verify(args) => verify(&args.data_dir),
-        Tsdb::Import(args) => import::run(args).map(|()| true),
-        Tsdb::Export(args) => export::run(args),
-        Tsdb::Dump(args) => dump(args).map(|()| true),
-        Tsdb::Snapshot(args) => snapshot::run(args).map(|()| true),
-        Tsdb::Restore(args) => restore::run(args).map(|()| true),
-        Tsdb::Backup(args) => backup::run(args).map(|()| true),
-    }
+pub(crate) fn run(command: &Tsdb) -> Result<u8, Failure> {
+    let is_well = match command {
+        Tsdb::Stats(args) => stats(&args.data_dir).map(|()| true)?,
+        Tsdb::Verify(args) => verify(&args.data_dir)?,
+        Tsdb::Import(args) => import::run(args).map(|()| true)?,
+        Tsdb::Export(args) => export::run(args)?,
+        Tsdb::Dump(args) => dump(args).map(|()| true)?,
+        Tsdb::Snapshot(args) => snapshot::run(args).map(|()| true)?,
+        Tsdb::Restore(args) => restore::run(args).map(|()| true)?,
+        Tsdb::Backup(args) => backup::run(args).map(|()| true)?,
+    };
+    Ok(if is_well { exit::OK } else { exit::FAILED })
 }
 
 /// Shows each block with its numbers and the labels that make the most series.

@@ -2,6 +2,7 @@
 //! there may be.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use model::{Labels, METRIC_NAME};
 
@@ -151,13 +152,20 @@ pub enum LimitError {
         reason: String,
     },
     /// A time too far ahead.
-    #[error("timestamp is {ahead_ms} ms ahead of this server's clock, at most one day is taken")]
+    #[error(
+        "timestamp is {} ahead of this server's clock, at most one day is taken",
+        whole_seconds(*ahead_ms)
+    )]
     TooFarAhead {
         /// How far.
         ahead_ms: i64,
     },
     /// A time that retention would drop at once.
-    #[error("timestamp is {age_ms} ms old, older than the retention of {max_ms} ms")]
+    #[error(
+        "timestamp is {} old, older than the retention of {}",
+        whole_seconds(*age_ms),
+        whole_seconds(*max_ms)
+    )]
     TooOld {
         /// How old.
         age_ms: i64,
@@ -195,6 +203,13 @@ pub enum LimitError {
         /// The bound.
         max: u64,
     },
+}
+
+/// A distance in time as a person reads it. Of more than a second, milliseconds say nothing.
+fn whole_seconds(distance_ms: i64) -> String {
+    let distance_ms = distance_ms.unsigned_abs();
+    let rest_ms = if distance_ms < 1000 { 0 } else { distance_ms % 1000 };
+    model::format_duration(Duration::from_millis(distance_ms - rest_ms))
 }
 
 impl LimitError {

@@ -66,7 +66,8 @@ fn groups_survive_a_restart_and_are_stored_again() {
     let before = points(&server.client(), "pg_kept").len();
     drop(server);
     let server = start();
-    eventually(SOON, "the group is stored again", || {
+    // It is stored every 15 seconds, which is as long as `SOON`.
+    eventually(SOON * 2, "the group is stored again", || {
         points(&server.client(), "pg_kept").len() > before
     });
     let gone = points(&server.client(), "pg_gone");

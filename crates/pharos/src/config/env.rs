@@ -60,6 +60,19 @@ pub(super) fn read(environment: &BTreeMap<String, String>) -> Result<Layer, Conf
     })
 }
 
+/// What a variable holds whose parser does not say it in words for people.
+fn expected(name: &str) -> Option<&'static str> {
+    match name {
+        "PORT" | "PROMETHEUS_PORT" => Some("a port from 0 to 65535"),
+        "PHAROS_LISTEN" => Some("IP:PORT, such as 127.0.0.1:8000, or several with commas between"),
+        "LOG_LEVEL" => Some("error, warn, info, debug or trace"),
+        "LOG_FORMAT" => Some("human or json"),
+        "PHAROS_DURABILITY" => Some("sync or async"),
+        _ if name.ends_with("_SERIES_MAX") => Some("a whole number"),
+        _ => None,
+    }
+}
+
 struct Variables<'a>(&'a BTreeMap<String, String>);
 
 impl Variables<'_> {
@@ -73,8 +86,13 @@ impl Variables<'_> {
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, ConfigError> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        let fail =
-            |error: E| ConfigError::Variable { name, reason: format!("{error}, got {text:?}") };
+        let fail = |error: E| {
+            let reason = match expected(name) {
+                Some(expected) => format!("expected {expected}, got {text:?}"),
+                None => format!("{error}, got {text:?}"),
+            };
+            ConfigError::Variable { name, reason }
+        };
         parse(text).map(Some).map_err(fail)
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::address::{Address, Addresses, Port};
 use super::layer::{Layer, PlainListen};
 use super::query::QueryLayer;
 use super::{ConfigError, Durability, LogFormat, LogLevel};
@@ -17,9 +18,9 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 #[serde(deny_unknown_fields, default)]
 struct File {
     service_name: Option<String>,
-    listen: Option<Vec<SocketAddr>>,
-    port: Option<u16>,
-    prometheus_port: Option<u16>,
+    listen: Option<Addresses>,
+    port: Option<Port>,
+    prometheus_port: Option<Port>,
     profile: Option<Profile>,
     insecure_open: Option<bool>,
     data_dir: Option<PathBuf>,
@@ -58,7 +59,7 @@ struct Collect {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Statsd {
-    listen: Option<SocketAddr>,
+    listen: Option<Address>,
     insecure_open: bool,
     flush_interval: Option<PositiveDuration>,
 }
@@ -66,7 +67,7 @@ struct Statsd {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Graphite {
-    listen: Option<SocketAddr>,
+    listen: Option<Address>,
     insecure_open: bool,
 }
 
@@ -337,9 +338,9 @@ pub(super) fn parse(text: &str) -> Result<Layer, String> {
     let roots = collect::Roots::default();
     Ok(Layer {
         service_name: file.service_name,
-        listen: file.listen,
-        port: file.port,
-        prometheus_port: file.prometheus_port,
+        listen: file.listen.map(|addresses| addresses.0),
+        port: file.port.map(|port| port.0),
+        prometheus_port: file.prometheus_port.map(|port| port.0),
         compat: file.profile.map(|profile| matches!(profile, Profile::Compat)),
         insecure_open: file.insecure_open,
         data_dir: file.data_dir,
@@ -355,10 +356,13 @@ pub(super) fn parse(text: &str) -> Result<Layer, String> {
         source_series_max: file.limits.series_per_source,
         relabel: file.ingest.relabel.into_iter().map(|entry| entry.0).collect(),
         silent_after: file.silent_after.map(|after| after.0),
-        statsd: PlainListen { address: file.statsd.listen, is_open: file.statsd.insecure_open },
+        statsd: PlainListen {
+            address: file.statsd.listen.map(|address| address.0),
+            is_open: file.statsd.insecure_open,
+        },
         statsd_flush_interval: file.statsd.flush_interval.map(|interval| interval.0),
         graphite: PlainListen {
-            address: file.graphite.listen,
+            address: file.graphite.listen.map(|address| address.0),
             is_open: file.graphite.insecure_open,
         },
         push_group_expire_after: file.push_group_expire_after.map(|after| after.0),

@@ -1,6 +1,7 @@
 //! Settings: flags, environment and file are three layers of the same shape; the first that says
 //! something wins, and defaults fill the rest. Everything wrong is said here, before anything starts.
 
+mod address;
 mod env;
 mod file;
 mod layer;

@@ -24,12 +24,12 @@ pub(crate) enum PushFormat {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   pharos push backup_bytes 123456789 host=db1 job=nightly
-  node_exporter_page | pharos push
+  curl -s http://127.0.0.1:9100/metrics | pharos push
   pharos push --file history.jsonl --format json --url https://monitor.example
   PHAROS_API_KEY=... pharos push -- temperature_celsius -4.5 room=freezer
 
-A server that is away, restarts or is busy is asked again, with growing pauses; what arrives twice is
-stored once. The key needs the scope ingest.
+A server that is away, restarts or is busy is asked again, with growing pauses; what arrives twice
+is stored once. The key needs the scope ingest.
 
 Exit: 0 all lines were taken, 1 some were refused or something failed, 2 wrong flags, 3 the server
 understands nothing of it, 4 it wants another key, 5 it cannot be reached.")]

@@ -31,8 +31,8 @@ pub(crate) enum Output {
 
 TIME is Unix seconds, RFC 3339, now, or a distance from now such as -1h or now-1h.
 
-Exit: 0 answered, 1 failed, 2 wrong flags, 3 the expression is wrong, 4 the server wants another key,
-5 it cannot be reached.")]
+Exit: 0 answered, 1 failed, 2 wrong flags, 3 the expression is wrong, 4 the server wants another
+key, 5 it cannot be reached.")]
 pub(crate) struct QueryArgs {
     #[command(flatten)]
     pub(crate) server: ServerArgs,

@@ -38,7 +38,10 @@ impl FromStr for When {
         let (sign, length) = match offset.as_bytes().first() {
             Some(b'-') => (-1, &offset[1..]),
             Some(b'+') => (1, &offset[1..]),
-            _ => return parse_time(text).map(Self::At).map_err(|error| error.to_string()),
+            _ => {
+                let ways = |error| format!("{error}, now, or a distance from now (-1h)");
+                return parse_time(text).map(Self::At).map_err(ways);
+            }
         };
         let length = model::parse_duration(length).map_err(|error| error.to_string())?;
         Ok(Self::FromNow(sign * ms(length)))

@@ -5,12 +5,25 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::server_args::ServerArgs;
+
 /// `pharos tsdb ...`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tsdb {
     /// Show each block: its time range, series, samples, bytes, and the labels with most values.
+    #[command(after_help = "Examples:
+  pharos tsdb stats
+  pharos tsdb stats --data-dir /var/lib/pharos
+  pharos tsdb stats --data-dir data/snapshots/NAME
+
+The server that owns the directory may be running. What is still in its memory is in no block.")]
     Stats(DataDirArgs),
     /// Read every byte of every block and name what is damaged: exit 0 if nothing is, 1 otherwise.
+    #[command(after_help = "Examples:
+  pharos tsdb verify --data-dir /var/lib/pharos
+  pharos tsdb verify --data-dir data/snapshots/NAME && echo sound
+
+The server that owns the directory may be running.")]
     Verify(DataDirArgs),
     /// Put samples from files or from another server into the data directory of a stopped server.
     Import(ImportArgs),
@@ -109,7 +122,8 @@ pub(crate) enum ExportFormat {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   pharos tsdb export --data-dir /var/lib/pharos -o everything.jsonl
-  pharos tsdb export --data-dir data/snapshots/NAME --match 'up{job=\"node\"}' --start 2026-01-01T00:00:00Z
+  pharos tsdb export --data-dir data/snapshots/NAME --match 'up{job=\"node\"}' \\
+      --start 2026-01-01T00:00:00Z
   pharos tsdb export --data-dir data --format openmetrics | gzip > history.om.gz
 
 A running server holds its directory: take a snapshot and export that.")]
@@ -160,17 +174,12 @@ pub(crate) struct DumpArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   pharos tsdb snapshot
-  pharos tsdb snapshot --server http://monitor:8000 --api-key-file key.txt
+  pharos tsdb snapshot --url http://monitor:8000 --api-key-file key.txt
 
 The snapshot lies in the server's data directory, in snapshots/NAME, and takes next to no room.")]
 pub(crate) struct SnapshotArgs {
-    /// The server.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
-    pub(crate) server: String,
-
-    /// Send the key in this file, as a bearer token.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) api_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Args)]
@@ -206,7 +215,7 @@ pub(crate) struct RestoreArgs {
 
 Blocks never change, so what an earlier backup has is not sent again. A backup is listed last, when
 all of it is there. Credentials come from the usual variables: AWS_ACCESS_KEY_ID,
-AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL; for a store without TLS set AWS_ALLOW_HTTP=true.")]
+AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL; for a store without TLS AWS_ALLOW_HTTP=true.")]
 pub(crate) struct BackupArgs {
     /// A snapshot, or a stopped server's data directory.
     #[arg(long, value_name = "DIR", alias = "data-dir")]

@@ -5,7 +5,9 @@ use std::io::Write as _;
 use anyhow::{Context as _, bail};
 
 use super::args::SnapshotArgs;
-use crate::web_client::{self, SMALL_BODY_BYTES_MAX, shown};
+use crate::exit::Failure;
+use crate::server_args::{Server, block_on};
+use crate::web_client::SMALL_BODY_BYTES_MAX;
 
 /// Where a server takes snapshots.
 const PATH: &str = "/api/v1/admin/tsdb/snapshot";
@@ -14,22 +16,19 @@ const PATH: &str = "/api/v1/admin/tsdb/snapshot";
 ///
 /// # Errors
 /// The server cannot be reached, or says no.
-pub(super) fn run(args: &SnapshotArgs) -> anyhow::Result<()> {
-    let client = web_client::client(&args.server, args.api_key_file.as_deref())?;
-    let url = format!("{}{PATH}", args.server.trim_end_matches('/'));
-    let name = web_client::runtime()?.block_on(ask(&client, &url));
-    let name = name.with_context(|| {
-        format!("no snapshot from {} (see --server and --api-key-file)", shown(&args.server))
-    })?;
+pub(super) fn run(args: &SnapshotArgs) -> Result<(), Failure> {
+    let server = args.server.server()?;
+    let name = block_on(ask(&server)).map_err(|failure| failure.context("no snapshot"))?;
     writeln!(std::io::stdout(), "{name}")?;
     Ok(())
 }
 
-async fn ask(client: &reqwest::Client, url: &str) -> anyhow::Result<String> {
-    let response = client.post(url).send().await.map_err(web_client::told)?;
-    let response = web_client::success(response).await?;
-    let body = web_client::body(response, SMALL_BODY_BYTES_MAX).await?;
-    name_in(&body)
+async fn ask(server: &Server) -> Result<String, Failure> {
+    let said = server.post(PATH, "application/json", Vec::new(), SMALL_BODY_BYTES_MAX).await?;
+    if !said.status.is_success() {
+        return Err(said.failure());
+    }
+    Ok(name_in(&said.body)?)
 }
 
 /// `{"status":"success","data":{"name":"..."}}`

@@ -44,3 +44,12 @@ fn every_reason_is_listed_once() {
         assert!(cause.to_string().contains("all of the 1 series"), "{cause}");
     }
 }
+
+#[test]
+fn times_that_are_refused_are_told_in_units_of_people() {
+    let too_old = LimitError::TooOld { age_ms: 27_962_819_087, max_ms: 604_800_000 };
+    let expected = "timestamp is 323d15h26m59s old, older than the retention of 7d";
+    assert_eq!(too_old.to_string(), expected);
+    let ahead = LimitError::TooFarAhead { ahead_ms: 86_400_500 }.to_string();
+    assert!(ahead.starts_with("timestamp is 1d ahead"), "{ahead}");
+}

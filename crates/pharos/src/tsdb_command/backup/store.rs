@@ -21,6 +21,9 @@ use crate::web_client;
 const PART_BYTES: usize = 16 << 20;
 /// Parts under way at once.
 const PARTS_AT_ONCE: usize = 4;
+/// The first thing that is asked of a store, so the first that fails without credentials.
+const UNLISTED: &str = "cannot list the store (see AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, \
+                        AWS_REGION and AWS_ENDPOINT_URL)";
 
 /// See the head of this file.
 pub(super) struct Store {
@@ -71,7 +74,7 @@ impl Store {
             let key: Vec<String> = key.map(|part| part.as_ref().to_owned()).collect();
             Some((key.join("/"), object.size))
         };
-        let found: Vec<_> = listed.try_collect().await.context("cannot list the store")?;
+        let found: Vec<_> = listed.try_collect().await.context(UNLISTED)?;
         Ok(found.into_iter().filter_map(of).collect())
     }
 
@@ -81,7 +84,7 @@ impl Store {
     /// The store cannot be reached, or says no.
     pub(super) async fn names(&self) -> anyhow::Result<Vec<String>> {
         let listed = self.objects.list(Some(&self.path("backups")));
-        let found: Vec<_> = listed.try_collect().await.context("cannot list the store")?;
+        let found: Vec<_> = listed.try_collect().await.context(UNLISTED)?;
         let names = found.iter().filter_map(|object| object.location.filename());
         let names = names.filter_map(|name| name.strip_suffix(".json"));
         let mut names: Vec<String> = names.map(str::to_owned).collect();
