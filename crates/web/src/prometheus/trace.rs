@@ -8,8 +8,8 @@ use model::{Labels, Matcher, Metadata};
 use parking_lot::Mutex;
 use stdx::Clock;
 use storage::{
-    Cardinality, LabelsSet, Querier, RollupSet, Scan, Select, SelectError, Series, SeriesColumns,
-    SeriesExemplars, SeriesSet, SeriesVisitor,
+    Cardinality, LabelsSet, Querier, Remains, RollupSet, Scan, Select, SelectError, Series,
+    SeriesColumns, SeriesExemplars, SeriesSet, SeriesVisitor,
 };
 
 /// What was read of the store.
@@ -93,6 +93,10 @@ impl Querier for Noting {
 
     fn rollups(&self, select: &Select, width_ms: i64) -> Result<Option<RollupSet>, SelectError> {
         self.inner.rollups(select, width_ms)
+    }
+
+    fn remains(&self) -> Remains {
+        self.inner.remains()
     }
 
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {

@@ -1,0 +1,36 @@
+//! Remains: from when on queries see all samples, for who decides whether to ask for rollups.
+
+use std::sync::atomic::Ordering;
+
+use storage::{KeptTier, Remains};
+
+use crate::db::Core;
+
+impl Core {
+    /// See [`storage::Querier::remains`]. A store in which nothing is older than its retention, on
+    /// the disk or in a tier, has lost nothing yet. What is still in memory does not count: it is
+    /// flushed long before it is that old, and if not, it will be.
+    pub(crate) fn remains(&self) -> Remains {
+        let tiers = self.config.tiers();
+        let kept = tiers.iter().filter(|(_, keep)| keep.is_some());
+        let tiers: Vec<KeptTier> = kept
+            .map(|(width_ms, _)| KeptTier {
+                width_ms: *width_ms,
+                from_ms: self.rollups_from_ms(*width_ms),
+            })
+            .collect();
+        if tiers.is_empty() {
+            return Remains::default();
+        }
+        let whole_from_ms = self.floor_ms.load(Ordering::Acquire).max(self.tiers.raw_from_ms());
+        // What leaves one list comes into the other before.
+        let has_old_samples =
+            self.blocks.read().iter().any(|block| block.info().min_ms < whole_from_ms);
+        let has_old_rollups =
+            || self.tiers.blocks().iter().any(|block| super::tier(block).start_ms < whole_from_ms);
+        match has_old_samples || has_old_rollups() {
+            true => Remains { whole_from_ms, tiers },
+            false => Remains::default(),
+        }
+    }
+}
