@@ -118,12 +118,15 @@ impl Evaluator<'_> {
         }
         let Some(leaf) = self.leaf(expr)? else { return Ok(None) };
         let Some(tier) = self.tier_of(&leaf, steps) else { return Ok(None) };
-        let Some(rows) = self.rollup_rows(&leaf, tier, steps)? else { return Ok(None) };
+        let Some(found) = self.rollup_rows(&leaf, tier, steps)? else { return Ok(None) };
         match expr {
             Expr::Call(call) if call.function.name == "absent_over_time" => {
-                self.absent_of(call, &rows, steps).map(Some)
+                let since_ms = found.histograms_ms.unwrap_or(i64::MAX);
+                let has_histogram = |t_ms: i64| leaf.window(t_ms).1 >= since_ms;
+                let is_there: Vec<bool> = steps.times().map(has_histogram).collect();
+                self.absent_of(call, (&found.rows, is_there), steps).map(Some)
             }
-            _ => Ok(Some(rows)),
+            _ => Ok(Some(found.rows)),
         }
     }
 
@@ -232,14 +235,14 @@ impl Evaluator<'_> {
         }))
     }
 
-    /// What `absent_over_time` makes of the windows in which something is.
+    /// What `absent_over_time` makes of the windows in which something is: a number of some row, or
+    /// what is known to be there otherwise.
     fn absent_of(
         &mut self,
         node: &Call,
-        rows: &[Row],
+        (rows, mut is_there): (&[Row], Vec<bool>),
         steps: &Steps,
     ) -> Result<Vec<Row>, QueryError> {
-        let mut is_there = vec![false; steps.n()];
         for row in rows {
             self.budget.check_stop()?;
             for point in &row.points {

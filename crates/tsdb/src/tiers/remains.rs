@@ -1,9 +1,11 @@
 //! Remains: from when on queries see all samples, for who decides whether to ask for rollups.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use storage::{KeptTier, Remains};
 
+use crate::block::Block;
 use crate::db::Core;
 
 impl Core {
@@ -23,12 +25,12 @@ impl Core {
             return Remains::default();
         }
         let whole_from_ms = self.floor_ms.load(Ordering::Acquire).max(self.tiers.raw_from_ms());
-        // What leaves one list comes into the other before.
-        let has_old_samples =
-            self.blocks.read().iter().any(|block| block.info().min_ms < whole_from_ms);
-        let has_old_rollups =
-            || self.tiers.blocks().iter().any(|block| super::tier(block).start_ms < whole_from_ms);
-        match has_old_samples || has_old_rollups() {
+        let is_old = |block: &Arc<Block>| {
+            whole_from_ms > i64::MIN && block.overlaps(i64::MIN, whole_from_ms.saturating_sub(1))
+        };
+        // What leaves the samples is in the tiers before.
+        let has_old_samples = self.blocks.read().iter().any(is_old);
+        match has_old_samples || self.tiers.blocks().iter().any(is_old) {
             true => Remains { whole_from_ms, tiers },
             false => Remains::default(),
         }

@@ -387,15 +387,15 @@ fn histograms_are_answered_where_their_windows_are_whole_and_left_out_before() {
         stores.plain.append_histograms(&labels, &histograms);
     }
     let times = Times { start_ms: day(3), end_ms: day(8), step_ms: HOUR_MS };
-    for query in ["last_over_time(up[1d])", "count_over_time(up[1d])", "up", "sum(rate(up[1d]))"] {
+    for query in ["last_over_time(up[2d])", "count_over_time(up[2d])", "up", "sum(rate(up[2d]))"] {
         let found = times.ask(stores.db.clone(), query, Options::default());
         let whole_from_ms = stores.db.remains().whole_from_ms;
-        let range_ms = if query == "up" { 5 * MINUTE_MS } else { DAY_MS };
-        // In windows that straddle, a series with histograms has nothing.
-        let straddles = |t_ms: i64| t_ms - range_ms + 1 < whole_from_ms && t_ms >= whole_from_ms;
+        let range_ms = if query == "up" { 5 * MINUTE_MS } else { 2 * DAY_MS };
+        // In windows that straddle and have histograms, a series has nothing.
+        let straddles = |t_ms: i64| t_ms - range_ms + 1 < whole_from_ms && t_ms > day(6);
         let has = |labels: &str| labels.contains("\"counter\"") || labels.contains("\"histogram\"");
         let kept = |(labels, t_ms, _): &(String, i64, Value)| {
-            !straddles(*t_ms) || (query != "sum(rate(up[1d]))" && !has(labels))
+            !straddles(*t_ms) || (query != "sum(rate(up[2d]))" && !has(labels))
         };
         let mut found_kept = values(&found);
         found_kept.retain(kept);
@@ -413,6 +413,11 @@ fn histograms_are_answered_where_their_windows_are_whole_and_left_out_before() {
             let texts = told(&found).0;
             assert!(texts.iter().any(|text| text.contains("native histograms")), "{texts:?}");
         }
+    }
+    for query in ["absent_over_time(up{job=\"histogram\"}[2d])", "absent_over_time(up[2d])"] {
+        let found = times.ask(stores.db.clone(), query, Options::default());
+        let expected = times.ask(stores.plain.clone(), query, raw());
+        assert_same(query, &found, &expected, true);
     }
 }
 

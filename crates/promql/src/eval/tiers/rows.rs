@@ -1,6 +1,6 @@
 //! Rows: what a leaf is at each step, made of the rollups of its windows.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -23,6 +23,13 @@ use super::{Leaf, Note, Told};
 /// microseconds of work.
 const UNCHECKED_MAX: usize = 1024;
 
+/// What a tier answers.
+pub(super) struct TierRows {
+    pub(super) rows: Vec<Row>,
+    /// When the first native histogram is that was left out, Unix milliseconds.
+    pub(super) histograms_ms: Option<i64>,
+}
+
 impl Evaluator<'_> {
     /// The rows of a leaf from the rollups of a tier; `None` if there is no such tier.
     pub(super) fn rollup_rows(
@@ -30,13 +37,13 @@ impl Evaluator<'_> {
         leaf: &Leaf<'_>,
         tier: KeptTier,
         steps: &Steps,
-    ) -> Result<Option<Vec<Row>>, QueryError> {
+    ) -> Result<Option<TierRows>, QueryError> {
         let (open_ms, _) = leaf.window(steps.start_ms);
         let (_, end_ms) = leaf.window(steps.last_ms());
         let matchers = leaf.selector.matchers.clone();
         let select = Select::both(matchers, open_ms.saturating_add(1), end_ms);
         let Some(set) = self.querier.rollups(&select, tier.width_ms)? else { return Ok(None) };
-        let mixed = self.with_histograms(select)?;
+        let histograms_ms = self.histograms_ms(leaf, select)?;
         self.history.notes.add(Note::Answered { tier, is_short: tier.from_ms > open_ms });
         let mut rows = Vec::new();
         for series in set {
@@ -45,9 +52,8 @@ impl Evaluator<'_> {
             self.budget.take(held_by_rollups(&labels, rollups.len()))?;
             self.n_read += rollups.len() as u64;
             let mut points = self.points(leaf, &rollups, steps)?;
-            if mixed.contains(&labels) {
-                let whole_from_ms = self.history.remains.whole_from_ms;
-                points.retain(|point| leaf.window(point.t_ms).1 < whole_from_ms);
+            if let Some(from_ms) = histograms_ms.get(&labels) {
+                points.retain(|point| leaf.window(point.t_ms).1 < *from_ms);
             }
             self.budget.set_held(held);
             if points.is_empty() {
@@ -59,7 +65,7 @@ impl Evaluator<'_> {
             }
             rows.push(Row { labels: Arc::new(labels), drops_name: drops_name(leaf), points });
         }
-        Ok(Some(rows))
+        Ok(Some(TierRows { rows, histograms_ms: histograms_ms.into_values().min() }))
     }
 
     /// The value of each window that has one.
@@ -92,20 +98,29 @@ impl Evaluator<'_> {
         Ok(points)
     }
 
-    /// The series of a selection that have histograms where samples are left. Their rollups say
-    /// nothing of these, so windows that reach there have no answer.
-    fn with_histograms(&mut self, select: Select) -> Result<HashSet<Labels>, QueryError> {
+    /// The series of a selection that have histograms where samples are left, and since when. Their
+    /// rollups say nothing of these, so windows that reach there have no answer.
+    fn histograms_ms(
+        &mut self,
+        leaf: &Leaf<'_>,
+        select: Select,
+    ) -> Result<HashMap<Labels, i64>, QueryError> {
         let whole_from_ms = self.history.remains.whole_from_ms;
         if select.end_ms < whole_from_ms {
-            return Ok(HashSet::new());
+            return Ok(HashMap::new());
         }
         let select = Select { start_ms: select.start_ms.max(whole_from_ms), ..select };
         let labels = WantedLabels::All;
         let scan = Scan { select, labels, newest_only: false, any_order: false };
-        let budget = &mut self.budget;
-        let mut found = WithHistograms { budget, key: None, found: HashSet::new(), failed: None };
-        self.querier.scan(&scan, &mut found)?;
-        let WithHistograms { found, failed, .. } = found;
+        let mut search = Search {
+            budget: &mut self.budget,
+            sees_markers: leaf.call.is_none(),
+            key: None,
+            found: HashMap::new(),
+            failed: None,
+        };
+        self.querier.scan(&scan, &mut search)?;
+        let Search { found, failed, .. } = search;
         if let Some(error) = failed {
             return Err(error);
         }
@@ -145,30 +160,38 @@ fn drops_name(leaf: &Leaf<'_>) -> bool {
 }
 
 /// Whom samples are shown to in search of histograms.
-struct WithHistograms<'b> {
+struct Search<'b> {
     budget: &'b mut Budget,
+    /// Whether the end of a series is something: functions of ranges leave it out.
+    sees_markers: bool,
     /// Of the series that comes next.
     key: Option<Labels>,
-    found: HashSet<Labels>,
+    /// The time of the first one of each series that has some, Unix milliseconds.
+    found: HashMap<Labels, i64>,
     failed: Option<QueryError>,
 }
 
-impl SeriesVisitor for WithHistograms<'_> {
+impl Search<'_> {
+    fn take(&mut self, series: &SeriesColumns<'_>) -> Result<(), QueryError> {
+        let mut seen = series.histograms.iter();
+        let first = seen.find(|sample| self.sees_markers || !sample.histogram.is_stale_marker());
+        let (Some(labels), Some(first)) = (self.key.take(), first) else {
+            return self.budget.check_stop();
+        };
+        self.budget.take(held_by(&labels, 0))?;
+        self.found.insert(labels, first.t_ms);
+        Ok(())
+    }
+}
+
+impl SeriesVisitor for Search<'_> {
     fn key(&mut self, labels: Labels) -> ControlFlow<()> {
         self.key = Some(labels);
         ControlFlow::Continue(())
     }
 
     fn series(&mut self, series: SeriesColumns<'_>) -> ControlFlow<()> {
-        let taken = match self.key.take().filter(|_| !series.histograms.is_empty()) {
-            Some(labels) => {
-                let taken = self.budget.take(held_by(&labels, 0));
-                self.found.insert(labels);
-                taken
-            }
-            None => self.budget.check_stop(),
-        };
-        match taken {
+        match self.take(&series) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 self.failed = Some(error);
