@@ -292,7 +292,7 @@ fn off_the_grid_samples_answer_and_it_is_said_what_would_be_on_it() {
         assert_same(query, &times.ask(stores.db.clone(), query, plainly()), &found, true);
     }
     // A range vector by itself.
-    let found = instant.ask(stores.db.clone(), "up[2d]", Options::default());
+    let found = instant.ask(stores.db, "up[2d]", Options::default());
     assert_eq!(told(&found).0.len(), 1);
 }
 
@@ -432,6 +432,6 @@ fn rollups_count_against_the_budget_and_a_query_over_them_ends_when_it_should() 
     times.ask(stores.db.clone(), query, few(1000));
     let stop = StopCheck::new(|| Some(Stopped::TimedOut));
     let stopped = Options { stop, ..Options::default() };
-    let found = times.try_ask(stores.db.clone(), query, stopped);
+    let found = times.try_ask(stores.db, query, stopped);
     assert!(matches!(found, Err(QueryError::Stopped(Stopped::TimedOut))), "{found:?}");
 }
