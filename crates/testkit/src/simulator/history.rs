@@ -148,8 +148,23 @@ impl History {
         self.may_lack = true;
     }
 
-    /// Says what of this must not be, if anything.
-    pub(super) fn judge(&self, found: &[Series], after: Stop) -> Result<(), String> {
+    /// Says what of this must not be, if anything; what is not kept is not looked for.
+    pub(super) fn judge(
+        &self,
+        found: &[Series],
+        after: Stop,
+        keeps: &dyn Fn(&Labels, i64) -> bool,
+    ) -> Result<(), String> {
+        self.judge_strangers(found)?;
+        let choices = 0..1_usize << self.n_unsure_deletions;
+        let mut verdicts =
+            choices.map(|happened| self.judge_choice(found, (after, happened), keeps));
+        let first = verdicts.next().expect("nothing happened is a choice");
+        if verdicts.any(|verdict| verdict.is_ok()) { Ok(()) } else { first }
+    }
+
+    /// Says which of this nobody appended, or somebody deleted.
+    fn judge_strangers(&self, found: &[Series]) -> Result<(), String> {
         for Series { labels, samples, .. } in found {
             let times = self.series.get(labels);
             for sample in samples {
@@ -158,17 +173,19 @@ impl History {
                 }
             }
         }
-        let choices = 0..1_usize << self.n_unsure_deletions;
-        let mut verdicts = choices.map(|happened| self.judge_choice(found, after, happened));
-        let first = verdicts.next().expect("nothing happened is a choice");
-        if verdicts.any(|verdict| verdict.is_ok()) { Ok(()) } else { first }
+        Ok(())
     }
 
     /// The same when these deletions have happened, a bit for each.
-    fn judge_choice(&self, found: &[Series], after: Stop, happened: usize) -> Result<(), String> {
+    fn judge_choice(
+        &self,
+        found: &[Series],
+        (after, happened): (Stop, usize),
+        keeps: &dyn Fn(&Labels, i64) -> bool,
+    ) -> Result<(), String> {
         for (labels, times) in &self.series {
             let samples = samples_of(found, labels);
-            for (t_ms, events) in times {
+            for (t_ms, events) in times.iter().filter(|(t_ms, _)| keeps(labels, **t_ms)) {
                 let at = samples.binary_search_by_key(t_ms, |s| s.t_ms);
                 let found = at.ok().map(|at| samples[at]);
                 let is_stale = found.is_none_or(|sample| is_stale_marker(sample.value));
@@ -184,6 +201,32 @@ impl History {
             }
         }
         Ok(())
+    }
+
+    /// What there is when this was found on the disk, where no deletion is in doubt: that, and what
+    /// was promised and is not there any more, because rollups have taken its place. Says what must
+    /// not be, if anything.
+    pub(super) fn complete(&self, found: &[Series], after: Stop) -> Result<Vec<Series>, String> {
+        self.judge_strangers(found)?;
+        let mut all = Vec::new();
+        for (labels, times) in &self.series {
+            let samples = samples_of(found, labels);
+            let mut kept = Vec::new();
+            for (t_ms, events) in times {
+                let at = samples.binary_search_by_key(t_ms, |s| s.t_ms);
+                let found = at.ok().map(|at| samples[at]);
+                let states = self.allowed(events, after, 0);
+                kept.extend(match (found, states.as_slice()) {
+                    (None, [Some(gone)]) => Some(*gone),
+                    _ if states.iter().any(|state| same(*state, found)) => found,
+                    _ => return Err(format!("{labels} at {t_ms} is {found:?} after {events:?}")),
+                });
+            }
+            if !kept.is_empty() {
+                all.push(Series::of_floats(labels.clone(), kept));
+            }
+        }
+        Ok(all)
     }
 
     /// What was found is durable and all there is.
