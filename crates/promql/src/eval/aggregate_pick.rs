@@ -5,13 +5,14 @@ use std::cmp::Ordering;
 
 use super::aggregate::Groups;
 use super::answer::{Point, QueryError, Value, unfit};
+use super::budget::{Budget, LABELS_WORK};
 use super::collect::Collector;
 use super::evaluator::Evaluator;
 use super::format::short;
-use super::hash;
 use super::row::{Row, StepView};
 use super::sort::by_value;
 use super::steps::Steps;
+use super::{hash, paced};
 use crate::AggregateOp;
 use crate::ast::{Aggregate, Expr};
 
@@ -27,16 +28,17 @@ impl Evaluator<'_> {
             _ => check_counts(&param)?,
         }
         let rows = self.eval_as_rows(&node.expr, steps)?;
-        let groups = Groups::new(&node.grouping, &rows);
+        let groups = Groups::new(&node.grouping, &rows, &mut self.budget)?;
         let mut out = Collector::default();
         let (mut view, mut now) = (StepView::new(&rows), Vec::new());
-        let parts = parts(node, &rows);
+        let parts = parts(node, &rows, &mut self.budget)?;
         for (t_ms, param) in steps.times().zip(param) {
             self.budget.check_stop()?;
             view.at(t_ms, &mut now);
             let mut members: Vec<Vec<(usize, &Value)>> = vec![Vec::new(); groups.labels.len()];
             let mut order = Vec::new();
             for (row, value) in &now {
+                self.budget.work(1)?;
                 let group = groups.of_rows[*row];
                 if members[group].is_empty() {
                     order.push(group);
@@ -45,15 +47,17 @@ impl Evaluator<'_> {
             }
             for group in order {
                 let members = std::mem::take(&mut members[group]);
+                self.budget.work(LABELS_WORK + members.len())?;
                 let picked = match node.op {
                     AggregateOp::LimitRatio => {
                         members.into_iter().filter(|m| is_in(param, parts[m.0])).collect()
                     }
                     AggregateOp::Limitk => first_of(members, param),
-                    _ => self.extremes(node, members, param),
+                    _ => self.extremes(node, members, param)?,
                 };
                 self.take_points(picked.len())?;
                 for (row, value) in picked {
+                    self.budget.work(LABELS_WORK)?;
                     let place = out.place(&rows[row].labels);
                     let point = Point { t_ms, value: value.clone() };
                     out.add(place, rows[row].drops_name, point)?;
@@ -69,7 +73,7 @@ impl Evaluator<'_> {
         node: &Aggregate,
         mut members: Vec<(usize, &'v Value)>,
         k: f64,
-    ) -> Vec<(usize, &'v Value)> {
+    ) -> Result<Vec<(usize, &'v Value)>, QueryError> {
         let n_all = members.len();
         members.retain(|(_, value)| value.float().is_some());
         if members.len() < n_all {
@@ -79,8 +83,18 @@ impl Evaluator<'_> {
         let is_falling = node.op == AggregateOp::Topk;
         let turned = |order: Ordering| if is_falling { order.reverse() } else { order };
         let number = |value: &Value| value.float().unwrap_or(f64::NAN);
-        members.sort_by(|a, b| by_value(number(a.1), number(b.1), turned));
-        first_of(members, k)
+        // Of equal ones the first row: what would be a stable sort of all is one of those alone that
+        // stay.
+        let order = |a: &(usize, &Value), b: &(usize, &Value)| {
+            by_value(number(a.1), number(b.1), turned).then(a.0.cmp(&b.0))
+        };
+        let n_kept = members.len().min(k as usize);
+        if n_kept < members.len() {
+            members.select_nth_unstable_by(n_kept, order);
+            members.truncate(n_kept);
+        }
+        paced::sort(&mut members, &mut self.budget, order)?;
+        Ok(members)
     }
 
     fn check_ratios(&mut self, node: &Aggregate, ratios: &[f64]) -> Result<(), QueryError> {
@@ -124,11 +138,13 @@ fn first_of<T>(mut members: Vec<T>, k: f64) -> Vec<T> {
 }
 
 /// Where each row lies between 0 and 1 by its labels, if that is asked for.
-fn parts(node: &Aggregate, rows: &[Row]) -> Vec<f64> {
-    if node.op != AggregateOp::LimitRatio {
-        return Vec::new();
+fn parts(node: &Aggregate, rows: &[Row], budget: &mut Budget) -> Result<Vec<f64>, QueryError> {
+    let mut parts = Vec::new();
+    for row in rows.iter().filter(|_| node.op == AggregateOp::LimitRatio) {
+        budget.work(LABELS_WORK)?;
+        parts.push(hash::labels(&row.labels) as f64 / u64::MAX as f64);
     }
-    rows.iter().map(|row| hash::labels(&row.labels) as f64 / u64::MAX as f64).collect()
+    Ok(parts)
 }
 
 /// Whether a row is in a part of all: of the lower end, or with a negative ratio of the upper one.

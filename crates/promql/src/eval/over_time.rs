@@ -49,10 +49,6 @@ impl RangeCall<'_> {
     }
 }
 
-/// So many samples are looked at before the query is asked again whether it should go on: a few
-/// microseconds of work.
-const UNCHECKED_MAX: usize = 4096;
-
 type OfWindow = fn(&mut RangeCall<'_>) -> Option<Value>;
 type OfFloats = fn(&[Sample], &RangeCall<'_>) -> Option<f64>;
 
@@ -161,7 +157,6 @@ impl Evaluator<'_> {
         let mut row = Row::new(Arc::clone(&series.labels), series.drops_name || !keeps_name);
         let mut windows = range.windows(series);
         let mut at_step = vec![0.0; params.len()];
-        let mut n_unchecked = 0;
         for (i, t_ms) in steps.times().enumerate() {
             for (value, of_steps) in at_step.iter_mut().zip(params) {
                 *value = of_steps[i];
@@ -179,11 +174,7 @@ impl Evaluator<'_> {
                 row.points.push(Point { t_ms, value });
             }
             self.n_queryable += n_seen as u64;
-            n_unchecked += n_seen + 1;
-            if n_unchecked >= UNCHECKED_MAX {
-                n_unchecked = 0;
-                self.budget.check_stop()?;
-            }
+            self.budget.work(n_seen + 1)?;
         }
         Ok(row)
     }

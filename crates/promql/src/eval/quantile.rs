@@ -16,16 +16,16 @@ pub(super) fn of(q: f64, mut values: Vec<f64>) -> f64 {
     if q > 1.0 {
         return f64::INFINITY;
     }
-    values.sort_by(|a, b| match (a.is_nan(), b.is_nan()) {
+    let order = |a: &f64, b: &f64| match (a.is_nan(), b.is_nan()) {
         (false, false) => a.total_cmp(b),
         (a, b) => b.cmp(&a),
-    });
-    let n = values.len() as f64;
-    let rank = q * (n - 1.0);
-    let lower = rank.floor().max(0.0);
-    let upper = (lower + 1.0).min(n - 1.0);
+    };
+    let rank = q * (values.len() as f64 - 1.0);
     let weight = rank - rank.floor();
-    values[lower as usize] * (1.0 - weight) + values[upper as usize] * weight
+    // The two neighbours are found without putting the others in order.
+    let (_, lower, above) = values.select_nth_unstable_by(rank.floor().max(0.0) as usize, order);
+    let upper = above.iter().copied().min_by(order).unwrap_or(*lower);
+    *lower * (1.0 - weight) + upper * weight
 }
 
 /// The median distance from the median.

@@ -15,6 +15,11 @@ pub(super) trait Cell: Clone {
     /// Takes the next member.
     fn add(&mut self, value: f64);
 
+    /// How many numbers are looked at to make one of them.
+    fn work(&self) -> usize {
+        1
+    }
+
     /// What is made of them, with the aggregation's parameter.
     fn value(&self, param: f64) -> f64;
 }
@@ -153,6 +158,10 @@ impl Cell for Members {
 
     fn add(&mut self, value: f64) {
         self.0.push(value);
+    }
+
+    fn work(&self) -> usize {
+        1 + 8 * self.0.len()
     }
 
     fn value(&self, param: f64) -> f64 {

@@ -33,6 +33,10 @@ const SERIES_WEIGHT: usize = 16;
 /// It is asked for each series, or less often for very small ones.
 const CHECKED_WEIGHT: usize = 1024;
 
+/// Where windows overlap so that all steps together see more numbers of one series than this, it is
+/// asked in between, too: some milliseconds.
+const SEEN_MAX: u64 = 1 << 22;
+
 /// Runs a stream into a sink.
 pub(super) fn run(
     evaluator: &mut Evaluator<'_>,
@@ -194,8 +198,19 @@ impl Runner<'_, '_, '_> {
         let bounds = self.known.get(nth);
         self.values.clear();
         self.values.resize(bounds.len(), ABSENT);
-        let (first, at) = (bounds.first, At { bounds, grid: &self.grid, nth, is_new });
-        kernel.fill(numbers, at, &mut self.values);
+        let first = bounds.first;
+        let n_parts = match kernel.is_of_whole_windows() {
+            true => (bounds.n_seen / SEEN_MAX) as usize + 1,
+            false => 1,
+        };
+        let n_steps = bounds.len().div_ceil(n_parts).max(1);
+        for (part, values) in self.values.chunks_mut(n_steps).enumerate() {
+            if part > 0 {
+                self.evaluator.budget.check_stop()?;
+            }
+            let at = At { bounds, grid: &self.grid, nth, is_new, n_before: part * n_steps };
+            kernel.fill(numbers, at, values);
+        }
         self.evaluator.n_queryable += match &self.stream.source.over {
             Some(_) => bounds.n_seen,
             None => self.values.iter().filter(|value| !is_absent(**value)).count() as u64,
