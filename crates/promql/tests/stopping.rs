@@ -24,9 +24,12 @@ fn many() -> Arc<Loaded> {
         // Values in no order.
         let value = nth * 7_919 % N_SERIES;
         let le = [1, 2][nth % 2];
-        writeln!(lines, "x{{a=\"{nth}\",g=\"{}\",le=\"{le}\"}} {value}", nth / 2).unwrap();
-        writeln!(lines, "target_info{{instance=\"{nth}\",job=\"j\",v=\"{value}\"}} 1").unwrap();
-        writeln!(lines, "y{{instance=\"{nth}\",job=\"j\"}} {value}").unwrap();
+        writeln!(lines, "x{{a=\"{nth}\",g=\"{}\",le=\"{le}\"}} {value}", nth / 2)
+            .expect("a text takes whatever is written");
+        writeln!(lines, "target_info{{instance=\"{nth}\",job=\"j\",v=\"{value}\"}} 1")
+            .expect("a text takes whatever is written");
+        writeln!(lines, "y{{instance=\"{nth}\",job=\"j\"}} {value}")
+            .expect("a text takes whatever is written");
     }
     Arc::new(Loaded::new(lines.trim_end()))
 }

@@ -84,9 +84,7 @@ impl Evaluator<'_> {
             Quantile => {
                 let param = self.aggregate_param(node, steps)?;
                 let span = node.param.as_ref().map_or(node.span, Expr::span);
-                for q in &param {
-                    quantile::doubt(&mut self.remarks, *q, span);
-                }
+                quantile::doubt_extremes(&mut self.remarks, &param, span);
                 self.fold(node, &param, steps)
             }
             _ => self.fold(node, &[], steps),

@@ -9,6 +9,7 @@ use super::budget::{Budget, LABELS_WORK};
 use super::collect::Collector;
 use super::evaluator::Evaluator;
 use super::format::short;
+use super::quantile::extremes;
 use super::row::{Row, StepView};
 use super::sort::by_value;
 use super::steps::Steps;
@@ -16,8 +17,10 @@ use super::{hash, paced};
 use crate::AggregateOp;
 use crate::ast::{Aggregate, Expr};
 
-/// 2^63: the first number that is no 64-bit integer.
-const INTEGER_END: f64 = 9_223_372_036_854_775_808.0;
+/// Counts up to the one and from the other on are none, as Prometheus has it: -2^63, and the last
+/// number before 2^63.
+const UNDERFLOW: f64 = -9_223_372_036_854_775_808.0;
+const OVERFLOW: f64 = 9_223_372_036_854_774_784.0;
 
 impl Evaluator<'_> {
     /// The elements that are picked of each group.
@@ -102,7 +105,8 @@ impl Evaluator<'_> {
             return unfit("Ratio value is NaN");
         }
         let span = node.param.as_ref().map_or(node.span, Expr::span);
-        for ratio in ratios.iter().filter(|ratio| ratio.abs() > 1.0) {
+        let (min, max) = extremes(ratios);
+        for ratio in [max, min].iter().filter(|ratio| ratio.abs() > 1.0) {
             let text = format!(
                 "ratio value should be between -1 and 1, got {}, capping to {}",
                 short(*ratio),
@@ -119,16 +123,14 @@ fn check_counts(counts: &[f64]) -> Result<(), QueryError> {
     if counts.iter().any(|k| k.is_nan()) {
         return unfit("Parameter value is NaN");
     }
-    if counts.iter().all(|k| *k < 1.0) {
-        return Ok(());
+    let (min, max) = extremes(counts);
+    if max >= 1.0 && min <= UNDERFLOW {
+        return unfit(format!("Scalar value {} underflows int64", short(min)));
     }
-    if let Some(k) = counts.iter().find(|k| **k <= -INTEGER_END) {
-        return unfit(format!("Scalar value {} underflows int64", short(*k)));
+    if max >= OVERFLOW {
+        return unfit(format!("Scalar value {} overflows int64", short(max)));
     }
-    match counts.iter().find(|k| **k >= INTEGER_END) {
-        Some(k) => unfit(format!("Scalar value {} overflows int64", short(*k))),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn first_of<T>(mut members: Vec<T>, k: f64) -> Vec<T> {

@@ -55,8 +55,8 @@ impl Found<'_> {
 /// What is asked of each histogram.
 enum Question<'a> {
     Quantile(&'a [f64]),
-    /// A label to be added, and what is asked, with the label's value.
-    Quantiles(&'a str, &'a [(String, Vec<f64>)]),
+    /// A label to be added that says which it is, and the quantiles.
+    Quantiles(&'a str, &'a [Vec<f64>]),
     Fraction(&'a [f64], &'a [f64]),
 }
 
@@ -92,8 +92,7 @@ impl Evaluator<'_> {
                 }
                 let mut asked = Vec::new();
                 for arg in &args[2..] {
-                    let q = self.asked(arg, steps)?;
-                    asked.push((q.first().copied().map_or_else(String::new, label_value), q));
+                    asked.push(self.asked(arg, steps)?);
                 }
                 let rows = self.eval_as_rows(&args[0], steps)?;
                 let question = Question::Quantiles(&label, &asked);
@@ -232,9 +231,10 @@ impl Evaluator<'_> {
             }
             Question::Quantile(q) => put(labels, quantile(q[i]))?,
             Question::Quantiles(name, asked) => {
-                for (value, q) in *asked {
+                for q in *asked {
                     self.budget.work(LABELS_WORK)?;
-                    put(&Arc::new(Labels::clone(labels).with(name, value)), quantile(q[i]))?;
+                    let labels = Labels::clone(labels).with(name, &label_value(q[i]));
+                    put(&Arc::new(labels), quantile(q[i]))?;
                 }
             }
         }

@@ -27,7 +27,7 @@ impl Evaluator<'_> {
         let Ok(regex) = anchored_regex(&expression) else {
             return unfit(format!("invalid regular expression in label_replace(): {expression}"));
         };
-        let destination = label_name(node, text_of(destination))?;
+        let destination = label_name(node, "destination", text_of(destination))?;
         let (replacement, source) = (text_of(replacement).to_lossy(), text_of(source).to_lossy());
         let mut rows = self.eval_as_rows(&node.args[0], steps)?;
         for row in &mut rows {
@@ -52,16 +52,12 @@ impl Evaluator<'_> {
         node: &Call,
         steps: &Steps,
     ) -> Result<Vec<Row>, QueryError> {
-        let destination = label_name(node, text_of(&node.args[1]))?;
         let separator = text_of(&node.args[2]).to_lossy();
         let mut sources = Vec::new();
         for arg in &node.args[3..] {
-            let source = text_of(arg).to_lossy();
-            if source.is_empty() {
-                return unfit("invalid source label name in label_join(): ");
-            }
-            sources.push(source);
+            sources.push(label_name(node, "source", text_of(arg))?);
         }
+        let destination = label_name(node, "destination", text_of(&node.args[1]))?;
         let mut rows = self.eval_as_rows(&node.args[0], steps)?;
         for row in &mut rows {
             self.budget.check_stop()?;
@@ -97,11 +93,11 @@ impl Evaluator<'_> {
 }
 
 /// A text that may be a label's name.
-fn label_name(node: &Call, text: &crate::Text) -> Result<String, QueryError> {
+fn label_name(node: &Call, of: &str, text: &crate::Text) -> Result<String, QueryError> {
     match text.as_str().filter(|name| !name.is_empty()) {
         Some(name) => Ok(name.to_owned()),
         None => unfit(format!(
-            "invalid destination label name in {}(): {}",
+            "invalid {of} label name in {}(): {}",
             node.function.name,
             text.to_lossy()
         )),

@@ -2,6 +2,7 @@
 
 use super::annotations::Remarks;
 use super::format::short;
+use super::instant::{greater, lesser};
 use crate::Span;
 
 /// The value below which a part of the values lies, between neighbours by their distance. A NaN is
@@ -43,6 +44,23 @@ pub(super) fn doubt(remarks: &mut Remarks, q: f64, span: Span) {
         let text = format!("quantile value should be between 0 and 1, got {}", short(q));
         remarks.warn(span, text);
     }
+}
+
+/// The same of a part at each step: of those that are none, the extremes are told.
+pub(super) fn doubt_extremes(remarks: &mut Remarks, q: &[f64], span: Span) {
+    if q.iter().any(|q| q.is_nan()) {
+        doubt(remarks, f64::NAN, span);
+    }
+    let (min, max) = extremes(q);
+    for extreme in [max, min].into_iter().filter(|extreme| !extreme.is_nan()) {
+        doubt(remarks, extreme, span);
+    }
+}
+
+/// The least and the greatest; NaN if one is, but for the infinity on its side.
+pub(super) fn extremes(values: &[f64]) -> (f64, f64) {
+    let of = |pick: fn(f64, f64) -> f64| values.iter().copied().reduce(pick).unwrap_or(f64::NAN);
+    (of(lesser), of(greater))
 }
 
 #[cfg(test)]

@@ -237,7 +237,7 @@ impl Runner<'_, '_, '_> {
         let points = match &source.over {
             Some(over) => {
                 ranged.histograms.retain(|sample| !sample.histogram.is_stale_marker());
-                let of = (&source.range, &ranged, over.arg);
+                let of = (&source.range, &ranged, over.args);
                 let params = &over.params;
                 self.evaluator.row_over(over.name, over.form, of, params, self.steps)?.points
             }
@@ -293,7 +293,7 @@ impl Runner<'_, '_, '_> {
         let Some(over) = &self.stream.source.over else { return };
         if !std::mem::replace(&mut self.doubted[key], true) {
             let metric = self.keys[key].metric_name();
-            doubt_counter(&mut self.evaluator.remarks, over.name, metric, over.arg.span());
+            doubt_counter(&mut self.evaluator.remarks, over.name, metric, over.args.range.span());
         }
     }
 }
