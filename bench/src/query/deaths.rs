@@ -21,7 +21,7 @@ use crate::store::contender::{Contender, Kind, percent_encoded};
 const TIMEOUT: Duration = Duration::from_secs(2);
 const AFTER_TIMEOUT_MAX: Duration = Duration::from_secs(1);
 /// How long the small query may take meanwhile.
-const SMALL_MAX: Duration = Duration::from_millis(500);
+const SMALL_MAX: Duration = Duration::from_secs(1);
 /// Between two of them.
 const PAUSE: Duration = Duration::from_millis(20);
 /// How often the server is asked whether a query still runs.
