@@ -232,7 +232,7 @@ fn a_fleet_is_found_sorted_and_removed() {
 /// A pod, or one of the few series of its node that are of no pod.
 fn of_node(i: usize) -> Labels {
     let (node, pod) = (format!("node-{:02}", i / 40), format!("app-{:02}-{i:04}", i % 7));
-    let pod = if i % 13 == 0 { "" } else { &pod };
+    let pod = if i.is_multiple_of(13) { "" } else { &pod };
     let pairs = [(METRIC_NAME, "memory_bytes"), ("node", &node), ("pod", pod)];
     pairs.iter().fold(Labels::default(), |labels, (name, value)| labels.with(name, value))
 }
