@@ -1,6 +1,8 @@
 //! OTLP: what OpenTelemetry's SDK sends over HTTP and gRPC is found again, and a sender is told in
 //! its own encoding what was refused and whether to come back.
 
+mod listen;
+
 use std::io::Write as _;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -300,17 +302,4 @@ fn settings_decide_what_names_become() {
         send(&server.client(), &message).expect(200);
         last(&server.client(), "a_b_seconds").is_some()
     });
-}
-
-#[test]
-fn a_taken_port_is_told() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let dir = tempfile::tempdir().unwrap();
-    let data = dir.path().to_str().unwrap();
-    let arguments = ["--listen", "127.0.0.1:0", "--no-collect", "--data-dir", data];
-    let finished = e2e::pharos(&arguments, &[("PHAROS_OTLP_GRPC_LISTEN", &address)]);
-    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
-    let words = format!("cannot listen on {address} (choose another with otlp.grpc_listen)");
-    assert!(finished.stderr.contains(&words), "{}", finished.stderr);
 }
