@@ -61,6 +61,9 @@ fn other_shapes_are_refused_with_their_place() {
     for (json, words) in [
         ("", "EOF"),
         ("[]", "expected an object"),
+        (r#"{"resourceSpans": []}"#, "\"resourceSpans\" holds traces, which are not stored"),
+        (r#"{"resource_logs": []}"#, "\"resource_logs\" holds logs, which are not stored"),
+        (r#"{"resource_metrics": []}"#, "is \"resourceMetrics\" in OTLP's JSON"),
         ("{} x", "trailing characters"),
         (r#"{"resourceMetrics": {}}"#, "\"resourceMetrics\" is not a list"),
         (r#"{"resourceMetrics": [{"scopeMetrics": "no list"}]}"#, "\"scopeMetrics\" is not a list"),
