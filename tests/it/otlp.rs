@@ -195,8 +195,8 @@ fn bodies_may_be_zstd() {
 #[test]
 fn what_is_sent_to_the_wrong_place_is_refused() {
     for (key, words) in [
-        ("resourceSpans", "holds traces, which are not stored here"),
-        ("resourceLogs", "holds logs, which are not stored here"),
+        ("resourceSpans", "\"resourceSpans\" holds traces"),
+        ("resourceLogs", "\"resourceLogs\" holds logs"),
         ("resource_metrics", "is \"resourceMetrics\" in OTLP's JSON"),
     ] {
         let status = client().post(PATH, &json!({key: [{}]})).expect(400).json();

@@ -56,7 +56,7 @@ impl Batch for Sent {
         labels: &mut Vec<(&'b str, &'b str)>,
     ) -> Result<(), LimitError> {
         self.n_asked.set(self.n_asked.get() + 1);
-        if self.drops && series % 3 == 0 {
+        if self.drops && series.is_multiple_of(3) {
             return Err(LimitError::Relabel);
         }
         labels.push(("__name__", &self.names[series]));

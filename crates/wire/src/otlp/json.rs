@@ -98,7 +98,7 @@ fn elsewhere(key: &str) -> Option<String> {
         "resourceProfiles" | "resource_profiles" => "profiles",
         _ => return None,
     };
-    Some(format!("{key:?} holds {what}, which are not stored here; metrics are"))
+    Some(format!("only metrics are stored here, and {key:?} holds {what}"))
 }
 
 /// What stands behind a key, or within the list that stands there.

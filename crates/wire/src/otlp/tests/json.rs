@@ -61,8 +61,11 @@ fn other_shapes_are_refused_with_their_place() {
     for (json, words) in [
         ("", "EOF"),
         ("[]", "expected an object"),
-        (r#"{"resourceSpans": []}"#, "\"resourceSpans\" holds traces, which are not stored"),
-        (r#"{"resource_logs": []}"#, "\"resource_logs\" holds logs, which are not stored"),
+        (
+            r#"{"resourceSpans": []}"#,
+            "only metrics are stored here, and \"resourceSpans\" holds traces",
+        ),
+        (r#"{"resource_logs": []}"#, "and \"resource_logs\" holds logs"),
         (r#"{"resource_metrics": []}"#, "is \"resourceMetrics\" in OTLP's JSON"),
         ("{} x", "trailing characters"),
         (r#"{"resourceMetrics": {}}"#, "\"resourceMetrics\" is not a list"),
