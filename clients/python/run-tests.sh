@@ -83,7 +83,7 @@ build_wheels() {
 install_wheels() {
     rm -rf "$2"
     "$1" -m venv "$2" && "$2/bin/pip" install -q pytest aiosmtpd --find-links "$work/dist" \
-        "$work"/dist/pharos_client-*.whl "$work"/dist/climate_monitor_client-*.whl "$work"/dist/pharos_shims-*.whl
+        "$(echo "$work"/dist/pharos_client-*.whl)[guardian]" "$work"/dist/climate_monitor_client-*.whl "$work"/dist/pharos_shims-*.whl
 }
 
 import_all='

@@ -18,16 +18,16 @@ class Told:
         self.counters[key] = self.counters.get(key, 0) + amount
 
     def histogram(self, name, value, labels=None):
-        self.times.append((name, labels["endpoint"], value >= 0))
+        self.times.append((name, labels["route"], value >= 0))
 
     def requests(self):
         return {
-            tuple(value for _, value in key[1:]): n
+            tuple(dict(key[1:])[name] for name in ("route", "method", "status")): n
             for key, n in self.counters.items() if key[0] == "http_requests_total"
         }
 
-    def total(self, name, endpoint):
-        return sum(n for key, n in self.counters.items() if key[0] == name and ("endpoint", endpoint) in key)
+    def total(self, name, route):
+        return sum(n for key, n in self.counters.items() if key[0] == name and ("route", route) in key)
 
 
 class Rows:
@@ -95,8 +95,8 @@ def test_asgi():
     assert rows.rows[1][:3] == ("/users/{id}", "POST", 200) and rows.rows[1][4:] == (5, 5)
 
 
-def test_asgi_endpoints_are_patterns_and_never_addresses():
-    from pharos.web.asgi import endpoint_of, pattern_of
+def test_asgi_routes_are_patterns_and_never_addresses():
+    from pharos.web.asgi import route_of, pattern_of
 
     assert pattern_of("/users/users", {"id": "users"}) == "/users/{id}"
     assert pattern_of("/a/1/b/1", {"x": 1, "y": 1}) == "/a/{x}/b/{y}"
@@ -108,7 +108,7 @@ def test_asgi_endpoints_are_patterns_and_never_addresses():
         """A route."""
 
     scope = {"path": "/reports/12.pdf", "path_params": {"number": 12}, "endpoint": report}
-    assert endpoint_of(scope).endswith("report")
+    assert route_of(scope).endswith("report")
 
 
 def test_flask():

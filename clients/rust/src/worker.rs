@@ -12,6 +12,9 @@ use crate::said::Said;
 use crate::sample::{Sample, batch_body};
 use crate::settings::Builder;
 
+/// How many single samples a refused batch may lose before it is given up whole.
+const REFUSED_MAX: u64 = 20;
+
 thread_local! {
     static IS_WORKER: Cell<bool> = const { Cell::new(false) };
 }
@@ -72,18 +75,35 @@ impl Shared {
         self.note(outcome);
     }
 
-    fn send_batch(&self, samples: &[Sample]) {
-        let body = batch_body(samples, &self.settings.service);
-        let outcome = self.delivery.deliver("/metrics/batch", &body, true);
+    /// Pharos stores a batch whole or not at all: one bad sample must not cost the others.
+    fn send_batch(&self, mut samples: Vec<Sample>) {
+        let mut n_refused = 0;
+        let outcome = loop {
+            let body = batch_body(&samples, &self.settings.service);
+            let outcome = self.delivery.deliver("/metrics/batch", &body, true);
+            let index = match &outcome {
+                Err(Failure::Refused { index: Some(index), .. }) => *index,
+                _ => break outcome,
+            };
+            if samples.len() == 1 || index >= samples.len() || n_refused == REFUSED_MAX {
+                break outcome;
+            }
+            let refused = samples.remove(index);
+            n_refused += 1;
+            if let Err(failure) = outcome {
+                self.said.refused_by_server(&refused.words.name, &failure.to_string());
+            }
+        };
+        self.n_failed.fetch_add(n_refused, Relaxed);
         let counter = if outcome.is_ok() { &self.n_sent } else { &self.n_failed };
         counter.fetch_add(samples.len() as u64, Relaxed);
         self.note(outcome);
     }
 
     fn send_instruments(&self) {
-        let samples = self.registry.read();
+        let samples = self.registry.read(&self.settings.instance);
         for batch in samples.chunks(self.settings.batch_items_max.clamp(1, 10_000)) {
-            self.send_batch(batch);
+            self.send_batch(batch.to_vec());
         }
     }
 
@@ -136,8 +156,9 @@ pub(crate) fn run(shared: Arc<Shared>) {
                 shared.queue.done(0, 1);
             }
             Work::SendBatch(samples) => {
-                shared.send_batch(&samples);
-                shared.queue.done(samples.len(), 0);
+                let n_samples = samples.len();
+                shared.send_batch(samples);
+                shared.queue.done(n_samples, 0);
             }
             Work::ReadInstruments => {
                 shared.send_instruments();

@@ -73,6 +73,19 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Waits until it saw so many requests of this path.
+    fn until(&self, path: &Value, n_requests: u64) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while (self.seen().iter().filter(|request| request["path"] == *path).count() as u64)
+            < n_requests
+        {
+            assert!(Instant::now() < end, "{n_requests} requests of {path} do not come");
+            std::thread::yield_now();
+        }
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.process.stdin.take());
@@ -97,6 +110,7 @@ fn settings(case: &Value, url: &str) -> Builder {
             "timeout_s" => made.timeout(seconds(value)),
             "flush_timeout_s" => made.flush_timeout(seconds(value)),
             "api_key" => made.api_key(value.as_str().unwrap()),
+            "heartbeat_s" => made.heartbeat(seconds(value)),
             "alert_after_errors" => made.alert_after_errors(Some(number as u32)),
             other => panic!("unknown setting {other}"),
         };
@@ -141,8 +155,12 @@ fn step(client: &Client, step: &Value, round: Option<u64>) {
             let state: PipelineState = text(2).parse().unwrap();
             client.pipeline(text(1), state, step[3].clone());
         }
-        "alert" => client.alert(text(1), text(2), Severity::of(&step[3].to_string())),
+        "alert" => {
+            let severity = step[3].as_str().map_or_else(|| step[3].to_string(), str::to_owned);
+            client.alert(text(1), text(2), Severity::of(&severity));
+        }
         "flush" => drop(client.flush()),
+        "until" => unreachable!("a server is asked for it"),
         "close" => drop(client.close()),
         other => panic!("unknown step {other}"),
     }
@@ -227,6 +245,18 @@ impl Outcome {
                     |request: &Value| request["path"] != path || request[key] == *expected;
                 (self.seen.iter().all(is_right), format!("{:?}", self.seen))
             }
+            "severity" => {
+                let severities: Vec<Severity> = self
+                    .answered("/alerts")
+                    .map(|request| match &request["body"]["severity"] {
+                        Value::String(word) => Severity::of(word),
+                        number => Severity::of(&number.to_string()),
+                    })
+                    .collect();
+                let is_right =
+                    severities.iter().all(|found| Some(found.as_str()) == expected.as_str());
+                (is_right, format!("{severities:?}"))
+            }
             "last_status" => {
                 let last = self.seen.iter().rfind(|request| request["path"] == "/services");
                 let last = last.map_or(&Value::Null, |request| &request["body"]["status"]);
@@ -257,7 +287,13 @@ fn play(case: &Value, server: &Server) -> Outcome {
     let url = if has_server { server.url.as_str() } else { "http://127.0.0.1:1" };
     let begin = Instant::now();
     let client = client(case, url);
-    case["do"].as_array().unwrap().iter().for_each(|todo| step(&client, todo, None));
+    for todo in case["do"].as_array().unwrap() {
+        if todo[0] == "until" {
+            server.until(&todo[1], todo[2].as_u64().unwrap());
+        } else {
+            step(&client, todo, None);
+        }
+    }
     client.close();
     let said = std::mem::take(&mut *LINES.lock().unwrap());
     Outcome { seen: server.seen(), stats: client.stats(), said, duration: begin.elapsed() }
@@ -372,6 +408,6 @@ fn all_shared_cases_hold() {
         println!("{} {}", if found.is_empty() { "ok    " } else { "FAILED" }, case["name"]);
         wrong.extend(found.iter().map(|text| format!("{}: {text}", case["name"])));
     }
-    assert!(cases.len() >= 25, "the cases are not all here");
+    assert!(cases.len() >= 33, "the cases are not all here");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
