@@ -184,6 +184,25 @@ test('a busy server is left alone for as long as it says', async () => {
     server.stop();
 });
 
+test('a million calls to nobody are bounded and accounted for', async () => {
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const client = new Client({ url, log: () => {}, queueItemsMax: 1000, retriesMax: 0, flushTimeoutMs: 200 });
+    const labels = { gpu: '0' };
+    const before = process.memoryUsage().rss;
+    let most = before;
+    for (let i = 0; i < 1_000_000; i++) {
+        client.metric('loss', i, labels);
+        if (i % 10_000 === 0) {
+            most = Math.max(most, process.memoryUsage().rss);
+            await new Promise(setImmediate);
+        }
+    }
+    await client.close();
+    const { sent, dropped, failed, queued } = client.stats();
+    assert.deepEqual([sent, dropped + failed, queued], [0, 1_000_000, 0]);
+    assert.ok(most - before < 128 << 20, `${(most - before) >> 20} MiB more`);
+});
+
 test('labels are those of the call, whatever becomes of their object', async () => {
     const server = await caseServer();
     const client = new Client({ url: server.url });

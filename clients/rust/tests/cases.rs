@@ -42,9 +42,14 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(flags: &[&str]) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let mut process = Command::new("python3")
             .arg(format!("{CASES}/server.py"))
+            .args(flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // It complains about clients that do not wait, as some cases want.
@@ -333,6 +338,64 @@ fn an_environment_of_no_use_keeps_no_program_from_running() {
         let output = child.env("PHAROS_URL", url).output().unwrap();
         assert!(output.status.success(), "{url} {output:?}");
     }
+}
+
+/// What a client in a process of its own says of an https server, with this file of certificates.
+fn sent_by_https(url: &str, certificates: &str) -> String {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["by_https", "--exact", "--nocapture"]).env("PHAROS_URL", url);
+    let output =
+        child.env("PHAROS_HTTPS", "1").env("SSL_CERT_FILE", certificates).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn by_https() {
+    if std::env::var_os("PHAROS_HTTPS").is_none() {
+        return;
+    }
+    let client = Client::builder().environment().retries_max(0).build().unwrap();
+    client.metric("a", 1);
+    client.close();
+    println!("sent {} failed {}", client.stats().sent, client.stats().failed);
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn https_with_a_certificate_that_is_trusted_and_one_that_is_not() {
+    if Command::new("openssl").arg("version").output().is_err() {
+        println!("skipped: no openssl to make a certificate with");
+        return;
+    }
+    let name = format!("pharos-client-tls-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    let server = Server::start_with(&["--tls", folder.to_str().unwrap()]);
+    assert!(server.url.starts_with("https://"));
+    let trusted = sent_by_https(&server.url, folder.join("cert.pem").to_str().unwrap());
+    // Certificates of others alone.
+    std::fs::write(folder.join("none.pem"), "").unwrap();
+    let strange = sent_by_https(&server.url, folder.join("none.pem").to_str().unwrap());
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(trusted.contains("sent 1 failed 0"), "{trusted}");
+    assert!(strange.contains("sent 0 failed 1"), "{strange}");
+}
+
+/// A million calls to nobody: none is lost from the count, and the queue stays within its bound.
+#[test]
+fn a_million_calls_to_nobody_are_bounded_and_accounted_for() {
+    const N: u64 = 1_000_000;
+    let made = Client::builder().url("http://127.0.0.1:1").retries_max(0).queue_items_max(1000);
+    let client = made.flush_timeout(Duration::from_millis(200)).build().unwrap();
+    for step in 0..N {
+        client.metric_with("loss", step, &[("gpu", "0")]);
+        if step % 10_000 == 0 {
+            assert!(client.stats().queued <= 1000);
+        }
+    }
+    client.close();
+    let stats = client.stats();
+    assert_eq!((stats.sent, stats.dropped + stats.failed + stats.queued), (0, N), "{stats:?}");
 }
 
 /// Whatever many threads do to a small queue: each metric is sent, dropped or failed.
