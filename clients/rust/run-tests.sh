@@ -25,6 +25,26 @@ check() {
     fi
 }
 
+# A program of somebody else, with the packed crate and nothing of this folder.
+consumer() {
+    local folder=$CARGO_TARGET_DIR/consumer crate
+    crate=$(ls -d "$CARGO_TARGET_DIR"/package/pharos-client-*/ | head -n 1)
+    rm -rf "$folder"
+    mkdir -p "$folder/src"
+    cp Cargo.lock "$folder/"
+    cp examples/three_lines.rs "$folder/src/main.rs"
+    cat >"$folder/Cargo.toml" <<-END
+	[package]
+	name = "consumer"
+	version = "0.0.0"
+	edition = "2024"
+	[workspace]
+	[dependencies]
+	pharos-client = { path = "$crate", features = ["full"] }
+	END
+    (cd "$folder" && cargo build --quiet) && PHAROS_URL=http://127.0.0.1:1 "$CARGO_TARGET_DIR/debug/consumer"
+}
+
 # Tests are counted one by one; a build that fails counts as one.
 tests() {
     local output rc=0 passed failed
@@ -44,10 +64,12 @@ tests() {
 check "formatting" cargo fmt --check
 check "clippy, all features" cargo clippy --locked --all-targets --all-features -- -D warnings
 check "clippy, no feature" cargo clippy --locked --no-default-features --lib -- -D warnings
+check "clippy, collectors without GPU" cargo clippy --locked --no-default-features --features collect --lib -- -D warnings
 tests --all-features
 check "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --locked --all-features --no-deps
 # Builds the unpacked package too.
 check "package" cargo package --locked --allow-dirty --all-features
+check "a program with the package alone" consumer
 
 echo "$n_passed passed, $n_failed failed"
 [ "$n_failed" -eq 0 ]

@@ -1,6 +1,7 @@
 // The parts alone: the ring against a plain list, totals, settings, the promise not to throw.
 
 import assert from 'node:assert/strict';
+import os from 'node:os';
 import { test } from 'node:test';
 import { Client, Host, PharosError } from '@pharos/client';
 import { Queue } from '../dist/esm/queue.js';
@@ -219,4 +220,5 @@ test('this host is read in percent', async () => {
     const { cpu, memory, disk, load1 } = await new Host().read();
     for (const percent of [cpu, memory, disk ?? 0]) assert.ok(percent >= 0 && percent <= 100);
     assert.ok(memory > 0 && load1 >= 0);
+    assert.ok(Math.abs(memory - 100 * (1 - os.freemem() / os.totalmem())) < 20, `${memory}`);
 });

@@ -41,9 +41,13 @@ class Rows:
 async def ask(app, method, path, body=b"", headers=()):
     """One request to an ASGI application; its status."""
     sent = []
+    left = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive():
-        return {"type": "http.request", "body": body, "more_body": False}
+        if left:
+            return left.pop()
+        # The client stays, and has nothing more to say.
+        return await asyncio.get_running_loop().create_future()
 
     async def send(message):
         sent.append(message)
@@ -61,7 +65,7 @@ async def ask(app, method, path, body=b"", headers=()):
 def test_asgi():
     pytest.importorskip("starlette")
     from starlette.applications import Starlette
-    from starlette.responses import PlainTextResponse
+    from starlette.responses import PlainTextResponse, StreamingResponse
     from starlette.routing import Route
 
     from pharos.web.asgi import PharosMiddleware
@@ -72,26 +76,36 @@ def test_asgi():
     async def broken(request):
         raise RuntimeError("broken")
 
+    async def parts(request):
+        async def body():
+            for part in ("12", "345"):
+                yield part
+
+        return StreamingResponse(body())
+
     told, rows = Told(), Rows()
-    routes = [Route("/users/{id}", user, methods=["GET", "POST"]), Route("/broken", broken)]
+    routes = [Route("/users/{id}", user, methods=["GET", "POST"]), Route("/broken", broken), Route("/parts", parts)]
     app = PharosMiddleware(Starlette(routes=routes), client=told, collector=rows)
 
     async def program():
         assert await ask(app, "GET", "/users/1") == 200
         assert await ask(app, "POST", "/users/2", b"12345") == 200
         assert await ask(app, "GET", "/nowhere/123") == 404
+        assert await ask(app, "GET", "/parts") == 200
         with pytest.raises(RuntimeError):
             await ask(app, "GET", "/broken")
 
     asyncio.run(program())
     assert told.requests() == {
         ("/users/{id}", "GET", "200"): 1, ("/users/{id}", "POST", "200"): 1, ("unmatched", "GET", "404"): 1,
-        ("/broken", "GET", "500"): 1,
+        ("/broken", "GET", "500"): 1, ("/parts", "GET", "200"): 1,
     }
     assert told.total("http_request_errors_total", "/broken") == 1
+    assert told.total("http_request_errors_total", "unmatched") == 0
+    assert told.total("http_response_size_bytes_total", "/parts") == 5
     assert told.total("http_request_size_bytes_total", "/users/{id}") == 5
     assert told.total("http_response_size_bytes_total", "/users/{id}") == 10
-    assert len(told.times) == 4 and all(good for _, _, good in told.times)
+    assert len(told.times) == 5 and all(good for _, _, good in told.times)
     assert rows.rows[1][:3] == ("/users/{id}", "POST", 200) and rows.rows[1][4:] == (5, 5)
 
 

@@ -43,7 +43,7 @@ pub(crate) struct Shared {
     pub(crate) n_refused: AtomicU64,
     pub(crate) n_reports_sent: AtomicU64,
     pub(crate) n_reports_failed: AtomicU64,
-    /// Failed deliveries since the last good one. The client's own alerts do not count.
+    /// Failed deliveries since the last good one. Alerts do not count.
     n_errors: AtomicU32,
 }
 
@@ -69,10 +69,8 @@ impl Shared {
         let outcome = self.delivery.deliver(report.path, &body, false);
         let counter = if outcome.is_ok() { &self.n_reports_sent } else { &self.n_reports_failed };
         counter.fetch_add(1, Relaxed);
-        if report.is_own_alert {
-            return;
-        }
-        self.note(outcome);
+        // An alert that fails raises no alert.
+        self.note(outcome, report.path != "/alerts/");
     }
 
     /// Pharos stores a batch whole or not at all: one bad sample must not cost the others.
@@ -97,7 +95,7 @@ impl Shared {
         self.n_failed.fetch_add(n_refused, Relaxed);
         let counter = if outcome.is_ok() { &self.n_sent } else { &self.n_failed };
         counter.fetch_add(samples.len() as u64, Relaxed);
-        self.note(outcome);
+        self.note(outcome, true);
     }
 
     fn send_instruments(&self) {
@@ -107,19 +105,25 @@ impl Shared {
         }
     }
 
-    fn note(&self, outcome: Result<(), Failure>) {
+    /// Says what went wrong; if it `counts`, errors in a row raise an alert.
+    fn note(&self, outcome: Result<(), Failure>, counts: bool) {
         let Err(failure) = outcome else {
-            self.n_errors.store(0, Relaxed);
-            self.said.succeeded();
+            if counts {
+                self.n_errors.store(0, Relaxed);
+                self.said.succeeded();
+            }
             return;
         };
         if failure == Failure::Abandoned {
             return;
         }
-        let n_errors = self.n_errors.fetch_add(1, Relaxed) + 1;
         let text = failure.to_string();
-        if self.settings.alert_after_errors == Some(n_errors) {
-            self.alert_about_self(n_errors, &text);
+        // An alert would have the same key.
+        if counts && !matches!(failure, Failure::Key { .. }) {
+            let n_errors = self.n_errors.fetch_add(1, Relaxed) + 1;
+            if self.settings.alert_after_errors == Some(n_errors) {
+                self.alert_about_self(n_errors, &text);
+            }
         }
         self.said.failed(text);
     }
@@ -128,9 +132,7 @@ impl Shared {
         let service = &self.settings.service;
         let title = format!("{service} cannot deliver its metrics");
         let message = format!("{n_errors} deliveries in a row have failed. The last one: {text}");
-        let mut alert = Report::alert(service, &title, &message, Severity::Error);
-        alert.is_own_alert = true;
-        self.queue.put_report(alert);
+        self.queue.put_report(Report::alert(service, &title, &message, Severity::Error));
     }
 }
 
