@@ -99,7 +99,9 @@ class Transport:
     ) -> Tuple[Outcome, Optional[float]]:
         try:
             answer = self._connections().request(
-                "POST", self.settings.url + path, body=data, headers=headers, preload_content=False
+                "POST", self.settings.url + path, body=data, headers=headers, preload_content=False,
+                # The key must not follow to another place.
+                redirect=False,
             )
             body = _read(answer)
             asked_s = retry_after_s(answer.headers.get("Retry-After"))
