@@ -10,6 +10,8 @@ use std::time::Duration;
 use model::{Labels, Matcher, Sample, is_stale_marker};
 use storage::{Row, Series};
 
+use super::checks::sample_at;
+
 /// One call of append.
 pub(super) type BatchId = usize;
 /// A deletion that failed.
@@ -203,22 +205,28 @@ impl History {
         Ok(())
     }
 
-    /// What there is when this was found on the disk, where no deletion is in doubt: that, and what
-    /// was promised and is not there any more, because rollups have taken its place. Says what must
-    /// not be, if anything.
-    pub(super) fn complete(&self, found: &[Series], after: Stop) -> Result<Vec<Series>, String> {
+    /// What there is when this was found on the disk, where no deletion is in doubt: that, and, of
+    /// what is too old to be seen, what was known before and is promised: of that rollups may be
+    /// all there is. The disk may even have an older value of it, from a file that goes later than
+    /// the one with the newer value. Says what must not be, if anything.
+    pub(super) fn complete(
+        &self,
+        (found, known): (&[Series], &[Series]),
+        after: Stop,
+        keeps: &dyn Fn(&Labels, i64) -> bool,
+    ) -> Result<Vec<Series>, String> {
         self.judge_strangers(found)?;
         let mut all = Vec::new();
         for (labels, times) in &self.series {
-            let samples = samples_of(found, labels);
             let mut kept = Vec::new();
             for (t_ms, events) in times {
-                let at = samples.binary_search_by_key(t_ms, |s| s.t_ms);
-                let found = at.ok().map(|at| samples[at]);
+                let found = sample_at(found, labels, *t_ms);
+                let known = sample_at(known, labels, *t_ms).filter(|_| !keeps(labels, *t_ms));
                 let states = self.allowed(events, after, 0);
-                kept.extend(match (found, states.as_slice()) {
-                    (None, [Some(gone)]) => Some(*gone),
-                    _ if states.iter().any(|state| same(*state, found)) => found,
+                let is_allowed = |one| states.iter().any(|state| same(*state, one));
+                kept.extend(match (is_allowed(found), known) {
+                    (true, _) => found,
+                    (false, Some(known)) if is_allowed(Some(known)) => Some(known),
                     _ => return Err(format!("{labels} at {t_ms} is {found:?} after {events:?}")),
                 });
             }

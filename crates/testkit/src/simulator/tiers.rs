@@ -8,6 +8,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use model::Labels;
 use stdx::{Disk, Env};
 use storage::memory::MemoryStore;
 use storage::rollup::{roll, span_of, widen};
@@ -98,10 +99,17 @@ impl Simulator {
         let env = Env { disk: copy, ..self.world.env.clone() };
         let db = open_warm(keeping_all(DIR.as_ref()), &env).map_err(|error| error.to_string())?;
         let on_disk = everything(db.as_ref())?;
-        let complete = self.history.complete(&on_disk, after);
+        let known = everything(&self.whole)?;
+        let (config, floors) = (&self.settings.config, &self.floors);
+        let keeps = |labels: &Labels, t_ms| floors.keep(config, labels, t_ms);
+        let complete = self.history.complete((&on_disk, &known), after, &keeps);
         let complete = complete.map_err(|what| format!("{what}, on the disk after a {after:?}"))?;
         self.report.n_outlived += n_samples(&complete) - n_samples(&on_disk);
         self.whole = store_of(&complete)?;
+        if self.is_log_synced {
+            // The start has made all of it durable: it may be rolled up without another flush.
+            self.history.settle(&complete);
+        }
         Ok(())
     }
 

@@ -160,7 +160,14 @@ impl Simulator {
             floors: self.floors.clone(),
             is_sure: made.is_ok(),
         });
-        if made.is_ok() { self.check_copy() } else { Ok(()) }
+        if made.is_err() {
+            return Ok(());
+        }
+        if self.settings.has_tiers {
+            // It has flushed everything, so samples may go from now on.
+            self.settle_flushed()?;
+        }
+        self.check_copy()
     }
 
     /// Makes room for the next snapshot; a disk that fails may keep the old one.
