@@ -282,9 +282,11 @@ class Engine:
             return self._drop(down_to=0)
         if len(self.items) > self.settings.queue_items_max:
             self._drop(down_to=self.settings.queue_items_max)
-            self.say_once(
-                "full", "the queue is full at %d metrics: the oldest are dropped" % self.settings.queue_items_max
-            )
+            # Asked first: each call comes here while the server is away.
+            if "full" not in self._said:
+                self.say_once(
+                    "full", "the queue is full at %d metrics: the oldest are dropped" % self.settings.queue_items_max
+                )
         self._ensure_thread()
         if len(self.items) >= self.settings.batch_items_max and not self._wake.is_set():
             self._wake.set()
