@@ -184,8 +184,6 @@ struct Simulator {
     is_disk_broken: bool,
     /// Whether the power was cut since the store was last open.
     is_cut: bool,
-    /// Whether the last start has made durable what it found.
-    is_log_synced: bool,
     n_steps: usize,
     trace: Fnv,
     report: Report,
@@ -214,7 +212,6 @@ impl Simulator {
             n_copies: 0,
             is_disk_broken: false,
             is_cut: false,
-            is_log_synced: false,
             n_steps: 0,
             trace: Fnv::default(),
             report: Report::default(),

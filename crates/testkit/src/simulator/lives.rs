@@ -164,7 +164,6 @@ impl Simulator {
                 Ok(db) => {
                     let is_synced = n_failed_syncs(&db) == 0 && db.health() == Health::Writable;
                     self.history.begin_process(is_synced);
-                    self.is_log_synced = is_synced;
                     return Ok(db);
                 }
                 Err(error) => {

@@ -106,10 +106,6 @@ impl Simulator {
         let complete = complete.map_err(|what| format!("{what}, on the disk after a {after:?}"))?;
         self.report.n_outlived += n_samples(&complete) - n_samples(&on_disk);
         self.whole = store_of(&complete)?;
-        if self.is_log_synced {
-            // The start has made all of it durable: it may be rolled up without another flush.
-            self.history.settle(&complete);
-        }
         Ok(())
     }
 
