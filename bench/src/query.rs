@@ -5,6 +5,7 @@ mod answers;
 mod compare;
 mod cost;
 mod data;
+mod deaths;
 mod hostile;
 mod questions;
 mod scenes;

@@ -8,6 +8,8 @@ ends with its standard input, so that a test that dies leaves no server behind.
 import gzip
 import json
 import os
+import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -78,9 +80,16 @@ class Handler(BaseHTTPRequestHandler):
         if act.get("close"):
             self.close_connection = True
             return None
+        if act.get("raw"):
+            return self.break_off(act["raw"])
         # Told before the answer leaves: who has the answer may ask what was seen.
         request["status"] = act.get("status", 200)
         return self.answer(request["status"], act.get("body", self.usual(path, request)), act.get("headers"))
+
+    def break_off(self, text):
+        """Sends this text as it is and closes the connection."""
+        self.wfile.write(text.encode())
+        self.close_connection = True
 
     def read_body(self):
         n_bytes = int(self.headers.get("Content-Length") or 0)
@@ -128,11 +137,29 @@ class Handler(BaseHTTPRequestHandler):
         """Says nothing: the test's own output is read."""
 
 
+def certificate(folder):
+    """A certificate for 127.0.0.1 that signs itself, good for a day; the paths of it and its key."""
+    cert, key = os.path.join(folder, "cert.pem"), os.path.join(folder, "key.pem")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+         "-keyout", key, "-out", cert, "-days", "1", "-subj", "/CN=127.0.0.1",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"],
+        check=True, stderr=subprocess.DEVNULL,
+    )
+    return cert, key
+
+
 def main():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    scheme = "http"
+    if sys.argv[1:2] == ["--tls"]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate(sys.argv[2]))
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        scheme = "https"
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    print("listening on http://127.0.0.1:%d" % server.server_address[1], flush=True)
+    print("listening on %s://127.0.0.1:%d" % (scheme, server.server_address[1]), flush=True)
     sys.stdin.buffer.read()
     os._exit(0)
 

@@ -1,7 +1,8 @@
-// What the client costs the program that uses it. `node bench.mjs`, after `npm run build`.
+// What the client costs the program that uses it, in figures that must hold: `npm run bench`, after
+// `npm run build`. Ends with 1 where one does not.
 //
-// Every figure is of the caller's thread. The server is a plain one in a process of its own, or
-// nobody at all.
+// Every figure is of the caller's thread, the best of some rounds: what the machine did meanwhile does
+// not count. The server is a plain one in a process of its own, or nobody at all.
 
 import { spawn } from 'node:child_process';
 import http from 'node:http';
@@ -15,19 +16,25 @@ const quiet = { log: () => {}, flushOnExit: false };
 const LABELS = { gpu: '0', model: 'resnet50' };
 
 const server = await sink();
-const rows = [];
+let nFailed = 0;
+
+function below(what, got, bound, unit) {
+    const holds = got < bound;
+    if (!holds) nFailed++;
+    console.log(`${holds ? 'ok    ' : 'FAILED'} ${what.padEnd(36)} ${got.toFixed(1).padStart(8)} ${unit}, must be below ${bound} ${unit}`);
+}
 
 /** Calls `act` in rounds, with turns of the loop between them, as a program has them. */
 async function measure(name, act, client) {
     for (let i = 0; i < 20_000; i++) act(i);
-    let spentMs = 0;
+    let bestMs = Infinity;
     for (let done = 0; done < CALLS; done += 10_000) {
         const startedMs = performance.now();
         for (let i = done; i < done + 10_000; i++) act(i);
-        spentMs += performance.now() - startedMs;
+        bestMs = Math.min(bestMs, performance.now() - startedMs);
         await new Promise(setImmediate);
     }
-    rows.push([name, `${((spentMs * 1e6) / CALLS).toFixed(0)} ns per call`]);
+    below(name, (bestMs * 1e6) / 10_000, 1000, 'ns');
     await client.close(100);
 }
 
@@ -47,26 +54,23 @@ globalThis.gc?.();
 const before = process.memoryUsage().rss;
 client = new Client({ url: NOBODY, ...quiet, retriesMax: 0 });
 let most = before;
-const startedMs = performance.now();
-for (let i = 0; i < CALLS; i++) {
-    client.metric('step', i, LABELS);
-    if (i % 50_000 === 0) {
-        most = Math.max(most, process.memoryUsage().rss);
-        await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+let tookMs = 0;
+for (let done = 0; done < CALLS; done += 50_000) {
+    const startedMs = performance.now();
+    for (let i = done; i < done + 50_000; i++) client.metric('step', i, LABELS);
+    tookMs += performance.now() - startedMs;
+    most = Math.max(most, process.memoryUsage().rss);
+    await new Promise((resolve) => setTimeout(resolve, 1));
 }
 most = Math.max(most, process.memoryUsage().rss);
-const tookMs = performance.now() - startedMs;
 await client.close(1000);
 const { sent, dropped, failed, queued } = client.stats();
-rows.push(['a million calls to nobody', `${tookMs.toFixed(0)} ms, memory +${((most - before) / 2 ** 20).toFixed(1)} MiB`]);
-rows.push(['  of which', `${sent} sent, ${dropped} dropped, ${failed} failed, ${queued} left`]);
-
-rows.push(['express middleware', await middleware()]);
-
-const width = Math.max(...rows.map(([name]) => name.length));
-for (const [name, figure] of rows) console.log(`${name.padEnd(width)}  ${figure}`);
+below('a million calls to nobody, a call', (tookMs * 1e6) / CALLS, 1000, 'ns');
+below('a million calls to nobody, memory', (most - before) / 2 ** 20, 64, 'MiB');
+below('calls that are not accounted for', CALLS - sent - dropped - failed - queued, 1, 'calls');
+below('the express middleware, a request', (await middleware()) / 1000, 50, 'us');
 server.stop();
+process.exitCode = nFailed > 0 ? 1 : 0;
 
 /** The middleware on bare requests, without a socket between: its own cost alone. */
 async function middleware() {
@@ -85,11 +89,14 @@ async function middleware() {
         response.emit('close');
     };
     for (let i = 0; i < 20_000; i++) go(...pairs[i % 1000]);
-    const startedMs = performance.now();
-    for (let i = 0; i < CALLS_HERE; i++) go(...pairs[i % 1000]);
-    const ns = ((performance.now() - startedMs) * 1e6) / CALLS_HERE;
+    let bestMs = Infinity;
+    for (let round = 0; round < 5; round++) {
+        const startedMs = performance.now();
+        for (let i = 0; i < CALLS_HERE / 5; i++) go(...pairs[i % 1000]);
+        bestMs = Math.min(bestMs, performance.now() - startedMs);
+    }
     await client.close();
-    return `${ns.toFixed(0)} ns per request`;
+    return (bestMs * 1e6) / (CALLS_HERE / 5);
 }
 
 /** A server that takes everything, in a process of its own. */

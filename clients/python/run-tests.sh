@@ -83,7 +83,7 @@ build_wheels() {
 install_wheels() {
     rm -rf "$2"
     "$1" -m venv "$2" && "$2/bin/pip" install -q pytest aiosmtpd --find-links "$work/dist" \
-        "$work"/dist/pharos_client-*.whl "$work"/dist/climate_monitor_client-*.whl "$work"/dist/pharos_shims-*.whl
+        "$(echo "$work"/dist/pharos_client-*.whl)[guardian]" "$work"/dist/climate_monitor_client-*.whl "$work"/dist/pharos_shims-*.whl
 }
 
 import_all='
@@ -109,6 +109,8 @@ for version in $versions; do
         continue
     fi
     one "types on $version" "$env/bin/python" -m mypy --cache-dir "$work/mypy-$version"
+    one "types of the other distributions on $version" env MYPYPATH=climate-monitor-client/src:pharos-shims/src \
+        "$env/bin/python" -m mypy --strict --cache-dir "$work/mypy-$version" -p climate_monitor -p core -p monitoring -p utils
     tests "$env/bin/python" tests
     if [ -z "$built" ]; then
         one "building" build_wheels "$env/bin/python"

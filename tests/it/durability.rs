@@ -125,7 +125,7 @@ pub(crate) fn live_again_and_again(
     for round in &rounds {
         outcome.tally.absorb(Tally::of(round, &read_back(&client, round.number)));
     }
-    outcome.tally.expect_whole();
+    outcome.tally.expect_whole().expect_load();
     assert!(!server.log().contains("\"ERROR\""), "{}", server.log());
     outcome
 }
@@ -146,7 +146,7 @@ fn a_stop_under_load_ends_in_time_and_loses_nothing() {
     assert_eq!(status.code(), Some(0), "{}", server.log());
     assert!(took < Duration::from_secs(10), "the stop took {took:?}");
     let (server, _) = restart(dir.path());
-    check(&server.client(), &round).expect_whole();
+    check(&server.client(), &round).expect_whole().expect_load();
 }
 
 #[test]

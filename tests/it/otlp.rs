@@ -1,6 +1,8 @@
 //! OTLP: what OpenTelemetry's SDK sends over HTTP and gRPC is found again, and a sender is told in
 //! its own encoding what was refused and whether to come back.
 
+mod listen;
+
 use std::io::Write as _;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -163,6 +165,60 @@ fn bodies_may_be_gzip() {
     send("br", &packed).expect(415);
 }
 
+/// A frame of zstd that holds a text as it is.
+fn zstd(text: &[u8]) -> Vec<u8> {
+    assert!((256..65_536 + 256).contains(&text.len()), "two bytes say its length");
+    let length = (text.len() as u16).wrapping_sub(256).to_le_bytes();
+    let block = (text.len() as u32) << 3 | 1;
+    let head = [0x28, 0xb5, 0x2f, 0xfd, 0x60];
+    [&head[..], &length, &block.to_le_bytes()[..3], text].concat()
+}
+
+#[test]
+fn bodies_may_be_zstd() {
+    let mut message = gauge("otlp.zstd", &json!([point(4.5, now_ns())])).to_string();
+    message.push_str(&" ".repeat(256));
+    let send = |body: &[u8]| {
+        let request = client().request("POST", PATH).header("Content-Type", JSON);
+        request.header("Content-Encoding", "zstd").body(body).send()
+    };
+    send(&zstd(message.as_bytes())).expect(200);
+    assert_eq!(last(&client(), "otlp_zstd"), Some(4.5));
+    let cut = &zstd(message.as_bytes())[..100];
+    for body in [cut, message.as_bytes()] {
+        let status = send(body).expect(400).json();
+        assert!(status["message"].as_str().unwrap().contains("not zstd"), "{status}");
+    }
+}
+
+/// An answer of success to what is not stored would be believed.
+#[test]
+fn what_is_sent_to_the_wrong_place_is_refused() {
+    for (key, words) in [
+        ("resourceSpans", "\"resourceSpans\" holds traces"),
+        ("resourceLogs", "\"resourceLogs\" holds logs"),
+        ("resource_metrics", "is \"resourceMetrics\" in OTLP's JSON"),
+    ] {
+        let status = client().post(PATH, &json!({key: [{}]})).expect(400).json();
+        let said = status["message"].as_str().unwrap();
+        assert!(said.contains(key) && said.contains(words), "{status}");
+    }
+}
+
+#[test]
+fn a_time_in_another_unit_is_told() {
+    let now = now_ns();
+    for (time, words) in [
+        (now / 1_000_000, "times 1000000 it would be of now: check its unit"),
+        (now / 1000, "times 1000 it would be of now: check its unit"),
+    ] {
+        let answer = send(&client(), &gauge("otlp.unit", &json!([point(1.0, time)])));
+        let partial = &answer.expect(200).json()["partialSuccess"];
+        assert_eq!(partial["rejectedDataPoints"], "1", "{partial}");
+        assert!(partial["errorMessage"].as_str().unwrap().contains(words), "{partial}");
+    }
+}
+
 /// A gzip of a thousandth of what is in it, and a body that is too large as it is.
 #[test]
 fn large_bodies_are_refused() {
@@ -300,17 +356,4 @@ fn settings_decide_what_names_become() {
         send(&server.client(), &message).expect(200);
         last(&server.client(), "a_b_seconds").is_some()
     });
-}
-
-#[test]
-fn a_taken_port_is_told() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let dir = tempfile::tempdir().unwrap();
-    let data = dir.path().to_str().unwrap();
-    let arguments = ["--listen", "127.0.0.1:0", "--no-collect", "--data-dir", data];
-    let finished = e2e::pharos(&arguments, &[("PHAROS_OTLP_GRPC_LISTEN", &address)]);
-    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
-    let words = format!("cannot listen on {address} (choose another with otlp.grpc_listen)");
-    assert!(finished.stderr.contains(&words), "{}", finished.stderr);
 }

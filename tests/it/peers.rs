@@ -46,13 +46,9 @@ const COLLECTORS_LEFT_OUT: [(&str, &str); 9] = [
 fn node_exporter() -> Option<(Peer, Client)> {
     let program = peer("prometheus-node-exporter/usr/bin/prometheus-node-exporter")?;
     let address = ([127, 0, 0, 1], free_port()).into();
-    let peer = Peer::start(Command::new(program).arg(format!("--web.listen-address={address}")));
-    await_listener(address);
+    let mut command = Command::new(program);
+    let peer = Peer::listening(address, command.arg(format!("--web.listen-address={address}")));
     Some((peer, Client::new(address)))
-}
-
-fn await_listener(address: std::net::SocketAddr) {
-    eventually(PEER_DEADLINE, "the peer listens", || std::net::TcpStream::connect(address).is_ok());
 }
 
 /// What promtool says about a page: one line per name it does not like.
@@ -101,14 +97,14 @@ fn scraped_by_prometheus(server: &Server, extra: &str) -> Option<(Peer, Client)>
          static_configs:\n      - targets: ['{target}']\n"
     );
     fs::write(&config, text).unwrap();
-    let peer = Peer::start(
+    let peer = Peer::listening(
+        address,
         Command::new(program)
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", server.dir().join("prometheus").display()))
             .arg(format!("--web.listen-address={address}"))
             .current_dir(server.dir()),
     );
-    await_listener(address);
     Some((peer, Client::new(address)))
 }
 

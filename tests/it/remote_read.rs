@@ -1,6 +1,6 @@
 //! Remote read: another Pharos takes over what is stored here, and Prometheus asks for it.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -101,7 +101,8 @@ fn prometheus_reads_from_us() {
         server.client().url()
     );
     std::fs::write(&config, text).unwrap();
-    let _peer = Peer::start(
+    let _peer = Peer::listening(
+        own,
         Command::new(program)
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", server.dir().join("prometheus").display()))
@@ -111,7 +112,6 @@ fn prometheus_reads_from_us() {
     let prometheus = Client::new(own);
     let at = now / 1000 + 1;
     let ask = |query: &str| prometheus.get(&format!("/api/v1/query?time={at}&query={query}"));
-    eventually(PEER_DEADLINE, "the peer listens", || TcpStream::connect(own).is_ok());
     eventually(PEER_DEADLINE, "Prometheus answers", || ask("1").status == 200);
     let value = |query: &str| {
         let answer: serde_json::Value =

@@ -264,6 +264,35 @@ fn version_2_is_taken_and_counted() {
     assert_eq!(written(&broken), [0, 0, 0]);
 }
 
+/// Nothing of it would be stored, and nobody would know.
+#[test]
+fn a_message_of_the_other_version_is_refused() {
+    let t_ms = now_ms();
+    let v1 = series(&[("__name__", "rw_other")], 1.0, t_ms);
+    let refused = send_v2(&client(), &v1);
+    assert_eq!(written(&refused), [0, 0, 0]);
+    let detail = refused.refused(400)["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("series of version 1.0"), "{detail}");
+    let detail = send(&client(), &message_v2("rw_other", 1.0, [t_ms, 0])).refused(400)["detail"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(detail.contains("proto=io.prometheus.write.v2.Request"), "{detail}");
+    assert_eq!(last(&client(), "rw_other"), None);
+}
+
+#[test]
+fn a_time_in_another_unit_is_told() {
+    for (t_ms, words) in [
+        (now_ms() / 1000, "times 1000 it would be of now: check its unit"),
+        (now_ms() * 1_000_000, "divided by 1000000 it would be of now: check its unit"),
+    ] {
+        let refused = send(&client(), &series(&[("__name__", "rw_unit")], 1.0, t_ms)).refused(400);
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.contains("\"rw_unit\"") && detail.contains(words), "{detail}");
+    }
+}
+
 #[test]
 fn writing_needs_a_key_that_may_push() {
     send(&keyed(), b"").refused(401);

@@ -192,6 +192,29 @@ fn bad_points_are_named_and_the_others_kept() {
     refused(send("/write?db=d", body), &["partial write", "line 2: column 11: expected a number"]);
     assert_eq!(last("ifx_good_f"), Some(1.0));
     refused(send("/write?precision=h", "ifx_far f=1 9223372036854775807"), &["beyond all times"]);
+    refused(send("/write", b"ifx_utf,t=\xff f=1"), &["line 1: not UTF-8 from byte 11 on"]);
+}
+
+/// The commonest mistake of all who write a sender.
+#[test]
+fn a_time_in_another_unit_is_told() {
+    let now = now_ms();
+    let seconds = "times 1000 it would be of now: check its unit";
+    let nanoseconds = "divided by 1000000 it would be of now: check its unit";
+    refused(send(EXPOSITION, format!("unit_a 1 {}\n", now / 1000)), &["line 1", seconds]);
+    refused(send(EXPOSITION, format!("unit_a 1 {}\n", now * 1_000_000)), &["line 1", nanoseconds]);
+    let millis = "times 1000000 it would be of now: check its unit";
+    refused(send("/write?precision=ns", format!("unit_b f=1 {now}")), &["line 1", millis]);
+    let csv = "/api/v1/import/csv?format=1:time:unix_s,2:metric:unit_c";
+    refused(send(csv, format!("{now},1\n")), &["line 1", "divided by 1000 it would be of now"]);
+}
+
+#[test]
+fn a_page_in_protobuf_is_sent_elsewhere() {
+    let typed = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily";
+    let request = client().request("POST", EXPOSITION).header("Content-Type", typed);
+    let refused = request.body("\x05\x0a\x01a\x18\x01").send().refused(415);
+    assert!(refused["detail"].as_str().unwrap().contains("/metrics/job/"), "{refused}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -325,17 +325,13 @@ fn a_snapshot_is_asked_for_with_the_key_and_named() {
     refused_with(5, &finished, &["no snapshot", &nobody, "see --url"]);
 }
 
-fn await_listener(address: SocketAddr) {
-    eventually(PEER_DEADLINE, "the peer listens", || TcpStream::connect(address).is_ok());
-}
-
 /// An S3 of our own with one bucket, and the variables that lead to it.
 fn bucket() -> Option<(Peer, Vec<(&'static str, String)>)> {
     let program = moto()?;
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let port = address.port().to_string();
-    let peer = Peer::start(Command::new(program).args(["-H", "127.0.0.1", "-p", &port]));
-    await_listener(address);
+    let mut command = Command::new(program);
+    let peer = Peer::listening(address, command.args(["-H", "127.0.0.1", "-p", &port]));
     Client::new(address).request("PUT", "/bucket").body("").send().expect(200);
     let variables = [
         ("AWS_ACCESS_KEY_ID", "canary-id".to_owned()),
@@ -409,14 +405,14 @@ fn prometheus(place: &Place, text: &str) -> Option<(Peer, String)> {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let config = place.write("prometheus.yml", "global: {}\n");
-    let peer = Peer::start(
+    let peer = Peer::listening(
+        address,
         Command::new(program)
             .arg(format!("--config.file={config}"))
             .arg(format!("--storage.tsdb.path={blocks}"))
             .arg("--storage.tsdb.retention.time=100y")
             .arg(format!("--web.listen-address={address}")),
     );
-    await_listener(address);
     let client = Client::new(address);
     eventually(PEER_DEADLINE, "Prometheus is ready", || client.get("/-/ready").status == 200);
     Some((peer, format!("http://{address}")))
@@ -489,13 +485,13 @@ fn victoria_metrics_reads_our_export_and_we_read_its() {
     let Some(program) = peer("victoria-metrics/usr/bin/victoria-metrics") else { return };
     let place = Place::new();
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let _peer = Peer::start(
+    let _peer = Peer::listening(
+        address,
         Command::new(program)
             .arg(format!("-storageDataPath={}", place.text("vm")))
             .arg(format!("-httpListenAddr={address}"))
             .arg("-retentionPeriod=100y"),
     );
-    await_listener(address);
     let dir = place.text("data");
     let lines = "{\"metric\":{\"__name__\":\"up\",\"job\":\"x\"},\"values\":[1,0.25,-3.5],\"timestamps\":[1700000000010,1700000015010,1700000030011]}\n";
     done(&tsdb(&["import", "--data-dir", &dir, &place.write("lines.jsonl", lines)]));

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::place::NO_GRPC;
+
 /// Whoever has not ended by then is a server that should not have started.
 const DEADLINE: Duration = Duration::from_secs(15);
 
@@ -21,8 +23,8 @@ pub struct Finished {
     pub stderr: String,
 }
 
-/// Runs `pharos` in the repository with these arguments, and nothing but these variables in its
-/// environment. One that does not end by itself is killed after a while.
+/// Runs `pharos` in the repository with these arguments, and no variables in its environment but
+/// these and the one that leaves the port of gRPC alone. One that does not end by itself is killed after a while.
 ///
 /// # Panics
 /// When the binary cannot be run.
@@ -38,6 +40,7 @@ pub fn pharos_reads(input: &[u8], arguments: &[&str], variables: &[(&str, &str)]
     let mut process = Command::new(crate::binary())
         .args(arguments)
         .env_clear()
+        .envs([NO_GRPC])
         .envs(variables.iter().copied())
         .current_dir(crate::root())
         .stdin(Stdio::piped())

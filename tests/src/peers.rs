@@ -1,8 +1,15 @@
 //! Peers: other people's programs that look at the same machine or the same API. A test that lacks
 //! one says so in a line that begins with `skipped:`, which the summary of a run counts.
 
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::wait::eventually;
+
+/// Other programs start more slowly than we do.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A program of an unpacked package below `PHAROS_PEERS` (or `target/peers`), such as
 /// `prometheus/usr/bin/promtool`. `None` says why and counts as skipped.
@@ -73,6 +80,17 @@ impl Peer {
     pub fn start(command: &mut Command) -> Self {
         let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         Self(quiet.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}")))
+    }
+
+    /// Starts a program that says nothing, and waits until it listens on an address.
+    ///
+    /// # Panics
+    /// When it cannot be started, or does not listen within a minute.
+    #[track_caller]
+    pub fn listening(address: SocketAddr, command: &mut Command) -> Self {
+        let peer = Self::start(command);
+        eventually(DEADLINE, "the peer listens", || TcpStream::connect(address).is_ok());
+        peer
     }
 }
 

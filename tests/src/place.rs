@@ -27,6 +27,10 @@ pub fn binary() -> PathBuf {
     path
 }
 
+/// Where gRPC alone is heard is one port of the machine by default, and servers of tests are many:
+/// none has it unless the test is about it.
+pub(crate) const NO_GRPC: (&str, &str) = ("PHAROS_OTLP_GRPC_LISTEN", "off");
+
 /// A port that nobody listened on a moment ago.
 pub fn free_port() -> u16 {
     let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");

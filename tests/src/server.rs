@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::client::Client;
 use crate::keeper::Keeper;
+use crate::place::NO_GRPC;
 use crate::wait::eventually_some;
 
 /// How long a server may take until it says where it listens, on a busy machine.
@@ -38,7 +39,8 @@ impl Starting {
         self
     }
 
-    /// Sets a variable; the environment is otherwise empty.
+    /// Sets a variable; the environment is otherwise empty but for the one that leaves the port of
+    /// gRPC alone, which a file that speaks of that port does without.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.into(), value.into()));
         self
@@ -73,7 +75,9 @@ impl Starting {
         let log = dir.path().join("stderr.log");
         let config = dir.path().join("pharos.toml");
         let mut command = Command::new(crate::binary());
-        command.env_clear().envs(self.variables).arg("--data-dir").arg(&data_dir);
+        let speaks_of_grpc = self.config.as_ref().is_some_and(|text| text.contains("grpc_listen"));
+        command.env_clear().envs((!speaks_of_grpc).then_some(NO_GRPC)).envs(self.variables);
+        command.arg("--data-dir").arg(&data_dir);
         if !self.anywhere {
             command.args(["--listen", "127.0.0.1:0"]);
         }

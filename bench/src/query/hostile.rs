@@ -1,14 +1,12 @@
 //! Hostile: queries that are meant to harm. What nobody can mean is refused before it costs
 //! anything, and what asks for too much ends when its time is over.
 
-use std::time::Duration;
-
 use anyhow::ensure;
 
 use crate::Bench;
 use crate::http;
 use crate::query::data::Data;
-use crate::query::scenes;
+use crate::query::{deaths, scenes};
 use crate::report::{Report, Row, complain};
 use crate::store::compare::outcome;
 use crate::store::contender::{Contender, Kind, percent_encoded};
@@ -16,9 +14,6 @@ use crate::store::contender::{Contender, Kind, percent_encoded};
 /// How often each is sent: a tick of the processor's clock is 10 ms.
 const N_SENT: u32 = 50;
 const REFUSAL_MS_MAX: f64 = 10.0;
-/// What the query of death asks for, and how much later its answer may come.
-const TIMEOUT: Duration = Duration::from_secs(2);
-const AFTER_TIMEOUT_MAX: Duration = Duration::from_secs(1);
 
 pub(crate) fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     let contender = Contender::start(bench, Kind::Pharos, "hostile")?;
@@ -41,19 +36,7 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> 
             report.add(row.limit("10 ms", false));
         }
     }
-    let took = time_of_death(bench, &contender, end_ms);
-    let row = match outcome(report, "query of death", Kind::Pharos, took) {
-        Ok((took, said)) => {
-            let in_time = took <= TIMEOUT + AFTER_TIMEOUT_MAX;
-            let figure = format!("{:.2} s", took.as_secs_f64());
-            Row::new("a query of death that may take 2 s", figure)
-                .limit("3 s", in_time)
-                .beside(said)
-        }
-        Err(reason) => Row::new("a query of death that may take 2 s", reason).limit("3 s", false),
-    };
-    report.add(row);
-    Ok(())
+    deaths::measure(bench, report, &contender, end_ms)
 }
 
 /// Texts that grow a tree, a stack or a list, each as long as a request may be or more.
@@ -79,28 +62,4 @@ fn cost_of_refusal(contender: &Contender<'_>, query: &str) -> anyhow::Result<f64
     }
     let used = contender.cpu()?.saturating_sub(before);
     Ok(used.as_secs_f64() * 1e3 / f64::from(N_SENT))
-}
-
-/// How long the answer takes, and what it says. The server must answer others afterwards.
-fn time_of_death(
-    bench: &Bench,
-    contender: &Contender<'_>,
-    end_ms: i64,
-) -> anyhow::Result<(Duration, String)> {
-    let query = "max_over_time(sum by (handler) (rate(http_requests_total[1h]))[1h:1s])[1h:1s]";
-    let query = format!("sum_over_time(stddev_over_time({query})[1h:1s])");
-    let (end, start) = (end_ms / 1000, end_ms / 1000 - 7_200);
-    let form = format!(
-        "query={}&start={start}&end={end}&step=1&timeout={}s",
-        percent_encoded(&query),
-        TIMEOUT.as_secs()
-    );
-    let clock = &bench.env.clock;
-    let began = clock.monotonic();
-    let (status, body) = http::post_form(contender.address, "/api/v1/query_range", &form)?;
-    let took = clock.monotonic().saturating_sub(began);
-    ensure!(status >= 400, "it was answered");
-    http::fetch(contender.address, "/api/v1/query?query=1")?;
-    let start: String = body.chars().take(150).collect();
-    Ok((took, format!("answered {status}: {start}")))
 }

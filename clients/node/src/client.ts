@@ -6,7 +6,7 @@ import { join, leave, type Leaver } from './exit.js';
 import { Host } from './host.js';
 import { Job, type Metadata } from './job.js';
 import { Outbox, type Stats } from './outbox.js';
-import type { Labels } from './queue.js';
+import { textOf, type Labels } from './queue.js';
 import type { Counter, Histogram } from './series.js';
 import { settingsOf, type Options, type Settings } from './settings.js';
 
@@ -18,6 +18,10 @@ export type PipelineState = 'running' | 'completed' | 'failed';
 export type Severity =
     1 | 2 | 3 | 'info' | 'low' | 'warning' | 'medium' | 'error' | 'high' | 'critical';
 
+const WARNING = 2;
+const SEVERITIES = new Map<string, number | string>([
+    ['1', 1], ['info', 1], ['low', 1], ['error', 'error'], ['high', 'error'], ['3', 3], ['4', 3], ['critical', 3],
+]);
 const STATES: readonly string[] = ['up', 'down', 'unknown'];
 const PIPELINE_STATES: readonly string[] = ['running', 'completed', 'failed'];
 
@@ -151,7 +155,9 @@ export class Client {
     /** Raises an alert. */
     async alert(title: string, message: string, severity: Severity = 1): Promise<unknown> {
         const { service } = this.settings;
-        return this.#outbox.report('/alerts/', { title, message, severity, service });
+        // An alert must not be lost for its word: an unknown one is a warning.
+        const level = SEVERITIES.get(textOf(severity).trim().toLowerCase()) ?? WARNING;
+        return this.#outbox.report('/alerts/', { title, message, severity: level, service });
     }
 
     /** Starts a run of a pipeline; with `work`, it completes or fails with it. */

@@ -2,8 +2,8 @@
  * Counts the requests that a web framework serves: rate, duration, sizes, status and errors by route.
  *
  * A request costs a few additions; what is sent are totals, every `collectIntervalMs`:
- * `http_requests_total`, `http_request_duration_seconds` (a histogram), `http_request_bytes_total`,
- * `http_response_bytes_total`, `http_request_errors_total`, and the gauge `http_requests_in_flight`.
+ * `http_requests_total`, `http_request_duration_seconds` (a histogram), `http_request_size_bytes_total`,
+ * `http_response_size_bytes_total`, `http_request_errors_total`, and the gauge `http_requests_in_flight`.
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -79,8 +79,8 @@ export class Requests {
         return {
             requests: client.counter('http_requests_total', { ...path, status: String(status) }),
             seconds: client.histogram('http_request_duration_seconds', path),
-            requestBytes: client.counter('http_request_bytes_total', path),
-            responseBytes: client.counter('http_response_bytes_total', path),
+            requestBytes: client.counter('http_request_size_bytes_total', path),
+            responseBytes: client.counter('http_response_size_bytes_total', path),
             // Made with the first request: a rate of errors needs the zero before the first error.
             errors: client.counter('http_request_errors_total', path),
         };

@@ -28,7 +28,7 @@ export interface Options {
     queueItemsMax?: number | undefined;
     /** Gauges, counters and histograms are read so often. Default 10000. */
     collectIntervalMs?: number | undefined;
-    /** Tries after the first. Default 5: the last one comes about 15 s after the first. */
+    /** Tries after the first. Default 8: the last one comes about a minute after the first. */
     retriesMax?: number | undefined;
     /** The wait before the first retry; each doubles it, with jitter. Default 500. */
     backoffMs?: number | undefined;
@@ -38,7 +38,7 @@ export interface Options {
     flushTimeoutMs?: number | undefined;
     /** The last status is repeated so often: silent for three minutes, a service is unknown. Default 60000. */
     heartbeatMs?: number | undefined;
-    /** So many errors in a row raise one alert. Default 5. */
+    /** So many errors in a row raise one alert. Default 3. */
     alertAfterErrors?: number | undefined;
     /** Send what is left, and report `down`, when the process ends or is told to. Default true. */
     flushOnExit?: boolean | undefined;
@@ -93,12 +93,12 @@ export function settingsOf(options: Options, complain: Complain): Settings {
         batchItemsMax: Math.min(number('batchItemsMax', 1, Infinity, 500), BATCH_ITEMS_MAX),
         queueItemsMax: number('queueItemsMax', 1, 2 ** 24, 10_000),
         collectIntervalMs: wait('collectIntervalMs', 1, 10_000),
-        retriesMax: number('retriesMax', 0, 100, 5),
+        retriesMax: number('retriesMax', 0, 100, 8),
         backoffMs: wait('backoffMs', 0, 500),
         timeoutMs: wait('timeoutMs', 1, 10_000),
         flushTimeoutMs: wait('flushTimeoutMs', 0, 5000),
         heartbeatMs: wait('heartbeatMs', 1, 60_000),
-        alertAfterErrors: number('alertAfterErrors', 1, Infinity, 5),
+        alertAfterErrors: number('alertAfterErrors', 1, Infinity, 3),
         flushOnExit: options.flushOnExit ?? true,
         throws: options.throws ?? false,
         log: options.log ?? ((_level, text) => console.warn(`pharos: ${text}`)),

@@ -127,7 +127,7 @@ export class Transport {
                 timer = setTimeout(late, this.#settings.timeoutMs).unref();
                 request.on('socket', (socket) => socket.unref());
                 request.on('error', fail);
-                request.on('response', (response) => readAnswer(response, end, fail));
+                request.on('response', (response) => readAnswer(response, end));
                 request.end(body);
             } catch (error) {
                 // A header that HTTP does not allow, such as a key with a line break.
@@ -170,7 +170,6 @@ function worthRetry(status: number): boolean {
 function readAnswer(
     response: http.IncomingMessage,
     end: (status: number, text: string, retryAfter?: string) => void,
-    fail: (error: Error) => void,
 ): void {
     const parts: Buffer[] = [];
     let nBytes = 0;
@@ -179,11 +178,13 @@ function readAnswer(
         if (nBytes <= ANSWER_BYTES_MAX) parts.push(part);
         else response.destroy(new Error('the answer is too long'));
     });
-    response.on('error', fail);
-    response.on('end', () => {
+    const told = () => {
         const text = Buffer.concat(parts).toString();
         end(response.statusCode ?? 0, text, response.headers['retry-after']);
-    });
+    };
+    // The status decides: a body that breaks off changes nothing.
+    response.on('error', told);
+    response.on('end', told);
 }
 
 function reasonOf(error: Error): string {

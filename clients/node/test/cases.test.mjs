@@ -5,7 +5,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Client } from '@pharos/client';
-import { PACKAGE, caseServer, freePort } from './support.mjs';
+import { PACKAGE, caseServer, freePort, until } from './support.mjs';
+
+// What the server makes of each severity that a client may send.
+const WORDS = { 1: 'info', 2: 'warning', 3: 'critical', error: 'error' };
 
 const CASES = JSON.parse(readFileSync(join(PACKAGE, '../cases/cases.json'), 'utf8'));
 const STEPS = {
@@ -13,6 +16,8 @@ const STEPS = {
     status: (client, state, endpoint) => void client.status(state, endpoint),
     pipeline: (client, type, state, metadata) => void client.pipeline(type, state, metadata),
     alert: (client, title, message, severity) => void client.alert(title, message, severity),
+    until: (_client, path, n) =>
+        until(async () => (await server.seen()).filter((one) => one.path === path).length >= n),
     flush: (client) => client.flush(),
     close: (client) => client.close(),
     async repeat(client, n, [step, name]) {
@@ -71,6 +76,8 @@ const KEYS = {
         seen.filter(isBatch).forEach((one) => assert.equal(one.encoding, want)),
     last_status: (want, { seen }) => assert.equal(seen.filter(isStatus).at(-1).body.status, want),
     alerts: (want, { seen }) => bounded('alerts', want, seen.filter(isAlert).filter(answered).length),
+    severity: (want, { seen }) =>
+        seen.filter(isAlert).forEach((one) => assert.equal(WORDS[one.body.severity], want)),
     stats: (want, { stats }) => Object.entries(want).forEach(([key, n]) => bounded(key, n, stats[key])),
     said: (want, { lines }) =>
         Object.entries(want).forEach(([text, n]) =>

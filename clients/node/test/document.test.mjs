@@ -48,6 +48,29 @@ for (const [name, classText] of Object.entries(CLASSES)) {
         const [one] = await server.get(`/services/?name=${service}`);
         assert.deepEqual([one.status, one.endpoint], ['up', `http://${service}:3000`]);
         assert.deepEqual((await types()).filter((type) => type !== 'load1'), ['cpu', 'disk', 'memory']);
+        for (const type of ['cpu', 'disk', 'memory']) {
+            const [[labels, value]] = await server.query(`${type}{service="${service}"}`);
+            assert.deepEqual([labels.service, value >= 0], [service, true]);
+        }
+    });
+
+    test(`the document's program raises an alert where metrics fail: ${name}`, { skip }, async () => {
+        const service = `failing-${name.split(' ').pop()}`;
+        // The program's own answer to it is tried: only the reading is made to fail.
+        const broken = 'monitor.sendMetrics = async () => { throw new Error("no figures"); };';
+        const program = (classText() + text.slice(text.indexOf(USAGE)))
+            .replace(ADDRESS, server.url)
+            .replace(MINUTE, '50')
+            .replaceAll('example-service', service)
+            .replace('try {', `${broken} try {`);
+        const alerts = () => server.get(`/alerts/?service=${service}`);
+        const started = async (child) => {
+            await until(async () => (await alerts()).length > 0).catch(() => {});
+            child.kill('SIGKILL');
+        };
+        await runNode(program, { type: 'commonjs', started });
+        const [alert] = await alerts();
+        assert.deepEqual([alert.title, alert.message, alert.severity], ['Metrics Collection Failed', 'no figures', 2]);
     });
 
     test(`the document's class answers every call: ${name}`, { skip }, async () => {
@@ -71,6 +94,11 @@ for (const [name, classText] of Object.entries(CLASSES)) {
         ]);
         const [one] = await server.get('/services/?name=calls');
         assert.deepEqual([one.status, one.endpoint], ['down', 'http://x']);
+        const alerts = await server.get('/alerts/?service=calls');
+        assert.ok(alerts.some((alert) => alert.title === 'High CPU Usage' && alert.severity === 2));
+        assert.ok((await server.query('memory{service="calls"}'))[0][1] > 0);
+        const [run] = await server.get('/pipelines/?type=training');
+        assert.equal(run.status, 'completed');
     });
 }
 

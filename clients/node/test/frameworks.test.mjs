@@ -106,8 +106,9 @@ function check(totals) {
     assert.ok(of('http_request_duration_seconds_sum', 'GET', '/users/:id') > 0);
     assert.equal(of('http_request_errors_total', 'GET', '/broken'), 1);
     assert.equal(of('http_request_errors_total', 'GET', '/users/:id'), 0);
-    assert.equal(of('http_request_bytes_total', 'POST', '/orders'), 1000);
-    assert.ok(of('http_response_bytes_total', 'GET', '/users/:id') >= 3 * 'user 1'.length);
+    assert.equal(of('http_request_errors_total', 'GET', 'unmatched'), 0);
+    assert.equal(of('http_request_size_bytes_total', 'POST', '/orders'), 1000);
+    assert.ok(of('http_response_size_bytes_total', 'GET', '/users/:id') >= 3 * 'user 1'.length);
     assert.equal(totals.http_requests_in_flight, 0);
 }
 

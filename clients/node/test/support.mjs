@@ -13,9 +13,10 @@ const CASE_SERVER = join(PACKAGE, '../cases/server.py');
 // Nothing here takes long; a hang must end.
 const LIMIT_MS = 30_000;
 
-/** The scripted server of the shared cases. */
-export async function caseServer() {
-    const child = spawn('python3', [CASE_SERVER], { stdio: ['pipe', 'pipe', 'inherit'] });
+/** The scripted server of the shared cases; with a folder, behind https with a certificate there. */
+export async function caseServer(tlsFolder) {
+    const flags = tlsFolder === undefined ? [] : ['--tls', tlsFolder];
+    const child = spawn('python3', [CASE_SERVER, ...flags], { stdio: ['pipe', 'pipe', 'inherit'] });
     const line = await firstLine(child, /listening on (\S+)/);
     const url = line[1];
     return {

@@ -1,6 +1,7 @@
 // The parts alone: the ring against a plain list, totals, settings, the promise not to throw.
 
 import assert from 'node:assert/strict';
+import os from 'node:os';
 import { test } from 'node:test';
 import { Client, Host, PharosError } from '@pharos/client';
 import { Queue } from '../dist/esm/queue.js';
@@ -184,6 +185,25 @@ test('a busy server is left alone for as long as it says', async () => {
     server.stop();
 });
 
+test('a million calls to nobody are bounded and accounted for', async () => {
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const client = new Client({ url, log: () => {}, queueItemsMax: 1000, retriesMax: 0, flushTimeoutMs: 200 });
+    const labels = { gpu: '0' };
+    const before = process.memoryUsage().rss;
+    let most = before;
+    for (let i = 0; i < 1_000_000; i++) {
+        client.metric('loss', i, labels);
+        if (i % 10_000 === 0) {
+            most = Math.max(most, process.memoryUsage().rss);
+            await new Promise(setImmediate);
+        }
+    }
+    await client.close();
+    const { sent, dropped, failed, queued } = client.stats();
+    assert.deepEqual([sent, dropped + failed, queued], [0, 1_000_000, 0]);
+    assert.ok(most - before < 128 << 20, `${(most - before) >> 20} MiB more`);
+});
+
 test('labels are those of the call, whatever becomes of their object', async () => {
     const server = await caseServer();
     const client = new Client({ url: server.url });
@@ -200,4 +220,5 @@ test('this host is read in percent', async () => {
     const { cpu, memory, disk, load1 } = await new Host().read();
     for (const percent of [cpu, memory, disk ?? 0]) assert.ok(percent >= 0 && percent <= 100);
     assert.ok(memory > 0 && load1 >= 0);
+    assert.ok(Math.abs(memory - 100 * (1 - os.freemem() / os.totalmem())) < 5, `${memory}`);
 });

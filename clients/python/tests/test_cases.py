@@ -8,7 +8,10 @@ import time
 import pytest
 
 import pharos
-from conftest import CASES, call, free_port
+from conftest import CASES, call, free_port, wait_for
+
+# What the server makes of each severity that a client may send.
+WORDS = {1: "info", 2: "warning", "error": "error", 3: "critical"}
 
 CASE_LIST = json.loads((CASES / "cases.json").read_text())
 
@@ -29,11 +32,17 @@ class Awaited:
         return getattr(self.client, name)
 
 
-def act(client, step, number=None):
+def seen(script, path):
+    return [request for request in call(script + "/_seen")["requests"] if request["path"] == path]
+
+
+def act(client, step, script, number=None):
     kind, *rest = step
     if kind == "repeat":
         for at in range(rest[0]):
-            act(client, rest[1], at)
+            act(client, rest[1], script, at)
+    elif kind == "until":
+        wait_for(lambda: len(seen(script, rest[0])) >= rest[1])
     elif kind == "metric":
         client.metric(*(rest if number is None or len(rest) > 1 else [rest[0], number]))
     elif kind in ("status", "pipeline", "alert", "flush", "close"):
@@ -47,13 +56,13 @@ def check(told, found, what):
     assert least <= found <= most, "%s: %s, expected %s" % (what, found, told)
 
 
-def play(kind, case, url, monkeypatch):
+def play(kind, case, url, script, monkeypatch):
     for name, value in case.get("environment", {}).items():
         monkeypatch.setenv(name, value.replace("{url}", url))
     named = {} if "environment" in case else {"url": url}
     client = kind(**named, **case.get("config", {}))
     for step in case["do"]:
-        act(client, step)
+        act(client, step, script)
     client.close()
     return client.stats()
 
@@ -74,6 +83,8 @@ def check_requests(expect, seen):
     if "alerts" in expect:
         alerts = [r for r in seen if r["path"] == "/alerts" and 200 <= r["status"] < 300]
         check(expect["alerts"], len(alerts), "alerts")
+    if "severity" in expect:
+        assert {WORDS[r["body"]["severity"]] for r in seen if r["path"] == "/alerts"} == {expect["severity"]}
     check_metrics(expect, [
         [item["metric_type"], item["value"]]
         for request in batches if 200 <= request["status"] < 300 for item in request["body"]["metrics"]
@@ -97,7 +108,7 @@ def test_case(kind, case, script, monkeypatch, caplog):
     url = script if listening else "http://127.0.0.1:%d" % free_port()
     call(script + "/_case", case.get("server") or {})
     started_s = time.monotonic()
-    stats = play(kind, case, url, monkeypatch)
+    stats = play(kind, case, url, script, monkeypatch)
     duration_s = time.monotonic() - started_s
     expect = case["expect"]
     check_requests(expect, call(script + "/_seen")["requests"] if listening else [])

@@ -181,6 +181,28 @@ class TestAmptalk:
         assert system.get_history(min_severity=AlertSeverity.ERROR)[0]["title"] == "c"
         assert system.remove_notifier(own) and not system.remove_notifier(own)
 
+    def test_monitor_checks_and_alerts_work_together(self):
+        pytest.importorskip("opentelemetry.exporter.prometheus")
+        from pharos.compat.amptalk import AlertSystem, HealthCheck, SystemMonitor
+        from pharos.compat.amptalk.health_check import create_cpu_health_check, create_memory_health_check
+
+        monitor, alerts = SystemMonitor("s", prometheus_port=free_port(), collect_interval=3600), AlertSystem("s", [])
+        health = HealthCheck("s", auto_check=False)
+        health.register_check("cpu", create_cpu_health_check(75, 90, monitor=monitor))
+        health.register_check("memory", create_memory_health_check(75, 90, monitor=monitor))
+        health.raise_alerts_with(alerts)
+        health.report_to(monitor)
+        # The checks look at what the monitor has collected.
+        for cpu, memory, status in ((10.0, 20.0, 1), (91.0, 20.0, 0), (91.0, 76.0, 0), (10.0, 76.0, 1)):
+            monitor._read("cpu")
+            monitor._figures.update(cpu=cpu, memory=memory)
+            health.run_all_checks()
+            assert "app_health_status %.1f" % status in re.sub(r"{[^}]*}", "", monitor.metrics_text())
+        titles = [alert["title"] for alert in alerts.get_history()]
+        assert titles == ["Health check memory is degraded", "Health check cpu is unhealthy"]
+        assert [alert["severity"] for alert in alerts.get_history()] == ["warning", "error"]
+        monitor.shutdown()
+
     def test_two_monitors_do_not_mix(self):
         pytest.importorskip("opentelemetry.exporter.prometheus")
         from pharos.compat.amptalk import SystemMonitor
@@ -222,20 +244,51 @@ class TestGuardian:
 
     def test_the_text_is_valid_also_with_two_devices(self):
         parser = pytest.importorskip("prometheus_client.parser")
-        from pharos.compat.health_guardian import GPUMetrics, MetricsCollector
+        from pharos.compat.health_guardian import GPU_NAMES, GPUDevice, GPUMetrics, MetricsCollector
 
         class Two:
             name = "gpu"
 
             def collect(self):
-                device = dict.fromkeys(GPUMetrics.NAMES, 1.0)
-                return GPUMetrics([{**device, "name": 'A "100"\\'}, {**device, "name": "B", "fan_speed": None}])
+                device = dict.fromkeys(GPU_NAMES, 1.0)
+                return GPUMetrics(devices=[
+                    GPUDevice(**device, name='A "100"\\'), GPUDevice(**{**device, "fan_speed": None}, name="B"),
+                ])
 
         families = {f.name: f for f in parser.text_string_to_metric_families(MetricsCollector([Two()]).to_prometheus())}
         assert [s.labels for s in families["gpu_temperature_celsius"].samples] == [
             {"gpu_id": "0", "name": 'A "100"\\'}, {"gpu_id": "1", "name": "B"},
         ]
         assert len(families["gpu_fan_speed_percent"].samples) == 1
+
+    def test_a_reading_that_cannot_be_is_refused(self):
+        import pydantic
+
+        from pharos.compat.health_guardian import CPUPercent, SwapMemory
+
+        CPUPercent(total=0, per_cpu=[100])
+        for bad in (dict(total=101, per_cpu=[]), dict(total=float("nan"), per_cpu=[]), dict(total=1, per_cpu=["x"]),
+                    dict(total=1), dict(total=1, per_cpu=[], more=1)):
+            with pytest.raises(pydantic.ValidationError):
+                CPUPercent(**bad)
+        with pytest.raises(pydantic.ValidationError):
+            SwapMemory(total=-1, used=0, free=0, percent=0, sin=0, sout=0)
+
+    def test_a_collector_that_fails_costs_its_own_figures_alone(self, caplog):
+        from pharos.compat.health_guardian import MemoryCollector, MetricsCollector
+
+        class Broken:
+            name = "broken"
+
+            def collect(self):
+                raise OSError("no driver")
+
+        collector = MetricsCollector([Broken(), MemoryCollector()])
+        assert list(collector.collect_metrics()) == ["memory"]
+        assert "memory_virtual_percent" in collector.to_prometheus()
+        assert "the collector broken fails: no driver" in caplog.text
+        with pytest.raises(OSError):
+            collector.collect_metrics("broken")
 
     def test_a_collector_of_ones_own(self):
         from pharos.compat.health_guardian import MemoryCollector, MetricsCollector
@@ -244,7 +297,7 @@ class TestGuardian:
         told = []
         collector.push(type("Client", (), {"metric": lambda self, *one: told.append(one)})())
         assert len(told) == 11 and told[0][0] == "memory_virtual_total_bytes"
-        assert asyncio.run(MemoryCollector().collect_async()).virtual["total"] > 0
+        assert asyncio.run(MemoryCollector().collect_async()).virtual.total > 0
 
 
 class TestTensorfleet:

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 import pharos
-from conftest import call, free_port, wait_for
+from conftest import CASES, call, free_port, wait_for
 from pharos.transport import encode, retry_after_s
 
 LONG = dict(batch_interval_s=3600.0, flush_timeout_s=10.0)
@@ -107,7 +108,7 @@ def test_one_refused_metric_does_not_cost_the_others(script, caplog):
     last = call(script + "/_seen")["requests"][-1]["body"]["metrics"]
     assert [item["metric_type"] for item in last] == ["good", "fine"]
     assert (client.stats()["sent"], client.stats()["failed"]) == (2, 1)
-    assert "'bad' is refused" in caplog.text
+    assert '"bad" is refused' in caplog.text
 
 
 def test_a_batch_goes_by_time(script, seen):
@@ -152,7 +153,7 @@ def test_each_outage_raises_its_own_alert(script, caplog):
     client.close()
     alerts = [r["body"] for r in call(script + "/_seen")["requests"] if r["path"] == "/alerts"]
     assert len(alerts) == 2 and "2 in a row failed" in alerts[0]["message"]
-    assert caplog.text.count("lost after 1 try") == 2
+    assert caplog.text.count("1 metrics lost after 1 try") == 2
 
 
 def test_a_refused_key_raises_no_alert(script):
@@ -310,6 +311,90 @@ def test_a_program_that_ends_against_nobody_ends(script):
     subprocess.run([sys.executable, "-c", program], check=True, env=environment(), timeout=30)
 
 
+TERMINATED = """
+import os, signal, sys, pharos
+own = sys.argv[2] == "own"
+if own:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
+client = pharos.watch("watched", sys.argv[1], batch_interval_s=3600)
+client.metric("a", 7)
+with client.engine._lock if sys.argv[2] == "locked" else open(os.devnull):
+    os.kill(os.getpid(), signal.SIGTERM)
+    signal.pause()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no SIGTERM on this system")
+@pytest.mark.parametrize("kind, status", [("plain", -15), ("own", 3)])
+def test_sigterm_sends_what_is_left_and_still_kills(script, seen, kind, status):
+    ended = subprocess.run([sys.executable, "-c", TERMINATED, script, kind], env=environment(), timeout=60)
+    assert ended.returncode == status
+    values = [item["value"] for b in seen("/metrics/batch") for item in b["metrics"] if item["metric_type"] == "a"]
+    assert values == [7]
+    assert [body["status"] for body in seen("/services")] == ["up", "down"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no SIGTERM on this system")
+def test_sigterm_kills_although_a_lock_is_held(script, monkeypatch):
+    """The signal comes while the thread that it interrupts is within the engine."""
+    program = TERMINATED.replace("import os, signal, sys, pharos", "import os, signal, sys, pharos, pharos.engine\npharos.engine.LEAVE_S_MAX = 0.2")
+    ended = subprocess.run([sys.executable, "-c", program, script, "locked"], env=environment(), timeout=60)
+    assert ended.returncode == -15
+
+
+def test_a_million_calls_to_nobody_are_bounded_and_accounted_for():
+    resource = pytest.importorskip("resource")
+
+    client = pharos.Client("http://127.0.0.1:%d" % free_port(), flush_timeout_s=0.2, queue_items_max=1000)
+    labels = {"gpu": "0"}
+    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for number in range(1_000_000):
+        client.metric("loss", number, labels)
+    more_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
+    client.close()
+    counts = client.stats()
+    # All of them would be 300 MiB.
+    assert more_kib < 64 << 10
+    assert counts["sent"] == 0 and counts["dropped"] + counts["failed"] + counts["queued"] == 1_000_000
+
+
+@pytest.fixture
+def secure(tmp_path):
+    """The scripted server behind https, with a certificate of its own."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a certificate with")
+    server = subprocess.Popen(
+        [sys.executable, str(CASES / "server.py"), "--tls", str(tmp_path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )
+    yield server.stdout.readline().split()[-1], str(tmp_path / "cert.pem")
+    server.stdin.close()
+    server.wait(10)
+
+
+SECURE = """
+import pharos, sys
+client = pharos.Client(sys.argv[1], "s", api_key="key-1", retries_max=0)
+client.metric("a", 1)
+client.close()
+print(client.stats()["sent"], client.stats()["failed"])
+"""
+
+
+def test_https_with_a_certificate_that_is_trusted_and_one_that_is_not(secure):
+    url, certificate = secure
+    assert url.startswith("https://")
+
+    def program(**more):
+        ended = subprocess.run([sys.executable, "-c", SECURE, url], env={**environment(), **more},
+                               timeout=60, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return ended.stdout.split(), ended.stderr
+
+    assert program(SSL_CERT_FILE=certificate)[0] == ["1", "0"]
+    counts, said = program()
+    assert counts == ["0", "1"] and "CERTIFICATE_VERIFY_FAILED" in said
+
+
 def test_importing_brings_in_nothing_heavy():
     program = "import sys, pharos; print([m for m in sys.modules])"
     loaded = subprocess.run(
@@ -337,6 +422,39 @@ def test_the_log_handler_counts_and_alerts_once(script, seen):
     item = seen("/metrics/batch")[0]["metrics"][0]
     assert (item["value"], item["labels"]["level"], item["labels"]["logger"]) == (3, "error", "shop.orders")
     assert [alert["title"] for alert in seen("/alerts")] == ["shop.orders: order 0 is lost"]
+
+
+def test_an_alert_of_the_log_has_its_context_and_no_secrets(script, seen):
+    from pharos import logs
+
+    client = pharos.Client(script, **LONG)
+    logger = logging.getLogger("shop.login")
+    logger.propagate = False
+    handler = logs.Handler(client, alert_level=logging.ERROR)
+    logger.addHandler(handler)
+    try:
+        logs.set_context(tenant="acme")
+        with logs.context(request_id="r-1", session_token="s3cr3t-1"):
+            logger.error("login of ann failed: password=%s max_tokens=7", "hunter2", extra={"api_key": "k3y", "try_": 2})
+        logs.clear_context()
+        logger.error('headers {"Authorization": "Bearer abcdefgh123", "apiKey": "k4y"} db_password: \'p w\' port=80')
+        try:
+            raise ValueError("secret='s3cr3t-2'")
+        except ValueError:
+            logger.exception("failed")
+    finally:
+        logger.removeHandler(handler)
+        client.close()
+    first, second, third = seen("/alerts")
+    text = str([first, second, third])
+    for secret in ("hunter2", "k3y", "k4y", "abcdefgh123", "s3cr3t-1", "s3cr3t-2", "p w"):
+        assert secret not in text, secret
+    assert "max_tokens=7" in first["message"] and "try_=2" in first["message"] and "port=80" in second["message"]
+    assert "tenant=acme" in first["message"] and "request_id=r-1" in first["message"]
+    assert "tenant" not in second["message"] and "ValueError" in third["message"]
+    # A label per request would be a series per request.
+    labels = {key for body in seen("/metrics/batch") for item in body["metrics"] for key in item["labels"]}
+    assert labels == {"level", "logger", "instance"}
 
 
 def test_the_log_handler_does_not_feed_itself(script, seen):

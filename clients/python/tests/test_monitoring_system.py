@@ -9,6 +9,7 @@ import logging
 import sqlite3
 import threading
 import time
+import tracemalloc
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -418,6 +419,22 @@ class TestMonitoringPerformance:
         found = collector.get_metrics_summary(hours=24)
         self.told(capsys, "%.1f ms for the summary of 10,000 requests (promised: 100)", (time.perf_counter() - started_s) * 1e3)
         assert found["api"]["unique_endpoints"] == 20
+
+    def test_memory_has_a_bound(self, collector, manager, capsys):
+        """Ten seconds of the promised load, written, ruled and summed up."""
+        tracemalloc.start()
+        try:
+            for number in range(10_000):
+                collector.record_api_call("/train/%d" % (number % 20), "POST", 200, 12.5)
+                if number % 1000 == 0:
+                    collector.flush()
+                    manager.check_rules(collector.current_metrics())
+            collector.get_metrics_summary()
+            _, peak_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        self.told(capsys, "%.1f MB at most for 10,000 requests (promised: 50)", peak_bytes / 1e6)
+        assert peak_bytes < 50e6
 
     def test_many_threads_lose_nothing(self, collector):
         def work():

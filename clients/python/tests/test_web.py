@@ -18,16 +18,16 @@ class Told:
         self.counters[key] = self.counters.get(key, 0) + amount
 
     def histogram(self, name, value, labels=None):
-        self.times.append((name, labels["endpoint"], value >= 0))
+        self.times.append((name, labels["route"], value >= 0))
 
     def requests(self):
         return {
-            tuple(value for _, value in key[1:]): n
+            tuple(dict(key[1:])[name] for name in ("route", "method", "status")): n
             for key, n in self.counters.items() if key[0] == "http_requests_total"
         }
 
-    def total(self, name, endpoint):
-        return sum(n for key, n in self.counters.items() if key[0] == name and ("endpoint", endpoint) in key)
+    def total(self, name, route):
+        return sum(n for key, n in self.counters.items() if key[0] == name and ("route", route) in key)
 
 
 class Rows:
@@ -41,9 +41,13 @@ class Rows:
 async def ask(app, method, path, body=b"", headers=()):
     """One request to an ASGI application; its status."""
     sent = []
+    left = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive():
-        return {"type": "http.request", "body": body, "more_body": False}
+        if left:
+            return left.pop()
+        # The client stays, and has nothing more to say.
+        return await asyncio.get_running_loop().create_future()
 
     async def send(message):
         sent.append(message)
@@ -61,7 +65,7 @@ async def ask(app, method, path, body=b"", headers=()):
 def test_asgi():
     pytest.importorskip("starlette")
     from starlette.applications import Starlette
-    from starlette.responses import PlainTextResponse
+    from starlette.responses import PlainTextResponse, StreamingResponse
     from starlette.routing import Route
 
     from pharos.web.asgi import PharosMiddleware
@@ -72,31 +76,41 @@ def test_asgi():
     async def broken(request):
         raise RuntimeError("broken")
 
+    async def parts(request):
+        async def body():
+            for part in ("12", "345"):
+                yield part
+
+        return StreamingResponse(body())
+
     told, rows = Told(), Rows()
-    routes = [Route("/users/{id}", user, methods=["GET", "POST"]), Route("/broken", broken)]
+    routes = [Route("/users/{id}", user, methods=["GET", "POST"]), Route("/broken", broken), Route("/parts", parts)]
     app = PharosMiddleware(Starlette(routes=routes), client=told, collector=rows)
 
     async def program():
         assert await ask(app, "GET", "/users/1") == 200
         assert await ask(app, "POST", "/users/2", b"12345") == 200
         assert await ask(app, "GET", "/nowhere/123") == 404
+        assert await ask(app, "GET", "/parts") == 200
         with pytest.raises(RuntimeError):
             await ask(app, "GET", "/broken")
 
     asyncio.run(program())
     assert told.requests() == {
         ("/users/{id}", "GET", "200"): 1, ("/users/{id}", "POST", "200"): 1, ("unmatched", "GET", "404"): 1,
-        ("/broken", "GET", "500"): 1,
+        ("/broken", "GET", "500"): 1, ("/parts", "GET", "200"): 1,
     }
     assert told.total("http_request_errors_total", "/broken") == 1
+    assert told.total("http_request_errors_total", "unmatched") == 0
+    assert told.total("http_response_size_bytes_total", "/parts") == 5
     assert told.total("http_request_size_bytes_total", "/users/{id}") == 5
     assert told.total("http_response_size_bytes_total", "/users/{id}") == 10
-    assert len(told.times) == 4 and all(good for _, _, good in told.times)
+    assert len(told.times) == 5 and all(good for _, _, good in told.times)
     assert rows.rows[1][:3] == ("/users/{id}", "POST", 200) and rows.rows[1][4:] == (5, 5)
 
 
-def test_asgi_endpoints_are_patterns_and_never_addresses():
-    from pharos.web.asgi import endpoint_of, pattern_of
+def test_asgi_routes_are_patterns_and_never_addresses():
+    from pharos.web.asgi import route_of, pattern_of
 
     assert pattern_of("/users/users", {"id": "users"}) == "/users/{id}"
     assert pattern_of("/a/1/b/1", {"x": 1, "y": 1}) == "/a/{x}/b/{y}"
@@ -108,7 +122,7 @@ def test_asgi_endpoints_are_patterns_and_never_addresses():
         """A route."""
 
     scope = {"path": "/reports/12.pdf", "path_params": {"number": 12}, "endpoint": report}
-    assert endpoint_of(scope).endswith("report")
+    assert route_of(scope).endswith("report")
 
 
 def test_flask():

@@ -85,6 +85,26 @@ fn recording(figures: &mut Figures, client: &Client) {
     });
 }
 
+/// What the caller pays for a value, while the queue has room and once it is full.
+fn values(figures: &mut Figures) -> Result<(), Box<dyn std::error::Error>> {
+    const N: u32 = 50_000;
+    let hour = Duration::from_secs(3600);
+    for (what, n_items) in [("metric()", 10_000_000), ("metric() into a full queue", 10_000)] {
+        // No batch leaves while the clock runs.
+        let made = Client::builder().url("http://127.0.0.1:1").batch_interval(hour);
+        let made = made.batch_items_max(usize::MAX).queue_items_max(n_items);
+        let client = made.retries_max(0).flush_timeout(Duration::ZERO).build()?;
+        let step = best_ns(N, || client.metric(black_box("queue_size"), black_box(3)));
+        figures.at_most(what, step, 100.0, "ns");
+        if n_items < 1_000_000 {
+            let labels = [("gpu", "0"), ("host", "trainer-1")];
+            let step = best_ns(N, || client.metric_with(black_box("loss"), 0.25, &labels));
+            figures.at_most("metric_with() two labels, into a full queue", step, 100.0, "ns");
+        }
+    }
+    Ok(())
+}
+
 fn requests(figures: &mut Figures, client: &Client) {
     let mut bare = Ready;
     let mut measured = RequestLayer::new(client).layer(Ready);
@@ -107,7 +127,7 @@ fn dead_server(figures: &mut Figures) -> Result<(), Box<dyn std::error::Error>> 
         client.metric_with("loss", step, &[("gpu", "0"), ("host", "trainer-1")]);
     }
     let ns = begin.elapsed().as_nanos() as f64 / f64::from(N);
-    figures.at_most("metric() against nobody, a call", ns / 1000.0, 50.0, "us");
+    figures.at_most("a million of metric() against nobody, a call", ns, 1000.0, "ns");
     figures.at_most("a million calls, more memory", resident_mib() - before_mib, 32.0, "MiB");
     let begin = Instant::now();
     client.close();
@@ -123,6 +143,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut figures = Figures { n_failed: 0 };
     let client = Client::off();
     recording(&mut figures, &client);
+    values(&mut figures)?;
     requests(&mut figures, &client);
     dead_server(&mut figures)?;
     std::process::exit(figures.n_failed.min(1) as i32)

@@ -10,7 +10,6 @@ use crate::instrument::{Counter, Gauge, Histogram, Place, SERIES_MAX};
 use crate::number::Number;
 use crate::queue::{Limits, Put, Queue};
 use crate::report::{PipelineReport, PipelineState, Report, ServiceState, Severity};
-use crate::sample::Sample;
 use crate::settings::{Builder, ConfigError};
 use crate::worker::{self, Shared};
 
@@ -27,7 +26,7 @@ pub struct Client {
 pub(crate) struct Handle {
     pub(crate) shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    has_reported: AtomicBool,
+    must_go_down: AtomicBool,
 }
 
 /// What a client has done so far.
@@ -98,11 +97,12 @@ impl Client {
             batch_items_max: settings.batch_items_max,
             queue_items_max: settings.queue_items_max,
             instruments_interval: settings.instruments_interval,
+            heartbeat: settings.heartbeat,
         });
         let handle = Handle {
             shared: Arc::new(Shared::new(settings, queue)),
             thread: Mutex::new(None),
-            has_reported: AtomicBool::new(false),
+            must_go_down: AtomicBool::new(false),
         };
         Self { handle: Arc::new(handle) }
     }
@@ -124,21 +124,26 @@ impl Client {
     /// A metric with labels has this value now.
     pub fn metric_with(&self, name: &str, value: impl Number, labels: &[(&str, &str)]) {
         let shared = self.shared();
-        match Sample::new(name, value.to_f64(), labels) {
-            Ok(sample) => match shared.queue.put_sample(sample) {
-                Put::Taken => {}
-                Put::Full => shared.said.queue_full(shared.settings.queue_items_max),
-                Put::Closed => shared.said.closed(),
-            },
-            Err(reason) => {
-                shared.n_refused.fetch_add(1, Relaxed);
-                shared.said.refused(name, reason);
-            }
+        let value = value.to_f64();
+        if !value.is_finite() {
+            return self.refuse(name, "is not a finite number");
+        }
+        match shared.queue.put_sample(name, value, labels) {
+            Put::Taken => {}
+            Put::Full => shared.said.queue_full(shared.settings.queue_items_max),
+            Put::Refused(reason) => self.refuse(name, reason),
+            Put::Closed => shared.said.closed(),
         }
     }
 
-    /// This service is up, down, or cannot tell. Say it at the start and once a minute; `down`
-    /// at the end is said for you.
+    #[cold]
+    fn refuse(&self, name: &str, reason: &str) {
+        self.shared().n_refused.fetch_add(1, Relaxed);
+        self.shared().said.refused(name, reason);
+    }
+
+    /// This service is up, down, or cannot tell. Repeated every [`Builder::heartbeat`] from then on;
+    /// `down` at the end is said for you.
     pub fn status(&self, state: ServiceState) {
         self.report_status(state, None);
     }
@@ -149,8 +154,12 @@ impl Client {
     }
 
     fn report_status(&self, state: ServiceState, endpoint: Option<&str>) {
-        self.handle.has_reported.store(true, Relaxed);
-        self.put(Report::status(self.service(), state, endpoint));
+        let is_down = state == ServiceState::Down;
+        self.handle.must_go_down.store(!is_down, Relaxed);
+        let report = Report::status(self.service(), state, endpoint);
+        if self.shared().queue.put_status(report, !is_down) == Put::Closed {
+            self.shared().said.closed();
+        }
     }
 
     /// A pipeline's run is here. `metadata` is free: `json!({"epoch": 5, "loss": 0.2})`; what is
@@ -209,7 +218,7 @@ impl Client {
         self.shared().queue.flush(self.shared().settings.flush_timeout)
     }
 
-    /// Sends what is left, reports the service down if it ever reported a state, and ends the
+    /// Sends what is left, reports the service down if it reported another state, and ends the
     /// background thread. Waits at most as long as [`Builder::flush_timeout`]; false if that was
     /// not enough. What is reported afterwards is dropped.
     pub fn close(&self) -> bool {
@@ -245,7 +254,7 @@ impl Handle {
     fn close(&self) -> bool {
         let shared = &self.shared;
         let down = Report::status(&shared.settings.service, ServiceState::Down, None);
-        let farewell = self.has_reported.load(Relaxed).then_some(down);
+        let farewell = self.must_go_down.load(Relaxed).then_some(down);
         let has_ended = shared.queue.close(farewell, shared.settings.flush_timeout);
         if !has_ended {
             // A request in flight ends with its timeout; nobody waits for it.

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;
+use ureq::config::ConfigBuilder;
+use ureq::typestate::AgentScope;
 
 use crate::report::cut;
 use crate::settings::Builder;
@@ -28,8 +30,8 @@ const QUOTE_BYTES_MAX: usize = 300;
 pub(crate) enum Failure {
     /// The key is missing, wrong, or lacks the right.
     Key { status: u16, detail: String },
-    /// The server does not want this body, now or later.
-    Refused { status: u16, detail: String },
+    /// The server does not want this body, now or later: for this item of it, if it says so.
+    Refused { status: u16, detail: String, index: Option<usize> },
     /// It might have worked later, but the last retry is spent.
     GivenUp { cause: String },
     /// The client is closing and its time is over.
@@ -45,7 +47,7 @@ impl std::fmt::Display for Failure {
             Self::Key { status, detail } => {
                 write!(f, "the API key lacks the right to write ({status}). {detail}")
             }
-            Self::Refused { status, detail } => {
+            Self::Refused { status, detail, .. } => {
                 write!(f, "Pharos refused a request ({status}): {detail}")
             }
             Self::GivenUp { cause } => write!(f, "Pharos cannot be reached, given up: {cause}"),
@@ -59,6 +61,8 @@ struct Answer {
     status: u16,
     retry_after: Option<Duration>,
     detail: String,
+    /// The item of a batch that the server refuses it for.
+    index: Option<usize>,
 }
 
 /// See the module.
@@ -75,7 +79,7 @@ pub(crate) struct Delivery {
 
 impl Delivery {
     pub(crate) fn new(settings: &Builder) -> Self {
-        let config = ureq::Agent::config_builder()
+        let config = with_tls(ureq::Agent::config_builder())
             .timeout_global(Some(settings.timeout))
             .http_status_as_error(false)
             // The key must not follow to another host.
@@ -153,27 +157,44 @@ impl Delivery {
         let retry_after = header("retry-after").and_then(asked_pause);
         // The status decides; a body that breaks off or is garbage changes nothing.
         let text = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
-        Ok(Answer { status, retry_after, detail: detail_of(&text.unwrap_or_default()) })
+        let (detail, index) = detail_of(&text.unwrap_or_default());
+        Ok(Answer { status, retry_after, detail, index })
     }
+}
+
+/// Certificates are checked as this system does, so that those of a company's own authority hold; the
+/// variables `SSL_CERT_FILE` and `SSL_CERT_DIR` name others.
+#[cfg(feature = "tls")]
+pub(crate) fn with_tls(config: ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope> {
+    let roots = ureq::tls::RootCerts::PlatformVerifier;
+    config.tls_config(ureq::tls::TlsConfig::builder().root_certs(roots).build())
+}
+
+#[cfg(not(feature = "tls"))]
+pub(crate) fn with_tls(config: ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope> {
+    config
 }
 
 /// `None`: arrived. Otherwise why to try again, and when if the server says so.
 fn judge(answer: Answer) -> Result<Option<(String, Option<Duration>)>, Failure> {
-    let Answer { status, retry_after, detail } = answer;
+    let Answer { status, retry_after, detail, index } = answer;
     match status {
         200..=299 => Ok(None),
         429 | 500..=599 => Ok(Some((format!("it answers {status} {detail}"), retry_after))),
         401 | 403 => Err(Failure::Key { status, detail }),
-        _ => Err(Failure::Refused { status, detail }),
+        _ => Err(Failure::Refused { status, detail, index: index.filter(|_| status == 422) }),
     }
 }
 
-/// What the server says in words: the `detail` of its JSON, or the first bytes of whatever it is.
-fn detail_of(text: &str) -> String {
+/// What the server says in words, the `detail` of its JSON or the first bytes of whatever it is; and
+/// which item of a batch it means.
+fn detail_of(text: &str) -> (String, Option<usize>) {
     let json: Option<Value> = serde_json::from_str(text).ok();
+    let index = json.as_ref().and_then(|json| json.get("index")).and_then(Value::as_u64);
     let detail = json.as_ref().and_then(|json| json.get("detail")).and_then(Value::as_str);
     let quote = cut(detail.unwrap_or(text), QUOTE_BYTES_MAX);
-    quote.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().into()
+    let line: String = quote.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    (line.trim().to_owned(), index.map(|index| index as usize))
 }
 
 /// The pause that a `Retry-After` in seconds asks for. One that names a date is passed over: the
@@ -217,7 +238,7 @@ mod tests {
 
         #[test]
         fn any_answer_is_quoted_short_and_on_one_line(text in ".{0,2000}") {
-            let detail = detail_of(&text);
+            let (detail, _) = detail_of(&text);
             prop_assert!(detail.len() <= QUOTE_BYTES_MAX + 3 && !detail.contains('\n'));
         }
     }
@@ -229,14 +250,16 @@ mod tests {
         for other in ["", "-1", "1.5", "Fri, 20 Nov 2026 14:00:00 GMT", "99999999999999999999999"] {
             assert_eq!(asked_pause(other), None, "{other}");
         }
-        let answer = Answer { status: 429, retry_after: asked_pause("7"), detail: "busy".into() };
+        let retry_after = asked_pause("7");
+        let answer = Answer { status: 429, retry_after, detail: "busy".into(), index: None };
         let (cause, pause) = judge(answer).unwrap().unwrap();
         assert_eq!((cause.as_str(), pause), ("it answers 429 busy", Some(Duration::from_secs(7))));
     }
 
     #[test]
     fn only_what_may_pass_is_tried_again() {
-        let answer = |status| Answer { status, retry_after: None, detail: String::new() };
+        let answer =
+            |status| Answer { status, retry_after: None, detail: String::new(), index: Some(1) };
         for status in [200, 201, 204] {
             assert_eq!(judge(answer(status)), Ok(None));
         }
@@ -244,7 +267,10 @@ mod tests {
             assert!(judge(answer(status)).unwrap().is_some(), "{status}");
         }
         for status in [301, 302, 400, 404, 413, 422] {
-            assert!(matches!(judge(answer(status)), Err(Failure::Refused { .. })), "{status}");
+            let Err(Failure::Refused { index, .. }) = judge(answer(status)) else {
+                panic!("{status}")
+            };
+            assert_eq!(index.is_some(), status == 422);
         }
     }
 }

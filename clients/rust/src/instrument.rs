@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::sample::{Sample, check_names};
 use crate::time::now_ms;
+use crate::words::Words;
 
 /// Series of one client. Beyond it a label has too many values: new series are not sent.
 pub(crate) const SERIES_MAX: usize = 10_000;
@@ -199,17 +200,21 @@ impl Registry {
         self.series.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// What all instruments hold now.
-    pub(crate) fn read(&self) -> Vec<Sample> {
+    /// What all instruments hold now. The label `instance` keeps the totals of several processes
+    /// apart, unless the program tells them apart by it itself.
+    pub(crate) fn read(&self, instance: &str) -> Vec<Sample> {
         let series = self.series.read().unwrap_or_else(PoisonError::into_inner);
         let mut samples = Vec::with_capacity(series.len());
         let timestamp_ms = now_ms();
         for ((name, labels), instrument) in series.iter() {
             let mut put = |suffix: &str, value: f64, le: Option<&str>| {
                 let mut labels = labels.clone();
+                if !labels.iter().any(|(label, _)| label == "instance") {
+                    labels.push(("instance".to_owned(), instance.to_owned()));
+                }
                 labels.extend(le.map(|le| ("le".to_owned(), le.to_owned())));
-                let name = format!("{name}{suffix}");
-                samples.push(Sample { name, value, labels, timestamp_ms });
+                let words = Arc::new(Words::new(format!("{name}{suffix}"), labels));
+                samples.push(Sample { words, value, timestamp_ms });
             };
             match instrument {
                 Instrument::Counter(counter) => put("", counter.get() as f64, None),
@@ -245,8 +250,8 @@ mod tests {
 
     fn value(samples: &[Sample], name: &str, le: Option<&str>) -> Option<f64> {
         let is_it = |sample: &&Sample| {
-            let found = sample.labels.iter().find(|(label, _)| label == "le");
-            sample.name == name && found.map(|(_, text)| &**text) == le
+            let found = sample.words.labels.iter().find(|(label, _)| label == "le");
+            sample.words.name == name && found.map(|(_, text)| &**text) == le
         };
         samples.iter().find(is_it).map(|sample| sample.value)
     }
@@ -258,7 +263,7 @@ mod tests {
             let registry = Registry::default();
             let (histogram, _) = registry.histogram("h", &[]);
             values.iter().for_each(|value| histogram.record(*value));
-            let samples = registry.read();
+            let samples = registry.read("i");
             for bound in BOUNDS {
                 let n = values.iter().filter(|value| **value <= bound).count() as f64;
                 prop_assert_eq!(value(&samples, "h_bucket", Some(&bound.to_string())), Some(n));
@@ -275,7 +280,7 @@ mod tests {
     fn a_value_on_a_bound_is_below_it() {
         let registry = Registry::default();
         registry.histogram("h", &[]).0.record(0.5);
-        let samples = registry.read();
+        let samples = registry.read("i");
         assert_eq!(value(&samples, "h_bucket", Some("0.5")), Some(1.0));
         assert_eq!(value(&samples, "h_bucket", Some("0.25")), Some(0.0));
     }
@@ -285,8 +290,20 @@ mod tests {
         let registry = Registry::default();
         registry.counter("c", &[("a", "1"), ("b", "2")]).0.add(1);
         registry.counter("c", &[("b", "2"), ("a", "1")]).0.add(2);
-        assert_eq!(value(&registry.read(), "c", None), Some(3.0));
+        assert_eq!(value(&registry.read("i"), "c", None), Some(3.0));
         assert_eq!(registry.n_series(), 1);
+    }
+
+    #[test]
+    fn processes_are_told_apart_unless_the_program_does_it() {
+        let registry = Registry::default();
+        registry.counter("c", &[]).0.add(1);
+        registry.counter("d", &[("instance", "own")]).0.add(1);
+        let mut found: Vec<_> = registry.read("host:1").into_iter().map(|s| s.words).collect();
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        let label = |at: usize| (&*found[at].labels[0].0, &*found[at].labels[0].1);
+        assert_eq!((label(0), label(1)), (("instance", "host:1"), ("instance", "own")));
+        assert_eq!(found[1].labels.len(), 1);
     }
 
     #[test]
@@ -296,7 +313,7 @@ mod tests {
         let (gauge, place) = registry.gauge("x", &[]);
         gauge.set(9.0);
         assert!(matches!(place, Place::Refused(_)));
-        assert_eq!(registry.read().len(), 1);
+        assert_eq!(registry.read("i").len(), 1);
     }
 
     #[test]
@@ -315,7 +332,7 @@ mod tests {
         let registry = Registry::default();
         registry.gauge("g", &[]).0.set(f64::NAN);
         registry.histogram("h", &[]).0.record(f64::INFINITY);
-        let samples = registry.read();
+        let samples = registry.read("i");
         assert_eq!(value(&samples, "g", None), None);
         assert_eq!(value(&samples, "h_count", None), Some(0.0));
     }

@@ -2,6 +2,8 @@
 
 mod alerts;
 mod client;
+#[cfg(feature = "collect")]
+mod collect;
 mod delivery;
 mod health;
 #[cfg(feature = "collect")]
@@ -25,10 +27,16 @@ mod spans;
 mod time;
 #[cfg(feature = "tower")]
 mod tower;
+mod words;
 mod worker;
 
 pub use alerts::{Alert, Alerts, Filter};
 pub use client::{Client, Stats};
+#[cfg(feature = "collect")]
+pub use collect::{
+    ApiCall, ApiCollector, AppCollector, AppFigures, Collected, Collector, Collectors,
+    CpuCollector, Figure, FigureLabels, GpuCollector, MemoryCollector, SystemCollector,
+};
 pub use health::{Health, HealthState, Outcome, Thresholds};
 #[cfg(feature = "collect")]
 pub use host::Host;

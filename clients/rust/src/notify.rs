@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::alerts::Alert;
+use crate::delivery::with_tls;
 use crate::said::TARGET;
 use crate::{Client, Severity};
 
@@ -109,7 +110,8 @@ impl Webhook {
 
     /// The body is what this makes of service and alert.
     pub fn with_body(url: impl Into<String>, body: fn(&str, &Alert) -> Value) -> Self {
-        let config = ureq::Agent::config_builder().timeout_global(Some(WEBHOOK_TIMEOUT)).build();
+        let config = with_tls(ureq::Agent::config_builder());
+        let config = config.timeout_global(Some(WEBHOOK_TIMEOUT)).build();
         Self { url: url.into(), agent: config.new_agent(), body }
     }
 }

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::report::Report;
 use crate::sample::Sample;
+use crate::time::now_ms;
+use crate::words::{Known, hash_of};
 
 /// Reports that wait at most. They travel at once, so that many wait only while the server is away.
 const REPORTS_MAX: usize = 1000;
@@ -27,6 +29,7 @@ pub(crate) struct Limits {
     pub(crate) batch_items_max: usize,
     pub(crate) queue_items_max: usize,
     pub(crate) instruments_interval: Duration,
+    pub(crate) heartbeat: Duration,
 }
 
 /// What the thread does next.
@@ -44,11 +47,14 @@ pub(crate) enum Put {
     Taken,
     /// Taken, and the oldest dropped.
     Full,
+    /// Pharos would not take it, for this reason.
+    Refused(&'static str),
     Closed,
 }
 
 #[derive(Default)]
 struct State {
+    known: Known,
     samples: VecDeque<Sample>,
     samples_bytes: usize,
     reports: VecDeque<Report>,
@@ -56,6 +62,9 @@ struct State {
     batch_at: Option<Instant>,
     /// When the instruments are read next.
     instruments_at: Option<Instant>,
+    /// What the service said of itself last, and when it is said again.
+    status: Option<Report>,
+    beat_at: Option<Instant>,
     /// How many samples and reports were ever put in, and how many have left.
     n_put: [u64; 2],
     n_left: [u64; 2],
@@ -143,16 +152,26 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn put_sample(&self, sample: Sample) -> Put {
+    /// Puts a value of now in. The hot path: one lock, one look at the clock, and no copy of the
+    /// words once they are known.
+    pub(crate) fn put_sample(&self, name: &str, value: f64, labels: &[(&str, &str)]) -> Put {
+        let hash = hash_of(name, labels);
+        let timestamp_ms = now_ms();
         let mut state = self.lock();
         if state.is_closing {
             self.n_dropped.fetch_add(1, Relaxed);
             return Put::Closed;
         }
-        let n_bytes = sample.size_bytes();
+        let words = match state.known.find(hash, name, labels) {
+            Ok(words) => words,
+            Err(reason) => return Put::Refused(reason),
+        };
+        let n_bytes = words.size_bytes;
         let n_dropped = state.make_room(self.limits.queue_items_max, n_bytes);
-        self.n_dropped.fetch_add(n_dropped, Relaxed);
-        state.samples.push_back(sample);
+        if n_dropped > 0 {
+            self.n_dropped.fetch_add(n_dropped, Relaxed);
+        }
+        state.samples.push_back(Sample { words, value, timestamp_ms });
         state.samples_bytes += n_bytes;
         state.n_put[0] += 1;
         let is_first = state.batch_at.is_none();
@@ -179,6 +198,15 @@ impl Queue {
         state.n_put[1] += 1;
         self.work.notify_one();
         if is_full { Put::Full } else { Put::Taken }
+    }
+
+    /// Puts the service's state in and repeats it from now on. Silence means that nobody knows.
+    pub(crate) fn put_status(&self, report: Report, is_repeated: bool) -> Put {
+        let mut state = self.lock();
+        state.status = is_repeated.then(|| report.clone());
+        state.beat_at = is_repeated.then(|| Instant::now() + self.limits.heartbeat);
+        drop(state);
+        self.put_report(report)
     }
 
     /// From now on the instruments are read every interval.
@@ -238,7 +266,8 @@ impl Queue {
             if let Some(work) = self.due(&mut state, now) {
                 return work;
             }
-            let at = [state.batch_at, state.instruments_at].into_iter().flatten().min();
+            let times = [state.batch_at, state.instruments_at, state.beat_at];
+            let at = times.into_iter().flatten().min();
             let pause =
                 at.map_or(Duration::from_secs(3600), |at| at.saturating_duration_since(now));
             let waited = self.work.wait_timeout(state, pause);
@@ -252,6 +281,13 @@ impl Queue {
             return Some(Work::Send(report));
         }
         let is_past = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if is_past(state.beat_at) && !state.is_closing {
+            state.beat_at = Some(now + self.limits.heartbeat);
+            if let Some(report) = state.status.clone() {
+                state.n_put[1] += 1;
+                return Some(Work::Send(report));
+            }
+        }
         let is_full = state.samples.len() >= self.limits.batch_items_max;
         if !state.samples.is_empty() && (hurries || is_full || is_past(state.batch_at)) {
             let items_max = self.limits.batch_items_max.min(ITEMS_MAX);
@@ -312,11 +348,12 @@ mod tests {
             batch_items_max,
             queue_items_max,
             instruments_interval: hour,
+            heartbeat: hour,
         })
     }
 
-    fn sample(step: usize) -> Sample {
-        Sample::new("step", step as f64, &[]).unwrap()
+    fn put(queue: &Queue, step: usize) -> Put {
+        queue.put_sample("step", step as f64, &[])
     }
 
     proptest! {
@@ -325,7 +362,7 @@ mod tests {
         fn the_newest_leave_in_order(n in 0..200_usize, batch in 1..50_usize, room in 1..100_usize) {
             let queue = queue(batch, room);
             for step in 0..n {
-                queue.put_sample(sample(step));
+                put(&queue, step);
             }
             queue.close(None, Duration::ZERO);
             let mut left = Vec::new();
@@ -344,7 +381,7 @@ mod tests {
         let queue = queue(10_000, 10_000);
         let text = "x".repeat(4000);
         for _ in 0..3000 {
-            queue.put_sample(Sample::new("m", 1.0, &[("text", &text)]).unwrap());
+            queue.put_sample("m", 1.0, &[("text", &text)]);
         }
         queue.close(None, Duration::ZERO);
         let Work::SendBatch(batch) = queue.next() else { panic!("there are samples") };
@@ -358,8 +395,7 @@ mod tests {
         let text = "x".repeat(4000);
         let labels: Vec<String> = (0..60).map(|label| label.to_string()).collect();
         let labels: Vec<(&str, &str)> = labels.iter().map(|label| (&**label, &*text)).collect();
-        let n_put = (0..400)
-            .filter(|_| queue.put_sample(Sample::new("m", 1.0, &labels).unwrap()) == Put::Taken);
+        let n_put = (0..400).filter(|_| queue.put_sample("m", 1.0, &labels) == Put::Taken);
         let n_kept = n_put.count();
         assert!((100..300).contains(&n_kept), "{n_kept}");
         assert_eq!(queue.n_waiting(), n_kept);
@@ -385,7 +421,7 @@ mod tests {
     #[test]
     fn the_farewell_is_last() {
         let queue = queue(10, 10);
-        queue.put_sample(sample(1));
+        put(&queue, 1);
         let alert = Report::alert("s", "t", "m", crate::Severity::Info);
         queue.put_report(alert.clone());
         queue.close(Some(alert), Duration::ZERO);
@@ -408,6 +444,6 @@ mod tests {
             assert!(queue.flush(Duration::from_secs(30)));
             assert!(queue.close(None, Duration::from_secs(30)));
         });
-        assert_eq!(queue.put_sample(sample(1)), Put::Closed);
+        assert_eq!(put(&queue, 1), Put::Closed);
     }
 }

@@ -137,13 +137,11 @@ impl std::fmt::Display for Severity {
 pub(crate) struct Report {
     pub(crate) path: &'static str,
     pub(crate) body: Value,
-    /// Raised by the client about itself: its failure raises no other.
-    pub(crate) is_own_alert: bool,
 }
 
 impl Report {
     fn new(path: &'static str, body: Value) -> Self {
-        Self { path, body, is_own_alert: false }
+        Self { path, body }
     }
 
     pub(crate) fn status(service: &str, state: ServiceState, endpoint: Option<&str>) -> Self {

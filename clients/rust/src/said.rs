@@ -45,6 +45,11 @@ impl Said {
         changed(&self.refusal, format!("metric {name:?} is dropped: it {reason}"));
     }
 
+    pub(crate) fn refused_by_server(&self, name: &str, reason: &str) {
+        let name = crate::report::cut(name, 100);
+        changed(&self.refusal, format!("metric {name:?} is dropped: {reason}"));
+    }
+
     pub(crate) fn failed(&self, text: String) {
         changed(&self.failure, text);
     }

@@ -1,10 +1,12 @@
-//! Samples: one value of one metric at one time, checked before it may join a batch.
+//! Samples: one value of one metric at one time; its words are checked before it may join a batch.
 //!
 //! Pharos stores a batch whole or not at all: one bad sample would cost its neighbours.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
-use crate::time::now_ms;
+use crate::words::Words;
 
 /// Bytes of a metric's or label's name that Pharos takes.
 const NAME_BYTES_MAX: usize = 256;
@@ -18,44 +20,27 @@ const RESERVED_LABELS: [&str; 3] = ["service", "metric_type", "__name__"];
 /// A value that waits to be sent.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sample {
-    pub(crate) name: String,
+    pub(crate) words: Arc<Words>,
     pub(crate) value: f64,
-    pub(crate) labels: Vec<(String, String)>,
     pub(crate) timestamp_ms: u64,
 }
 
 impl Sample {
-    /// A sample of now, or the reason why Pharos would not take it.
-    pub(crate) fn new(
-        name: &str,
-        value: f64,
-        labels: &[(&str, &str)],
-    ) -> Result<Self, &'static str> {
-        if !value.is_finite() {
-            return Err("is not a finite number");
-        }
-        check_names(name, labels.iter().copied())?;
-        let labels = labels.iter().map(|(name, text)| ((*name).into(), (*text).into())).collect();
-        Ok(Self { name: name.to_owned(), value, labels, timestamp_ms: now_ms() })
-    }
-
     /// About as many bytes as it has in a body.
     pub(crate) fn size_bytes(&self) -> usize {
-        let labels: usize =
-            self.labels.iter().map(|(name, text)| name.len() + text.len() + 8).sum();
-        self.name.len() + labels + 100
+        self.words.size_bytes
     }
 
     fn to_json(&self, service: &str) -> Value {
         let mut item = json!({
             "service": service,
-            "metric_type": self.name,
+            "metric_type": self.words.name,
             "value": self.value,
             "timestamp": self.timestamp_ms as f64 / 1000.0,
         });
-        if !self.labels.is_empty() {
+        if !self.words.labels.is_empty() {
             let labels: Map<String, Value> =
-                self.labels.iter().map(|(name, text)| (name.clone(), json!(text))).collect();
+                self.words.labels.iter().map(|(name, text)| (name.clone(), json!(text))).collect();
             item["labels"] = Value::Object(labels);
         }
         item
@@ -103,14 +88,14 @@ mod tests {
         /// Whatever was accepted is in the body as it was given.
         #[test]
         fn bodies_hold_what_was_given(
-            name in ".{0,300}", bits: u64, label in ".{0,20}", text in ".{0,50}"
+            name in ".{0,300}", value: f64, label in ".{0,20}", text in ".{0,50}"
         ) {
-            let value = f64::from_bits(bits);
-            let made = Sample::new(&name, value, &[(&label, &text)]);
+            let checked = check_names(&name, [(&*label, &*text)].into_iter());
             let bad_label = label.is_empty() || RESERVED_LABELS.contains(&&*label);
-            let bad = !value.is_finite() || name.is_empty() || name.len() > 256 || bad_label;
-            prop_assert_eq!(made.is_err(), bad);
-            if let Ok(sample) = made {
+            prop_assert_eq!(checked.is_err(), name.is_empty() || name.len() > 256 || bad_label);
+            if checked.is_ok() {
+                let words = Words::new(name.clone(), vec![(label.clone(), text.clone())]);
+                let sample = Sample { words: Arc::new(words), value, timestamp_ms: 1 };
                 let body: Value = serde_json::from_slice(&batch_body(&[sample], "s")).unwrap();
                 let item = &body["metrics"][0];
                 prop_assert_eq!(item["metric_type"].as_str(), Some(&*name));
@@ -126,7 +111,7 @@ mod tests {
         let long = "x".repeat(5000);
         let many: Vec<(&str, &str)> = vec![("a", "b"); 65];
         for labels in [&[("service", "x")][..], &[("a", &long)], &[(&long, "a")], &many] {
-            assert!(Sample::new("m", 1.0, labels).is_err());
+            assert!(check_names("m", labels.iter().copied()).is_err());
         }
     }
 }

@@ -63,6 +63,8 @@ pub struct Builder {
     pub(crate) timeout: Duration,
     pub(crate) flush_timeout: Duration,
     pub(crate) instruments_interval: Duration,
+    pub(crate) heartbeat: Duration,
+    pub(crate) instance: String,
     pub(crate) alert_after_errors: Option<u32>,
 }
 
@@ -75,12 +77,16 @@ impl Default for Builder {
             batch_interval: Duration::from_secs(1),
             batch_items_max: 500,
             queue_items_max: 10_000,
-            retries_max: 3,
+            // The last try comes about 90 s after the first: a restart of the server costs nothing.
+            retries_max: 8,
             backoff: Duration::from_millis(500),
             timeout: Duration::from_secs(10),
             flush_timeout: Duration::from_secs(5),
             instruments_interval: Duration::from_secs(15),
-            alert_after_errors: Some(10),
+            // Silent for three minutes, a service is unknown.
+            heartbeat: Duration::from_secs(60),
+            instance: format!("{}:{}", host_name(), std::process::id()),
+            alert_after_errors: Some(3),
         }
     }
 }
@@ -155,7 +161,7 @@ impl Builder {
         self
     }
 
-    /// How often a request is tried again after a network error, 429 or 5xx: 3 times.
+    /// How often a request is tried again after a network error, 429 or 5xx: 8 times.
     pub fn retries_max(mut self, n_retries: u32) -> Self {
         self.retries_max = n_retries;
         self
@@ -186,7 +192,20 @@ impl Builder {
         self
     }
 
-    /// After how many failed deliveries in a row the client raises an alert: 10. `None`: never.
+    /// How often the last state of the service is repeated: every 60 s.
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
+        self.heartbeat = interval;
+        self
+    }
+
+    /// The label `instance` of counters, gauges and histograms, which tells processes of one service
+    /// apart: host and process unless said.
+    pub fn instance(mut self, name: impl Into<String>) -> Self {
+        self.instance = name.into();
+        self
+    }
+
+    /// After how many failed deliveries in a row the client raises an alert: 3. `None`: never.
     pub fn alert_after_errors(mut self, n_errors: Option<u32>) -> Self {
         self.alert_after_errors = n_errors;
         self
@@ -210,6 +229,9 @@ impl Builder {
             .is_some_and(|key| !key.bytes().all(|byte| byte.is_ascii_graphic()))
         {
             return Err(ConfigError::ApiKey);
+        }
+        if self.instance.len() > SERVICE_BYTES_MAX {
+            self.instance.truncate(crate::report::cut(&self.instance, SERVICE_BYTES_MAX).len());
         }
         let whole = [
             ("batch_items_max", self.batch_items_max),
@@ -236,6 +258,15 @@ fn check_url(url: &str) -> Result<(), ConfigError> {
         Ok(_) => Err(ConfigError::Url(format!("{url:?} names no host"))),
         Err(cause) => Err(ConfigError::Url(format!("{url:?} is no address: {cause}"))),
     }
+}
+
+/// The host's name, or `host` where the system does not say.
+fn host_name() -> String {
+    let told = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let told = told.or_else(|| std::env::var("HOSTNAME").ok());
+    let name = told.or_else(|| std::env::var("COMPUTERNAME").ok()).unwrap_or_default();
+    let name: String = name.trim().chars().take(64).collect();
+    if name.is_empty() { "host".to_owned() } else { name }
 }
 
 /// The program's file name without its ending.

@@ -1,14 +1,17 @@
-//! A layer for tower services: how many requests, how long, with which status, and how many now.
+//! A layer for tower services: how many requests, how long, how large, with which status, and how many
+//! now.
 //!
 //! `http_requests_total{method,route,status}`, `http_request_duration_seconds{method,route}`,
-//! `http_requests_in_flight`. A request whose future is dropped has the status `cancelled`, one
-//! that ends in an error `error`.
+//! `http_request_errors_total` (5xx and errors), `http_request_size_bytes_total` and
+//! `http_response_size_bytes_total` (by `Content-Length`), `http_requests_in_flight`. A request whose
+//! future is dropped has the status `cancelled`, one that ends in an error `error`.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use http::header::{CONTENT_LENGTH, HeaderMap};
 use http::{Method, Request, Response, Uri};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -80,7 +83,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let measured = Measured::begin(&self.layer, request.method(), request.uri());
+        let mut measured = Measured::begin(&self.layer, request.method(), request.uri());
+        measured.request_bytes = length_of(request.headers());
         RequestFuture { inner: self.inner.call(request), measured }
     }
 }
@@ -104,8 +108,14 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let outcome = std::task::ready!(this.inner.poll(context));
-        let status = outcome.as_ref().ok().map(Response::status);
-        this.measured.end(status.as_ref().map_or("error", http::StatusCode::as_str));
+        match &outcome {
+            Ok(response) => {
+                let status = response.status();
+                this.measured.response_bytes = length_of(response.headers());
+                this.measured.end(status.as_str(), status.is_server_error());
+            }
+            Err(_) => this.measured.end("error", true),
+        }
         Poll::Ready(outcome)
     }
 }
@@ -117,6 +127,8 @@ struct Measured {
     method: &'static str,
     route: Option<String>,
     begin: Instant,
+    request_bytes: u64,
+    response_bytes: u64,
     has_ended: bool,
 }
 
@@ -128,11 +140,13 @@ impl Measured {
             method: known(method),
             route: layer.route.as_ref().map(|route| route(method, uri)),
             begin: Instant::now(),
+            request_bytes: 0,
+            response_bytes: 0,
             has_ended: false,
         }
     }
 
-    fn end(&mut self, status: &str) {
+    fn end(&mut self, status: &str, is_error: bool) {
         if std::mem::replace(&mut self.has_ended, true) {
             return;
         }
@@ -144,16 +158,27 @@ impl Measured {
         let n_labels = if self.route.is_some() { 3 } else { 2 };
         client.counter("http_requests_total", &labels[..n_labels]).add(1);
         let labels = [labels[0], labels[2]];
+        let labels = &labels[..n_labels - 1];
         client
-            .histogram("http_request_duration_seconds", &labels[..n_labels - 1])
+            .histogram("http_request_duration_seconds", labels)
             .record(self.begin.elapsed().as_secs_f64());
+        // Made with the first request: a rate of errors needs the zero before the first error.
+        client.counter("http_request_errors_total", labels).add(u64::from(is_error));
+        client.counter("http_request_size_bytes_total", labels).add(self.request_bytes);
+        client.counter("http_response_size_bytes_total", labels).add(self.response_bytes);
     }
 }
 
 impl Drop for Measured {
     fn drop(&mut self) {
-        self.end("cancelled");
+        self.end("cancelled", false);
     }
+}
+
+/// What the headers say; a body that comes in pieces counts 0.
+fn length_of(headers: &HeaderMap) -> u64 {
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    length.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 /// The methods that are; callers may invent others without end.
@@ -204,6 +229,26 @@ mod tests {
         assert_eq!(counted, [2, 1, 1]);
         let durations = client.histogram("http_request_duration_seconds", &[("method", "GET")]);
         assert_eq!((durations.count(), layer.in_flight.get()), (4, 0.0));
+        let errors = client.counter("http_request_errors_total", &[("method", "GET")]);
+        assert_eq!(errors.get(), 1);
+    }
+
+    #[test]
+    fn sizes_and_server_errors_are_counted_by_route() {
+        let client = Client::off();
+        let layer = RequestLayer::new(&client).route(|_, uri| uri.path().to_owned());
+        let service = layer.layer(service_fn(|_: Request<()>| async move {
+            let answer = Response::builder().status(503).header("content-length", "7");
+            Ok::<_, ()>(answer.body(()).unwrap())
+        }));
+        for length in ["5", "much"] {
+            let request = Request::builder().uri("/a").header("content-length", length);
+            assert!(poll(service.clone().oneshot(request.body(()).unwrap())).is_ready());
+        }
+        let labels = [("method", "GET"), ("route", "/a")];
+        let names = ["http_request_size_bytes_total", "http_response_size_bytes_total"];
+        assert_eq!(names.map(|name| client.counter(name, &labels).get()), [5, 14]);
+        assert_eq!(client.counter("http_request_errors_total", &labels).get(), 2);
     }
 
     #[test]

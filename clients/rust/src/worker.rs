@@ -12,6 +12,9 @@ use crate::said::Said;
 use crate::sample::{Sample, batch_body};
 use crate::settings::Builder;
 
+/// How many single samples a refused batch may lose before it is given up whole.
+const REFUSED_MAX: u64 = 20;
+
 thread_local! {
     static IS_WORKER: Cell<bool> = const { Cell::new(false) };
 }
@@ -40,7 +43,7 @@ pub(crate) struct Shared {
     pub(crate) n_refused: AtomicU64,
     pub(crate) n_reports_sent: AtomicU64,
     pub(crate) n_reports_failed: AtomicU64,
-    /// Failed deliveries since the last good one. The client's own alerts do not count.
+    /// Failed deliveries since the last good one. Alerts do not count.
     n_errors: AtomicU32,
 }
 
@@ -66,40 +69,61 @@ impl Shared {
         let outcome = self.delivery.deliver(report.path, &body, false);
         let counter = if outcome.is_ok() { &self.n_reports_sent } else { &self.n_reports_failed };
         counter.fetch_add(1, Relaxed);
-        if report.is_own_alert {
-            return;
-        }
-        self.note(outcome);
+        // An alert that fails raises no alert.
+        self.note(outcome, report.path != "/alerts/");
     }
 
-    fn send_batch(&self, samples: &[Sample]) {
-        let body = batch_body(samples, &self.settings.service);
-        let outcome = self.delivery.deliver("/metrics/batch", &body, true);
+    /// Pharos stores a batch whole or not at all: one bad sample must not cost the others.
+    fn send_batch(&self, mut samples: Vec<Sample>) {
+        let mut n_refused = 0;
+        let outcome = loop {
+            let body = batch_body(&samples, &self.settings.service);
+            let outcome = self.delivery.deliver("/metrics/batch", &body, true);
+            let index = match &outcome {
+                Err(Failure::Refused { index: Some(index), .. }) => *index,
+                _ => break outcome,
+            };
+            if samples.len() == 1 || index >= samples.len() || n_refused == REFUSED_MAX {
+                break outcome;
+            }
+            let refused = samples.remove(index);
+            n_refused += 1;
+            if let Err(failure) = outcome {
+                self.said.refused_by_server(&refused.words.name, &failure.to_string());
+            }
+        };
+        self.n_failed.fetch_add(n_refused, Relaxed);
         let counter = if outcome.is_ok() { &self.n_sent } else { &self.n_failed };
         counter.fetch_add(samples.len() as u64, Relaxed);
-        self.note(outcome);
+        self.note(outcome, true);
     }
 
     fn send_instruments(&self) {
-        let samples = self.registry.read();
+        let samples = self.registry.read(&self.settings.instance);
         for batch in samples.chunks(self.settings.batch_items_max.clamp(1, 10_000)) {
-            self.send_batch(batch);
+            self.send_batch(batch.to_vec());
         }
     }
 
-    fn note(&self, outcome: Result<(), Failure>) {
+    /// Says what went wrong; if it `counts`, errors in a row raise an alert.
+    fn note(&self, outcome: Result<(), Failure>, counts: bool) {
         let Err(failure) = outcome else {
-            self.n_errors.store(0, Relaxed);
-            self.said.succeeded();
+            if counts {
+                self.n_errors.store(0, Relaxed);
+                self.said.succeeded();
+            }
             return;
         };
         if failure == Failure::Abandoned {
             return;
         }
-        let n_errors = self.n_errors.fetch_add(1, Relaxed) + 1;
         let text = failure.to_string();
-        if self.settings.alert_after_errors == Some(n_errors) {
-            self.alert_about_self(n_errors, &text);
+        // An alert would have the same key.
+        if counts && !matches!(failure, Failure::Key { .. }) {
+            let n_errors = self.n_errors.fetch_add(1, Relaxed) + 1;
+            if self.settings.alert_after_errors == Some(n_errors) {
+                self.alert_about_self(n_errors, &text);
+            }
         }
         self.said.failed(text);
     }
@@ -108,9 +132,7 @@ impl Shared {
         let service = &self.settings.service;
         let title = format!("{service} cannot deliver its metrics");
         let message = format!("{n_errors} deliveries in a row have failed. The last one: {text}");
-        let mut alert = Report::alert(service, &title, &message, Severity::Error);
-        alert.is_own_alert = true;
-        self.queue.put_report(alert);
+        self.queue.put_report(Report::alert(service, &title, &message, Severity::Error));
     }
 }
 
@@ -136,8 +158,9 @@ pub(crate) fn run(shared: Arc<Shared>) {
                 shared.queue.done(0, 1);
             }
             Work::SendBatch(samples) => {
-                shared.send_batch(&samples);
-                shared.queue.done(samples.len(), 0);
+                let n_samples = samples.len();
+                shared.send_batch(samples);
+                shared.queue.done(n_samples, 0);
             }
             Work::ReadInstruments => {
                 shared.send_instruments();

@@ -42,9 +42,14 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(flags: &[&str]) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let mut process = Command::new("python3")
             .arg(format!("{CASES}/server.py"))
+            .args(flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // It complains about clients that do not wait, as some cases want.
@@ -73,6 +78,19 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Waits until it saw so many requests of this path.
+    fn until(&self, path: &Value, n_requests: u64) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while (self.seen().iter().filter(|request| request["path"] == *path).count() as u64)
+            < n_requests
+        {
+            assert!(Instant::now() < end, "{n_requests} requests of {path} do not come");
+            std::thread::yield_now();
+        }
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.process.stdin.take());
@@ -97,6 +115,7 @@ fn settings(case: &Value, url: &str) -> Builder {
             "timeout_s" => made.timeout(seconds(value)),
             "flush_timeout_s" => made.flush_timeout(seconds(value)),
             "api_key" => made.api_key(value.as_str().unwrap()),
+            "heartbeat_s" => made.heartbeat(seconds(value)),
             "alert_after_errors" => made.alert_after_errors(Some(number as u32)),
             other => panic!("unknown setting {other}"),
         };
@@ -141,8 +160,12 @@ fn step(client: &Client, step: &Value, round: Option<u64>) {
             let state: PipelineState = text(2).parse().unwrap();
             client.pipeline(text(1), state, step[3].clone());
         }
-        "alert" => client.alert(text(1), text(2), Severity::of(&step[3].to_string())),
+        "alert" => {
+            let severity = step[3].as_str().map_or_else(|| step[3].to_string(), str::to_owned);
+            client.alert(text(1), text(2), Severity::of(&severity));
+        }
         "flush" => drop(client.flush()),
+        "until" => unreachable!("a server is asked for it"),
         "close" => drop(client.close()),
         other => panic!("unknown step {other}"),
     }
@@ -227,6 +250,18 @@ impl Outcome {
                     |request: &Value| request["path"] != path || request[key] == *expected;
                 (self.seen.iter().all(is_right), format!("{:?}", self.seen))
             }
+            "severity" => {
+                let severities: Vec<Severity> = self
+                    .answered("/alerts")
+                    .map(|request| match &request["body"]["severity"] {
+                        Value::String(word) => Severity::of(word),
+                        number => Severity::of(&number.to_string()),
+                    })
+                    .collect();
+                let is_right =
+                    severities.iter().all(|found| Some(found.as_str()) == expected.as_str());
+                (is_right, format!("{severities:?}"))
+            }
             "last_status" => {
                 let last = self.seen.iter().rfind(|request| request["path"] == "/services");
                 let last = last.map_or(&Value::Null, |request| &request["body"]["status"]);
@@ -257,7 +292,13 @@ fn play(case: &Value, server: &Server) -> Outcome {
     let url = if has_server { server.url.as_str() } else { "http://127.0.0.1:1" };
     let begin = Instant::now();
     let client = client(case, url);
-    case["do"].as_array().unwrap().iter().for_each(|todo| step(&client, todo, None));
+    for todo in case["do"].as_array().unwrap() {
+        if todo[0] == "until" {
+            server.until(&todo[1], todo[2].as_u64().unwrap());
+        } else {
+            step(&client, todo, None);
+        }
+    }
     client.close();
     let said = std::mem::take(&mut *LINES.lock().unwrap());
     Outcome { seen: server.seen(), stats: client.stats(), said, duration: begin.elapsed() }
@@ -297,6 +338,64 @@ fn an_environment_of_no_use_keeps_no_program_from_running() {
         let output = child.env("PHAROS_URL", url).output().unwrap();
         assert!(output.status.success(), "{url} {output:?}");
     }
+}
+
+/// What a client in a process of its own says of an https server, with this file of certificates.
+fn sent_by_https(url: &str, certificates: &str) -> String {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["by_https", "--exact", "--nocapture"]).env("PHAROS_URL", url);
+    let output =
+        child.env("PHAROS_HTTPS", "1").env("SSL_CERT_FILE", certificates).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn by_https() {
+    if std::env::var_os("PHAROS_HTTPS").is_none() {
+        return;
+    }
+    let client = Client::builder().environment().retries_max(0).build().unwrap();
+    client.metric("a", 1);
+    client.close();
+    println!("sent {} failed {}", client.stats().sent, client.stats().failed);
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn https_with_a_certificate_that_is_trusted_and_one_that_is_not() {
+    if Command::new("openssl").arg("version").output().is_err() {
+        println!("skipped: no openssl to make a certificate with");
+        return;
+    }
+    let name = format!("pharos-client-tls-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    let server = Server::start_with(&["--tls", folder.to_str().unwrap()]);
+    assert!(server.url.starts_with("https://"));
+    let trusted = sent_by_https(&server.url, folder.join("cert.pem").to_str().unwrap());
+    // Certificates of others alone.
+    std::fs::write(folder.join("none.pem"), "").unwrap();
+    let strange = sent_by_https(&server.url, folder.join("none.pem").to_str().unwrap());
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(trusted.contains("sent 1 failed 0"), "{trusted}");
+    assert!(strange.contains("sent 0 failed 1"), "{strange}");
+}
+
+/// A million calls to nobody: none is lost from the count, and the queue stays within its bound.
+#[test]
+fn a_million_calls_to_nobody_are_bounded_and_accounted_for() {
+    const N: u64 = 1_000_000;
+    let made = Client::builder().url("http://127.0.0.1:1").retries_max(0).queue_items_max(1000);
+    let client = made.flush_timeout(Duration::from_millis(200)).build().unwrap();
+    for step in 0..N {
+        client.metric_with("loss", step, &[("gpu", "0")]);
+        if step % 10_000 == 0 {
+            assert!(client.stats().queued <= 1000);
+        }
+    }
+    client.close();
+    let stats = client.stats();
+    assert_eq!((stats.sent, stats.dropped + stats.failed + stats.queued), (0, N), "{stats:?}");
 }
 
 /// Whatever many threads do to a small queue: each metric is sent, dropped or failed.
@@ -372,6 +471,6 @@ fn all_shared_cases_hold() {
         println!("{} {}", if found.is_empty() { "ok    " } else { "FAILED" }, case["name"]);
         wrong.extend(found.iter().map(|text| format!("{}: {text}", case["name"])));
     }
-    assert!(cases.len() >= 25, "the cases are not all here");
+    assert!(cases.len() >= 35, "the cases are not all here");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -4,7 +4,6 @@
 //! one [`Ingest`] into the sample store; the web reads through the alias querier; records live
 //! beside it. Everything that loops is started here and ended here.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -15,11 +14,12 @@ use stdx::Env;
 use storage::{AliasMaintenance, AliasQuerier, Ingest, Limits, Rejected, Row};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use web::{HealthCheck, HealthReport, HealthStatus, Listener, Server, Surface};
+use web::{HealthCheck, HealthReport, HealthStatus, Listener, Server};
 
 use crate::about;
 use crate::cli::ServeArgs;
 use crate::config::Config;
+use crate::listeners;
 use crate::logging;
 use crate::own_metrics::{ReloadMeter, Sources};
 
@@ -108,7 +108,7 @@ impl App {
     async fn start(config: Config) -> anyhow::Result<Self> {
         let env = Env::system();
         let started = env.clock.monotonic();
-        let listeners = bind(&config).await?;
+        let listeners = listeners::bind(&config).await?;
         let samples = open_samples(&config, &env)?;
         let records = open_records(&config, &env)?;
         let limits = Limits {
@@ -124,7 +124,7 @@ impl App {
         let own = OwnFamilies::default();
         let host_name = host_name();
         let host = start_collecting(&config, &env, ingest.clone(), own.clone(), &host_name)?;
-        let plain = listen_plainly(&config, &env, &ingest)?;
+        let plain = listeners::listen_plainly(&config, &env, &ingest)?;
         let (stop, stopping) = watch::channel(false);
         let health = Health {
             service: config.service_name.clone(),
@@ -181,7 +181,7 @@ impl App {
             // So that whoever looks finds this host; a host that cannot be read is no reason to wait.
             let _ = tokio::time::timeout(FIRST_READING_MAX, host.first()).await;
         }
-        say_where_to_look(&self.config, &listeners)?;
+        listeners::say_where_to_look(&self.config, &listeners)?;
         let server = self.server.clone();
         let serving = tokio::spawn(async move { server.serve(listeners).await });
         while signals.next().await == Wish::Reload {
@@ -239,45 +239,6 @@ impl App {
         self.reload.success_ms.set(self.env.clock.now_ms());
         tracing::info!("configuration taken");
     }
-}
-
-async fn bind(config: &Config) -> anyhow::Result<Vec<Listener>> {
-    let full = config.listen.iter().map(|address| (*address, Surface::Full));
-    let metrics = config.metrics_listen.iter().map(|address| (*address, Surface::MetricsOnly));
-    let grpc = config.grpc_listen.iter().map(|address| (*address, Surface::Grpc));
-    let mut listeners = Vec::new();
-    for (address, surface) in full.chain(metrics).chain(grpc) {
-        let bound = tokio::net::TcpListener::bind(address).await;
-        let socket = bound.with_context(|| match surface {
-            Surface::Grpc => {
-                format!("cannot listen on {address} (choose another with otlp.grpc_listen)")
-            }
-            _ => format!("cannot listen on {address} (choose another with --listen ADDR:PORT)"),
-        })?;
-        listeners.push(Listener { socket, surface });
-    }
-    Ok(listeners)
-}
-
-/// Starts the listeners for protocols without HTTP.
-fn listen_plainly(
-    config: &Config,
-    env: &Env,
-    ingest: &Ingest,
-) -> anyhow::Result<Arc<[collect::listen::Handle]>> {
-    let mut handles = Vec::new();
-    if let Some((address, flush_interval)) = config.statsd {
-        let handle = collect::listen::statsd(address, flush_interval, env, ingest.clone());
-        handles.push(handle.with_context(|| format!("cannot listen for StatsD on {address}"))?);
-    }
-    if let Some(address) = config.graphite {
-        let handle = collect::listen::graphite(address, env, ingest.clone());
-        handles.push(handle.with_context(|| format!("cannot listen for Graphite on {address}"))?);
-    }
-    for handle in &handles {
-        tracing::info!(address = %handle.address(), "listening for {}, UDP and TCP", handle.name());
-    }
-    Ok(handles.into())
 }
 
 fn open_samples(config: &Config, env: &Env) -> anyhow::Result<Arc<tsdb::Db>> {
@@ -449,38 +410,4 @@ fn check_collectors(snapshot: Option<&Snapshot>) -> HealthCheck {
 fn host_name() -> String {
     let uname = rustix::system::uname();
     uname.nodename().to_str().map_or_else(|_| "localhost".to_owned(), str::to_owned)
-}
-
-/// The first lines a person sees.
-fn say_where_to_look(config: &Config, listeners: &[Listener]) -> anyhow::Result<()> {
-    use std::io::Write as _;
-    let mut text = format!("Pharos {} is running\n", env!("CARGO_PKG_VERSION"));
-    for listener in listeners {
-        let at = base_url(listener.socket.local_addr().context("a listener has no address")?);
-        match listener.surface {
-            Surface::Full => {
-                text.push_str(&format!("  dashboard  {at}/monitoring\n"));
-                text.push_str(&format!("  API docs   {at}/api/docs\n"));
-                text.push_str(&format!("  metrics    {at}/metrics\n"));
-            }
-            Surface::MetricsOnly => text.push_str(&format!("  metrics    {at}/metrics (only)\n")),
-            Surface::Grpc => text.push_str(&format!("  OTLP gRPC  {at}\n")),
-        }
-    }
-    let kept = config
-        .retention
-        .map_or("for ever".to_owned(), |kept| format!("for {}", model::format_duration(kept)));
-    text.push_str(&format!("  data       {}, kept {kept}\n", config.data_dir.display()));
-    let mut stdout = std::io::stdout();
-    // A reader that went away is no reason to stop.
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    Ok(())
-}
-
-/// An address as a person can open it.
-fn base_url(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        return format!("http://localhost:{}", address.port());
-    }
-    format!("http://{address}")
 }

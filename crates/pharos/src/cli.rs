@@ -86,7 +86,8 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ServeArgs {
     /// Listen here; may repeat. Default 127.0.0.1:8000. An address that others can reach needs a
-    /// key in the configuration, or --insecure-open. [env: PHAROS_LISTEN, PORT]
+    /// key in the configuration, or --insecure-open. OTLP over gRPC is heard on 127.0.0.1:4317 as
+    /// well, see otlp.grpc_listen. [env: PHAROS_LISTEN, PORT, PHAROS_OTLP_GRPC_LISTEN]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: Vec<SocketAddr>,
 

@@ -10,6 +10,7 @@ mod cli;
 mod config;
 mod exit;
 mod input;
+mod listeners;
 mod logging;
 mod own_metrics;
 mod process;

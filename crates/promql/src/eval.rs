@@ -46,6 +46,7 @@ mod native_shape;
 mod native_sum;
 mod native_trim;
 mod over_time;
+mod paced;
 mod quantile;
 mod rate;
 mod regression;

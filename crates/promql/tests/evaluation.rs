@@ -413,3 +413,99 @@ fn kinds_and_times_of_answers() {
     check("(1)", "", "scalar 1");
     check_range("1", "", "{} 1@0 1@60 1@120 1@180");
 }
+
+/// The doubts about a query each minute from 0 to 3.
+#[track_caller]
+fn doubts_of_range(query: &str, series: &str) -> Vec<String> {
+    let found = engine(series, Options::default()).range(query, 0, 180_000, 60_000);
+    let found = found.expect("the query has a value").annotations;
+    let all = found.warnings.iter().chain(&found.infos);
+    all.map(|doubt| doubt.text.clone()).collect()
+}
+
+/// Where there is nothing to smooth, nobody looks at the factors.
+#[test]
+fn factors_are_refused_where_they_are_used() {
+    let of = |smoothing: &str, trend: &str| {
+        format!("double_exponential_smoothing(c[6m], {smoothing}, {trend})")
+    };
+    check(&of("1", "0.5"), "d 1 2 3", "");
+    check(&of("1", "0.5"), "c _", "");
+    let error = |factor: &str, short: &str, got: &str| {
+        format!("error: invalid {factor} factor. Expected: 0 < {short} < 1, got: {got}")
+    };
+    check(&of("1", "0.5"), "c 1", &error("smoothing", "sf", "1.000000"));
+    check(&of("0.5", "-Inf"), "c 1", &error("trend", "tf", "-Inf"));
+    check(&of("0", "0"), "c 1", &error("smoothing", "sf", "0.000000"));
+    check(&of("NaN", "0.5"), "c 1 2 3 4 5 6", "{} NaN");
+    check(&of("0.5", "0.5"), "c _ _ _ _ _ 1", "");
+    // At 1 minute the factor is wrong, and there is nothing yet.
+    let of_time = "double_exponential_smoothing(c[1m], 0.5 + (time() == bool 60), 0.5)";
+    check_range(of_time, "c 1 _ 1 2", "");
+    let error = error("smoothing", "sf", "1.500000");
+    check_range(of_time, "c 1 2", &error);
+    // As the fast evaluation does, so does the plain one.
+    let options = Options { is_plain: true, ..Options::default() };
+    let found = engine("c 1 2", options).range(of_time, 0, 180_000, 60_000).unwrap_err();
+    assert_eq!(format!("error: {found}"), error);
+}
+
+/// Of parameters that are none, functions of windows tell where they meet data, others always.
+#[test]
+fn parameters_are_doubted_where_they_are_used() {
+    let none: [&str; 0] = [];
+    let text = "PromQL warning: quantile value should be between 0 and 1, got 2 (1:20)";
+    assert_eq!(doubts("quantile_over_time(2, c[6m])", "c 1"), [text]);
+    assert_eq!(doubts("quantile_over_time(2, d[6m])", "c 1"), none);
+    assert_eq!(doubts("histogram_quantile(2, d)", "c 1").len(), 1);
+    assert_eq!(doubts("quantile(2, d)", "c 1").len(), 1);
+    assert_eq!(doubts("limit_ratio(2, d)", "c 1").len(), 1);
+    check("topk(NaN, d)", "c 1", "error: Parameter value is NaN");
+    check("limit_ratio(NaN, d)", "c 1", "error: Ratio value is NaN");
+    check("count_values(\"\", d)", "c 1", "error: invalid label name \"\"");
+    let wrong = "error: invalid regular expression in label_replace(): (";
+    check("label_replace(d, \"\", \"\", \"\", \"(\")", "c 1", wrong);
+    let wrong = "error: invalid destination label name in label_replace(): ";
+    check("label_replace(d, \"\", \"\", \"\", \"\")", "c 1", wrong);
+    let wrong = "error: invalid source label name in label_join(): ";
+    check("label_join(d, \"\", \"\", \"\")", "c 1", wrong);
+    let wrong = "error: invalid source label name in label_join(): \u{fffd}";
+    check("label_join(d, \"a\", \"\", \"\\xff\")", "c 1", wrong);
+    check(
+        "label_join(d, \"\", \"\")",
+        "c 1",
+        "error: invalid destination label name in label_join(): ",
+    );
+}
+
+/// Of many that are wrong, the extremes are told.
+#[test]
+fn of_parameters_that_change_the_extremes_are_told() {
+    let series = "c 1 2 3 4";
+    let text = |what: &str| format!("quantile value should be between 0 and 1, got {what}");
+    assert_eq!(doubts_of_range("quantile(time() / 60, c)", series), [text("3")]);
+    assert_eq!(doubts_of_range("quantile(time() / 60 - 2, c)", series), [text("-2")]);
+    let both = doubts_of_range("quantile(time() / 30 - 3, c)", series);
+    assert_eq!(both, [text("-3"), text("3")]);
+    let text = |got: &str, cap: &str| {
+        format!("ratio value should be between -1 and 1, got {got}, capping to {cap}")
+    };
+    assert_eq!(doubts_of_range("limit_ratio(time() / 60, c)", series), [text("3", "1")]);
+    assert_eq!(doubts_of_range("limit_ratio(-time() / 60, c)", series), [text("-3", "-1")]);
+    let large = "error: Scalar value 9.223372036854775e+18 overflows int64";
+    check_range("topk(9223372036854774784 * (time() >= bool 60), c)", series, large);
+    let small = "error: Scalar value -2e+30 underflows int64";
+    check_range("topk(1 - 1e30 * (time() / 60 - 1) * (time() >= bool 60), c)", series, small);
+}
+
+/// A quantile that changes is another one, and its label says so.
+#[test]
+fn quantiles_that_change_have_labels_of_their_own() {
+    let buckets = "b{le=\"1\"} 1 1\nb{le=\"+Inf\"} 2 2";
+    let query = "histogram_quantiles(b, \"q\", time() / 120)";
+    check_range(
+        query,
+        buckets,
+        "{q=\"0.0\"} 0@0\n{q=\"0.5\"} 1@60\n{q=\"1.0\"} 1@120\n{q=\"1.5\"} +Inf@180",
+    );
+}

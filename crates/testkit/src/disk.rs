@@ -123,6 +123,14 @@ impl SimDisk {
         state.stops_at = Some(state.n_writes + n_writes);
     }
 
+    /// Takes back [`SimDisk::stop_after`], if it has not come true.
+    pub fn never_stop(&self) {
+        let mut state = self.0.lock();
+        if !state.is_stopped() {
+            state.stops_at = None;
+        }
+    }
+
     /// Whether the process was stopped.
     pub fn is_stopped(&self) -> bool {
         self.0.lock().is_stopped()

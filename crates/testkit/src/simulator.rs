@@ -6,7 +6,8 @@
 //! that was never appended or that was deleted. Then the reference continues from what came back.
 //!
 //! In one seed of four the files rot, too: between two lives a copy of the disk is damaged, and
-//! what a store makes of it is judged apart, see `rot`.
+//! what a store makes of it is judged apart, see `rot`. In another one the store keeps rollups, which
+//! must be those of everything that it ever took and that was not deleted, see `tiers`.
 
 mod batch;
 mod checks;
@@ -16,6 +17,7 @@ mod history;
 mod lives;
 mod rot;
 mod settings;
+mod tiers;
 mod traffic;
 mod upkeep;
 
@@ -88,6 +90,14 @@ pub struct Report {
     pub n_damaged: usize,
     /// Those of them that had lost something.
     pub n_losses: usize,
+    /// Rows of statistics that were written.
+    pub n_rollups: u64,
+    /// Comparisons of rollups.
+    pub n_rollup_checks: usize,
+    /// Samples of which there were only rollups after a stop, each time.
+    pub n_outlived: usize,
+    /// Stops in the middle of rolling up.
+    pub n_rolls_stopped: usize,
 }
 
 impl std::ops::AddAssign for Report {
@@ -108,6 +118,10 @@ impl std::ops::AddAssign for Report {
         self.n_oversize += more.n_oversize;
         self.n_damaged += more.n_damaged;
         self.n_losses += more.n_losses;
+        self.n_rollups += more.n_rollups;
+        self.n_rollup_checks += more.n_rollup_checks;
+        self.n_outlived += more.n_outlived;
+        self.n_rolls_stopped += more.n_rolls_stopped;
     }
 }
 
@@ -156,6 +170,8 @@ struct Simulator {
     /// `None` only while it is being opened again.
     db: Option<Arc<Db>>,
     reference: MemoryStore,
+    /// Where there are rollups, everything that was not deleted, however old it is.
+    whole: MemoryStore,
     history: History,
     /// Everything that was ever written, where files rot.
     ever: Ever,
@@ -181,12 +197,13 @@ impl Simulator {
         let mut settings = Settings::of(seed, &mut rng);
         (options.adjust)(&mut settings.config);
         Self {
-            traffic: Traffic::new(Rng::new(rng.next_u64()), settings.late_ms_max),
+            traffic: Traffic::new(Rng::new(rng.next_u64()), &settings),
             rng,
             world: sim_env(seed),
             settings,
             db: None,
             reference: MemoryStore::default(),
+            whole: MemoryStore::default(),
             history: History::default(),
             ever: Ever::default(),
             waiting: Vec::new(),
@@ -205,7 +222,9 @@ impl Simulator {
         if self.db.is_none() {
             self.reopen(true)?;
         }
+        let has_tiers = self.settings.has_tiers;
         match self.rng.below(1000) {
+            _ if has_tiers && self.rng.per_mille(100) => self.tier_step()?,
             0..300 => self.append()?,
             300..390 => self.append_batch()?,
             390..600 => self.commit(),
@@ -293,6 +312,9 @@ impl Simulator {
         }
         let batch = self.note_rows(&mut rows);
         self.waiting.push((batch, commit));
+        if self.settings.has_tiers {
+            self.whole.append(rows.clone()).map_err(|error| error.to_string())?;
+        }
         let appended = self.reference.append(rows);
         appended.map(drop).map_err(|error| error.to_string())
     }

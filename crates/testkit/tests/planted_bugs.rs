@@ -38,3 +38,13 @@ fn finds_pages_that_nobody_checks() {
 fn finds_a_log_that_nobody_syncs_after_a_kill() {
     check_is_found(|config| config.planted_bug = Some(PlantedBug::LeaveOldLogUnsynced));
 }
+
+#[test]
+fn finds_rollups_that_lack_the_last_span() {
+    check_is_found(|config| config.planted_bug = Some(PlantedBug::RollWithoutLastSpan));
+}
+
+#[test]
+fn finds_samples_that_leave_before_they_are_rolled_up() {
+    check_is_found(|config| config.planted_bug = Some(PlantedBug::DropUnrolled));
+}

@@ -65,6 +65,10 @@ fn nothing_acknowledged_is_lost() {
     assert!(total.n_oversize > 5, "{total:?}");
     assert!(total.n_damaged > 50, "{total:?}");
     assert!(total.n_losses > 20, "{total:?}");
+    assert!(total.n_rollups > 1000, "{total:?}");
+    assert!(total.n_rollup_checks > 500, "{total:?}");
+    assert!(total.n_outlived > 1000, "{total:?}");
+    assert!(total.n_rolls_stopped > 5, "{total:?}");
 }
 
 #[test]

@@ -113,6 +113,10 @@ pub enum PlantedBug {
     LeaveOldLogUnsynced,
     /// Pages of blocks are not compared with their checksums.
     PageCrcUnchecked,
+    /// What is rolled up of a series lacks its last span.
+    RollWithoutLastSpan,
+    /// Samples leave the disk when they are hidden, rolled up or not.
+    DropUnrolled,
 }
 
 impl Config {

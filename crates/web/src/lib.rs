@@ -19,7 +19,6 @@ mod pages;
 mod parameters;
 mod prometheus;
 mod push;
-mod remote_read;
 mod routes;
 mod server;
 mod state;

@@ -9,10 +9,7 @@ use utoipa_axum::routes;
 
 use crate::push::{alerts, metrics, pipelines, services};
 use crate::state::Shared;
-use crate::{
-    admin, exposition, health, host_json, ingest, monitoring, pages, prometheus, remote_read,
-    status,
-};
+use crate::{admin, exposition, health, host_json, ingest, monitoring, pages, prometheus, status};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -53,7 +50,7 @@ pub(crate) fn all() -> (Router<Shared>, String) {
             ingest::pushgateway::post,
             ingest::pushgateway::delete
         ))
-        .routes(routes!(remote_read::read))
+        .routes(routes!(prometheus::remote_read::read))
         .routes(routes!(pipelines::list_pipelines, pipelines::post_pipeline))
         .routes(routes!(alerts::list_alerts, alerts::post_alert))
         .routes(routes!(alerts::acknowledge))

@@ -6,11 +6,14 @@
 //!
 //! Source: <https://github.com/prometheus/pushgateway#url>.
 
+mod kept;
+mod native;
 mod page;
 mod path;
 mod protobuf;
 
-pub use page::{PageFault, PushedFamily, PushedPage, read_group, read_page, write_group};
+pub use kept::{read_group, write_group};
+pub use page::{PageFault, PushedFamily, PushedPage, PushedValue, read_page};
 pub use path::{PathFault, read_path};
 pub use protobuf::{ProtobufFault, read_protobuf};
 

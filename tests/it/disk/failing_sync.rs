@@ -112,7 +112,7 @@ fn a_failed_sync_is_not_repeated_and_loses_nothing() {
     assert_eq!(given_up.len(), 1, "{given_up:?}");
     assert!(given_up.iter().all(|path| *path < last), "{last} does not follow {given_up:?}");
     let (server, _) = restart(&faults.data_dir());
-    check(&server.client(), &round).expect_whole();
+    check(&server.client(), &round).expect_whole().expect_load();
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_disk_that_cannot_sync_is_told_and_left_alone_until_it_can() {
     println!("given up: {given_up:?}, last: {last}");
     assert!(!given_up.is_empty() && !given_up.contains(&last), "{given_up:?}, {last}");
     let (server, _) = restart(&faults.data_dir());
-    check(&server.client(), &round).expect_whole();
+    check(&server.client(), &round).expect_whole().expect_load();
 }
 
 /// A push that is answered while nothing else goes on: each failure costs it a segment, not a word.

@@ -41,7 +41,7 @@ fn a_full_disk_refuses_writes_until_there_is_room() {
     println!("refusals by status: {:?}", round.refusals());
     assert_eq!(round.refusals().keys().collect::<Vec<_>>(), [&503]);
     let (server, _) = restart(&disk.data_dir());
-    check(&server.client(), &round).expect_whole();
+    check(&server.client(), &round).expect_whole().expect_load();
 }
 
 /// The server's own counts of what a disk refused.
@@ -95,10 +95,10 @@ fn starts_on_a_full_disk(end: impl FnOnce(&mut Server)) {
     let client = server.client();
     expect_all_refused(&client, &NO_ROOM);
     expect_readable_and_not_ready(&client, &NO_ROOM);
-    check(&client, &round).expect_whole();
+    check(&client, &round).expect_whole().expect_load();
     disk.free();
     expect_writable(&client);
     drop(server);
     let (server, _) = restart(&disk.data_dir());
-    check(&server.client(), &round).expect_whole();
+    check(&server.client(), &round).expect_whole().expect_load();
 }

@@ -125,7 +125,7 @@ impl Tally {
 
     /// Fails unless everything is there, once, and nothing else.
     #[track_caller]
-    pub(crate) fn expect_whole(&self) {
+    pub(crate) fn expect_whole(&self) -> &Self {
         let found = |pick: fn(&Kind) -> &Vec<String>| -> Vec<&String> {
             self.0.iter().flat_map(pick).take(20).collect()
         };
@@ -134,6 +134,13 @@ impl Tally {
         assert_eq!(found(|kind| &kind.doubled), none, "kept twice\n{self}");
         assert_eq!(found(|kind| &kind.invented), none, "never sent\n{self}");
         assert_eq!(found(|kind| &kind.torn), none, "kept in parts\n{self}");
+        self
+    }
+
+    /// Fails unless some of each kind was acknowledged: one life on a busy machine may be too short
+    /// for that, many are not.
+    #[track_caller]
+    pub(crate) fn expect_load(&self) {
         assert!(self.0.iter().all(|kind| kind.n_acknowledged > 0), "too short a load\n{self}");
     }
 }

@@ -66,6 +66,12 @@ fn both_protocols_are_stored_and_counted() {
     assert_eq!(world.counted("pharos_listen_skipped_lines_total", "statsd"), 1.0);
     assert_eq!(world.counted("pharos_listen_bad_lines_total", "graphite"), 1.0);
     assert_eq!(world.counted("pharos_listen_series", "statsd"), 2.0);
+    // The senders hear no answer; the log says what was wrong.
+    let log = world.server.log();
+    for line in ["\\\"bad\\\"", "\\\"worse\\\""] {
+        let line = format!("line {line} was not taken: column ");
+        assert_eq!(log.matches(&line).count(), 1, "no {line:?} in {log}");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ import threading
 from typing import Any, Callable, Optional, Union
 
 from .client import AsyncClient, Client, Recorder, decorate
-from .engine import PharosError
+from .engine import PharosError, leave_at_sigterm
 from .job import Job
 from .series import Labels
 from .settings import Settings
@@ -46,13 +46,18 @@ def watch(
     endpoint: Optional[str] = None,
     **settings: Any,
 ) -> Client:
-    """Makes the program's client, reports `up`, and sends the host's figures."""
+    """Makes the program's client, reports `up`, and sends the host's figures.
+
+    At SIGTERM, where the program has no handler of its own, what is left and `down` are sent before the
+    program dies of it.
+    """
     global _client
     with _lock:
         previous, _client = _client, Client(url, service, api_key, **settings)
         made = _client
     if previous is not None:
         previous.close()
+    leave_at_sigterm()
     made.status("up", endpoint)
     made.collect_host()
     return made

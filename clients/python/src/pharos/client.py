@@ -19,8 +19,9 @@ from .series import BUCKETS, Labels
 from .settings import Settings, api_key_of, service_of, url_of
 
 SEVERITIES: Dict[str, Union[int, str]] = {
-    "info": 1, "low": 1, "warning": 2, "medium": 2, "error": "error", "high": "error", "critical": 3,
+    "info": 1, "low": 1, "1": 1, "error": "error", "high": "error", "critical": 3, "3": 3, "4": 3,
 }
+WARNING = 2
 
 
 class Recorder:
@@ -100,7 +101,8 @@ class Recorder:
 
     def alert(self, title: str, message: str = "", severity: Union[int, str] = 2) -> None:
         """Raises an alert: 1 info, 2 warning, 3 critical, or a word such as `error`."""
-        level = SEVERITIES.get(severity.lower(), severity) if isinstance(severity, str) else severity
+        # An alert must not be lost for its word: an unknown one is a warning.
+        level = SEVERITIES.get(_short_text(severity), WARNING)
         self.engine.event(
             "/alerts/",
             {"title": title, "message": message or title, "severity": level, "service": self.settings.service},
@@ -163,6 +165,14 @@ class AsyncClient(Recorder):
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         await self.close()
+
+
+def _short_text(severity: object) -> str:
+    """A severity as the table has it; the program's own objects may fail to tell themselves."""
+    try:
+        return str(severity).strip().lower()
+    except Exception:
+        return ""
 
 
 def seconds_name(name: str) -> str:

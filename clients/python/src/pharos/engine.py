@@ -8,9 +8,11 @@ Nothing here raises into the program; what goes wrong is counted, and said once 
 from __future__ import annotations
 
 import atexit
+import json
 import logging
 import math
 import os
+import signal
 import socket
 import threading
 import time
@@ -18,7 +20,7 @@ import weakref
 from collections import deque
 from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Set, Tuple
 
-from .series import Labels, Series
+from .series import Key, Labels, Series
 from .settings import Settings
 from .transport import Outcome, Transport, encode
 
@@ -33,6 +35,8 @@ EVENTS_MAX = 1000
 SERVER_ITEMS_MAX = 10_000
 # How many single metrics a refused batch may lose before it is given up whole.
 REFUSED_ITEMS_MAX = 20
+# How long closing waits for the thread once its time is over.
+GIVE_UP_S = 0.5
 # Distinct lines said once; beyond that, silence.
 SAID_MAX = 200
 
@@ -119,6 +123,20 @@ class Engine:
         except Exception:
             return self._refuse(name, value)
         self._added(name, lambda: self.series.observe(name, number, labels, bounds))
+
+    def count_and_observe(self, counter: Key, histogram: Key, value: Any, bounds: Sequence[float]) -> None:
+        """One more of a counter, and a value of a histogram, by keys that the caller holds: for hot paths."""
+        try:
+            number = float(value)
+            if number - number != 0.0:
+                raise ValueError
+        except Exception:
+            return self._refuse(histogram[0], value)
+        series = self.series
+        if not (series.add_known(counter, 1.0) and series.observe_known(histogram, number, bounds)):
+            self._no_room()
+        if self._thread is None:
+            self._ensure_thread()
 
     def event(self, path: str, body: Dict[str, Any]) -> None:
         """Queues a report that is to be sent at once."""
@@ -207,6 +225,13 @@ class Engine:
             self.mark = 0
             self._transport.abort.set()
             self._wake.set()
+            self._await_thread()
+
+    def _await_thread(self) -> None:
+        """What was on its way is given up and counted; a request that hangs is not waited for."""
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(GIVE_UP_S)
 
     def stats(self) -> Dict[str, int]:
         """The counters, and how much is waiting."""
@@ -242,11 +267,14 @@ class Engine:
         except Exception as error:  # Labels or buckets that are none.
             return self._refuse(name, error, "no label or bucket")
         if not fits:
-            with self._lock:
-                self._counts["dropped"] += 1
-            self.say_once("series", "too many series, or a counter and a histogram of one name")
+            self._no_room()
         if self._thread is None:
             self._ensure_thread()
+
+    def _no_room(self) -> None:
+        with self._lock:
+            self._counts["dropped"] += 1
+        self.say_once("series", "too many series, or a counter and a histogram of one name")
 
     def _crowded(self) -> None:
         """The queue is empty-handed (no thread), long enough for a batch, or too long."""
@@ -254,9 +282,11 @@ class Engine:
             return self._drop(down_to=0)
         if len(self.items) > self.settings.queue_items_max:
             self._drop(down_to=self.settings.queue_items_max)
-            self.say_once(
-                "full", "the queue is full at %d metrics: the oldest are dropped" % self.settings.queue_items_max
-            )
+            # Asked first: each call comes here while the server is away.
+            if "full" not in self._said:
+                self.say_once(
+                    "full", "the queue is full at %d metrics: the oldest are dropped" % self.settings.queue_items_max
+                )
         self._ensure_thread()
         if len(self.items) >= self.settings.batch_items_max and not self._wake.is_set():
             self._wake.set()
@@ -302,7 +332,8 @@ class Engine:
                 self._send_items(self.settings.batch_items_max)
 
     def _beat_at_s(self) -> float:
-        if self._status is None or self._closing:
+        # Who said down has nothing to add.
+        if self._status is None or self._closing or self._status["status"] == "down":
             return math.inf
         return self._status_at_s + self.settings.heartbeat_s
 
@@ -372,7 +403,7 @@ class Engine:
             # The server stores a batch whole or not at all: one bad metric must not cost the others.
             name = batch.pop(index)[0]
             n_refused += 1
-            self.say_once("refused " + name, "metric %r is refused: %s" % (name, outcome.reason()))
+            self.say_once("refused " + name, "metric %s is refused: %s" % (json.dumps(name), outcome.reason()))
         with self._lock:
             self._counts["failed"] += n_refused
             self._counts["sent" if outcome.ok else "failed"] += len(batch)
@@ -480,6 +511,33 @@ def _at_exit() -> None:
             engine.close(max(left_s, 0.1))
         except Exception:  # The program ends; nobody is left to be told.
             pass
+
+
+# Until all engines are closed, or a bit longer than the longest of them waits.
+LEAVE_S_MAX = 30.0
+
+
+def leave_at_sigterm() -> None:
+    """Sends what is left before the program dies of SIGTERM, unless it has a handler of its own.
+
+    Python runs no exit handlers then, and services are ended by this signal.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    try:
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, _on_sigterm)
+    except ValueError:  # Not in the main interpreter.
+        return
+
+
+def _on_sigterm(*_: object) -> None:
+    # On a thread of its own: the signal may have come while this one holds an engine's lock.
+    leaving = threading.Thread(target=_at_exit, name="pharos-leaving", daemon=True)
+    leaving.start()
+    leaving.join(LEAVE_S_MAX)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,6 +1,9 @@
 """A `logging.Handler`: counts log lines by level, and raises alerts from a level on.
 
     logging.getLogger().addHandler(pharos.logs.Handler(client))
+
+An alert carries the context of its line (`set_context`, `context`, and the `extra` of the call), so that
+it can be found again in the log, and no secrets: those never leave the program.
 """
 
 from __future__ import annotations
@@ -8,9 +11,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import Dict, Optional
+from typing import Any, Dict, Optional
 
 from .client import Recorder
+from .fields import clear_context, context, current, redact_text, set_context, told
+
+__all__ = ["Handler", "clear_context", "context", "set_context"]
+
+# What every record has of itself; the rest are the caller's own fields.
+OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 # The same line again within so many seconds raises no second alert.
 ALERT_INTERVAL_S = 300.0
@@ -44,7 +53,8 @@ class Handler(logging.Handler):
             client.counter("log_messages_total", 1, {"level": record.levelname.lower(), "logger": record.name})
             if self.alert_level is not None and record.levelno >= self.alert_level and self._is_new(record):
                 severity = "critical" if record.levelno >= logging.CRITICAL else "error"
-                client.alert("%s: %.120s" % (record.name, record.getMessage()), self.format(record), severity)
+                title = redact_text("%s: %.120s" % (record.name, record.getMessage()))
+                client.alert(title, redact_text(self.format(record)) + told(_fields_of(record)), severity)
         except Exception:
             self.handleError(record)
 
@@ -58,3 +68,8 @@ class Handler(logging.Handler):
             self._told_s.clear()
         self._told_s[key] = now_s
         return True
+
+
+def _fields_of(record: logging.LogRecord) -> Dict[str, Any]:
+    extra = {key: value for key, value in vars(record).items() if key not in OWN_FIELDS}
+    return {**current(), **extra}

@@ -52,7 +52,10 @@ class Series:
 
     def add(self, name: str, amount: float, labels: Optional[Labels]) -> bool:
         """Counts; False when there are too many series already."""
-        key = _key(name, labels)
+        return self.add_known(key_of(name, labels), amount)
+
+    def add_known(self, key: Key, amount: float) -> bool:
+        """The same, of a key that the caller holds."""
         with self._lock:
             total = self._all.get(key, 0.0)
             if isinstance(total, _Histogram) or not self._room(key):
@@ -65,7 +68,10 @@ class Series:
         self, name: str, value: float, labels: Optional[Labels], bounds: Sequence[float]
     ) -> bool:
         """Puts a value into its bucket; False when there are too many series already."""
-        key = _key(name, labels)
+        return self.observe_known(key_of(name, labels), value, bounds)
+
+    def observe_known(self, key: Key, value: float, bounds: Sequence[float]) -> bool:
+        """The same, of a key that the caller holds."""
         with self._lock:
             held = self._all.get(key)
             if held is None and self._room(key):
@@ -102,7 +108,8 @@ class Series:
         return points
 
 
-def _key(name: str, labels: Optional[Labels]) -> Key:
+def key_of(name: str, labels: Optional[Labels]) -> Key:
+    """What tells a series from all others, whatever the order of its labels."""
     if not labels:
         return name, ()
     return name, tuple(sorted((str(key), str(value)) for key, value in labels.items()))

@@ -99,13 +99,11 @@ class Transport:
     ) -> Tuple[Outcome, Optional[float]]:
         try:
             answer = self._connections().request(
-                "POST", self.settings.url + path, body=data, headers=headers, preload_content=False
+                "POST", self.settings.url + path, body=data, headers=headers, preload_content=False,
+                # The key must not follow to another place.
+                redirect=False,
             )
-            body = answer.read(ANSWER_BYTES_MAX + 1)
-            if len(body) > ANSWER_BYTES_MAX:
-                answer.close()
-            else:
-                answer.release_conn()
+            body = _read(answer)
             asked_s = retry_after_s(answer.headers.get("Retry-After"))
             text = body.decode("utf-8", "replace")
             return Outcome(answer.status, text, tries), asked_s
@@ -127,6 +125,20 @@ class Transport:
         pause_s = self.settings.backoff_s * 2.0 ** (tries - 1)
         # Jitter keeps many clients from coming back in step.
         return min(pause_s, PAUSE_S_MAX) * random.uniform(0.5, 1.0)
+
+
+def _read(answer: Any) -> bytes:
+    """The body of an answer, as far as it comes: its status is told already, and decides."""
+    try:
+        body: bytes = answer.read(ANSWER_BYTES_MAX + 1)
+    except Exception:  # Of urllib3 and sockets: it broke off.
+        answer.close()
+        return b""
+    if len(body) > ANSWER_BYTES_MAX:
+        answer.close()
+    else:
+        answer.release_conn()
+    return body
 
 
 def encode(body: Any) -> bytes:

@@ -46,14 +46,17 @@ enum State {
 }
 
 /// Why an event is not taken.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
     /// As many series as there may be are counted already.
+    #[error("as many series as there may be are counted already")]
     Full,
     /// The series is of another type.
+    #[error("the series is of another type")]
     Type,
     /// Its labels are none, or break a bound.
-    Labels,
+    #[error(transparent)]
+    Labels(LimitError),
 }
 
 impl Aggregate {
@@ -70,7 +73,9 @@ impl Aggregate {
         check: impl FnOnce(&Labels) -> Result<(), LimitError>,
     ) -> Result<(), Refusal> {
         let pairs = metric.tags.iter().map(|(name, value)| (name.as_str(), value.as_ref()));
-        let labels = Labels::of_metric(&metric.name, pairs).map_err(|_| Refusal::Labels)?;
+        let labels = Labels::of_metric(&metric.name, pairs).map_err(|error| {
+            Refusal::Labels(LimitError::BadLabels { reason: error.to_string() })
+        })?;
         if !self.series.contains_key(&labels) {
             let state = State::new(&metric.values);
             let is_full = self.series.len() >= SERIES_MAX
@@ -78,7 +83,7 @@ impl Aggregate {
             if is_full {
                 return Err(Refusal::Full);
             }
-            check(&labels).map_err(|_| Refusal::Labels)?;
+            check(&labels).map_err(Refusal::Labels)?;
             self.n_large += usize::from(state.is_large());
             let (heard, start_ms) = (moment.monotonic, moment.now_ms);
             let series = Series { state, heard, start_ms, is_stored: false };

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use model::{METRIC_NAME, Sample};
 use stdx::{Clock, Env};
-use storage::{Batch as _, Ingest, SpelledBatch};
+use storage::{Batch as _, Ingest, LimitError, Rejected, SpelledBatch};
 use wire::graphite::{LINE_BYTES_MAX, read_line};
 
 use super::Meter;
+use super::complaints::{Complaints, named};
 use super::socket::Protocol;
 
 /// The source of its series, for the bound on series per source.
@@ -17,11 +18,20 @@ pub(super) struct Graphite {
     clock: Arc<dyn Clock>,
     ingest: Ingest,
     meter: Meter,
+    complaints: Complaints,
 }
 
 impl Graphite {
     pub(super) fn new(env: &Env, ingest: Ingest) -> Self {
-        Self { clock: env.clock.clone(), ingest, meter: Meter::default() }
+        let complaints = Complaints::new(SOURCE, env.clock.clone());
+        Self { clock: env.clock.clone(), ingest, meter: Meter::default(), complaints }
+    }
+
+    /// Notes a line that breaks a bound.
+    fn refuse(&self, line: &str, cause: &LimitError) {
+        self.ingest.count_rejected(cause, 1);
+        self.meter.refused.inc();
+        self.complaints.say(line, cause);
     }
 }
 
@@ -42,23 +52,28 @@ impl Protocol for Graphite {
         &self.meter
     }
 
+    fn complaints(&self) -> &Complaints {
+        &self.complaints
+    }
+
     fn line(&self, line: &str, Gathered(batch): &mut Gathered) {
         let reading = match read_line(line) {
             Ok(Some(reading)) => reading,
             Ok(None) => return,
-            Err(_) => return self.meter.bad_lines.inc(),
+            Err(error) => {
+                self.meter.bad_lines.inc();
+                return self.complaints.say(line, &error);
+            }
         };
         let Some(value) = reading.value else { return self.meter.skipped_lines.inc() };
         let t_ms = reading.t_ms.unwrap_or_else(|| self.clock.now_ms());
         if let Err(cause) = self.ingest.times().check(t_ms) {
-            self.ingest.count_rejected(&cause, 1);
-            return self.meter.refused.inc();
+            return self.refuse(line, &cause);
         }
         let mut pairs = vec![(METRIC_NAME, reading.name.as_str())];
         pairs.extend(reading.tags.iter().map(|(name, value)| (name.as_str(), *value)));
         if let Err(cause) = batch.push(&mut pairs, &[Sample::new(t_ms, value)]) {
-            self.ingest.count_rejected(&cause, 1);
-            self.meter.refused.inc();
+            self.refuse(line, &cause);
         }
     }
 
@@ -68,7 +83,12 @@ impl Protocol for Graphite {
         }
         // No sender waits for an answer, so nobody waits for the disk.
         match self.ingest.append_batch(&batch) {
-            Ok(appended) => self.meter.refused.add(appended.rejected.len() as u64),
+            Ok(appended) => {
+                self.meter.refused.add(appended.rejected.len() as u64);
+                if let Some(Rejected { index, cause }) = appended.rejected.first() {
+                    self.complaints.say(&named(&batch, *index), cause);
+                }
+            }
             Err(error) => {
                 let n_samples = batch.n_samples() as u64;
                 self.meter.lost_samples.add(n_samples);

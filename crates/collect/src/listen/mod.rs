@@ -2,9 +2,11 @@
 //! TCP, and is stored every few seconds; Graphite's samples are stored as they come.
 //!
 //! Threads wait on sockets, a bounded number of them; a sender can make them neither wait nor grow.
-//! What is not understood, or not taken, is counted: nobody else can tell.
+//! What is not understood, or not taken, is counted, and now and then told to the log: nobody else
+//! can tell.
 
 mod aggregate;
+mod complaints;
 mod distinct;
 mod graphite;
 mod sketch;

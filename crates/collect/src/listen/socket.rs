@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use wire::lines::{EveryLf, LinesError, Splitter};
 
 use super::Meter;
+use super::complaints::Complaints;
 
 /// Connections of one listener at one time, each with a thread.
 const CONNECTIONS_MAX: usize = 64;
@@ -34,6 +35,9 @@ pub(super) trait Protocol: Send + Sync + 'static {
 
     /// What the listener counts.
     fn meter(&self) -> &Meter;
+
+    /// Where the log hears what is wrong.
+    fn complaints(&self) -> &Complaints;
 
     /// Takes a line without its end.
     fn line(&self, line: &str, gathered: &mut Self::Gathered);
@@ -262,16 +266,18 @@ fn taken<P: Protocol>(
 
 fn take<P: Protocol>(protocol: &P, line: Result<&[u8], LinesError>, gathered: &mut P::Gathered) {
     let meter = protocol.meter();
-    let text = line.ok().filter(|line| line.len() <= P::LINE_BYTES_MAX);
-    match text.map(str::from_utf8) {
-        Some(Ok(text)) if text.trim().is_empty() => {}
+    let text = line.as_ref().ok().copied().filter(|line| line.len() <= P::LINE_BYTES_MAX);
+    let reason = match text.map(str::from_utf8) {
+        Some(Ok(text)) if text.trim().is_empty() => return,
         Some(Ok(text)) => {
             meter.lines.inc();
-            protocol.line(text, gathered);
+            return protocol.line(text, gathered);
         }
-        Some(Err(_)) | None => {
-            meter.lines.inc();
-            meter.bad_lines.inc();
-        }
-    }
+        Some(Err(error)) => format!("not UTF-8 from byte {} on", error.valid_up_to() + 1),
+        None => format!("longer than {} bytes", P::LINE_BYTES_MAX),
+    };
+    meter.lines.inc();
+    meter.bad_lines.inc();
+    let line = line.map(String::from_utf8_lossy).unwrap_or_default();
+    protocol.complaints().say(&line, &reason);
 }

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use stdx::{Clock, Env};
-use storage::{Batch as _, Ingest, SpelledBatch};
+use storage::{Batch as _, Ingest, Rejected, SpelledBatch};
 use wire::statsd::{LINE_BYTES_MAX, Line, read_line};
 
 use super::Meter;
-use super::aggregate::{Aggregate, Moment};
+use super::aggregate::{Aggregate, Moment, Refusal};
+use super::complaints::{Complaints, named};
 use super::socket::{Handle, Protocol, listen_shared};
 
 /// Series that are stored together.
@@ -25,6 +26,7 @@ pub(super) struct Statsd {
     clock: Arc<dyn Clock>,
     ingest: Ingest,
     meter: Meter,
+    complaints: Complaints,
     is_stopping: Mutex<bool>,
     stopped: Condvar,
 }
@@ -53,6 +55,7 @@ impl Statsd {
             clock: env.clock.clone(),
             ingest,
             meter: Meter::default(),
+            complaints: Complaints::new(SOURCE, env.clock.clone()),
             is_stopping: Mutex::new(false),
             stopped: Condvar::new(),
         }
@@ -92,7 +95,12 @@ impl Statsd {
     fn store(&self, batch: &mut SpelledBatch) {
         let n_samples = batch.n_samples() as u64;
         match self.ingest.append_batch(batch) {
-            Ok(appended) => self.meter.refused.add(appended.rejected.len() as u64),
+            Ok(appended) => {
+                self.meter.refused.add(appended.rejected.len() as u64);
+                if let Some(Rejected { index, cause }) = appended.rejected.first() {
+                    self.complaints.say(&named(batch, *index), cause);
+                }
+            }
             Err(error) => {
                 self.meter.lost_samples.add(n_samples);
                 tracing::warn!(%error, n_samples, "what StatsD counted was not stored");
@@ -114,18 +122,31 @@ impl Protocol for Statsd {
         &self.meter
     }
 
+    fn complaints(&self) -> &Complaints {
+        &self.complaints
+    }
+
     fn line(&self, line: &str, _: &mut ()) {
         match read_line(line) {
             Ok(Line::Metric(metric)) => {
                 let moment = self.moment();
                 let mut aggregate = self.aggregate.lock();
                 let check = |labels: &model::Labels| self.ingest.check_labels(labels);
-                if aggregate.take(&metric, moment, check).is_err() {
+                let taken = aggregate.take(&metric, moment, check);
+                drop(aggregate);
+                if let Err(refusal) = taken {
                     self.meter.refused.inc();
+                    if let Refusal::Labels(cause) = &refusal {
+                        self.ingest.count_rejected(cause, 1);
+                    }
+                    self.complaints.say(line, &refusal);
                 }
             }
             Ok(Line::Nothing { is_event }) => self.meter.skipped_lines.add(is_event.into()),
-            Err(_) => self.meter.bad_lines.inc(),
+            Err(error) => {
+                self.meter.bad_lines.inc();
+                self.complaints.say(line, &error);
+            }
         }
     }
 

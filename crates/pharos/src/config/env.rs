@@ -7,7 +7,7 @@ use clap::ValueEnum as _;
 use model::parse_duration;
 
 use super::layer::Layer;
-use super::{ConfigError, Durability, LogFormat, LogLevel};
+use super::{ConfigError, Durability, LogFormat, LogLevel, grpc};
 
 /// This process' environment; the one place that reads it. Values that are no text are left out.
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
@@ -35,9 +35,7 @@ pub(super) fn read(environment: &BTreeMap<String, String>) -> Result<Layer, Conf
         listen: variables.parsed("PHAROS_LISTEN", |text| {
             text.split(',').map(|address| address.trim().parse()).collect()
         })?,
-        grpc_listen: variables.parsed("PHAROS_OTLP_GRPC_LISTEN", |text| {
-            text.split(',').map(|address| address.trim().parse()).collect()
-        })?,
+        grpc_listen: variables.parsed("PHAROS_OTLP_GRPC_LISTEN", grpc::addresses)?,
         port: variables.parsed("PORT", str::parse)?,
         prometheus_port: variables.parsed("PROMETHEUS_PORT", str::parse)?,
         data_dir: variables.get("PHAROS_DATA_DIR").map(Into::into),

@@ -4,6 +4,7 @@
 mod address;
 mod env;
 mod file;
+mod grpc;
 mod layer;
 mod query;
 
@@ -16,6 +17,7 @@ use serde::Deserialize;
 
 use crate::cli::ServeArgs;
 pub(crate) use env::variable;
+pub(crate) use grpc::GrpcListen;
 use layer::{Layer, PlainListen};
 pub(crate) use query::QuerySettings;
 
@@ -94,7 +96,7 @@ pub(crate) struct Config {
     /// Where Graphite's plaintext protocol is listened for.
     pub(crate) graphite: Option<SocketAddr>,
     /// Where OpenTelemetry's gRPC alone is served.
-    pub(crate) grpc_listen: Vec<SocketAddr>,
+    pub(crate) grpc_listen: GrpcListen,
     pub(crate) data_dir: PathBuf,
     /// `None` keeps everything.
     pub(crate) retention: Option<Duration>,
@@ -169,8 +171,9 @@ impl Config {
     fn from_layer(layer: Layer) -> Result<Self, ConfigError> {
         let listen = listen_addresses(&layer);
         let metrics_listen = metrics_address(&layer, &listen);
-        let grpc_listen = layer.grpc_listen.clone().unwrap_or_default();
-        refuse_open_listeners(&layer, listen.iter().chain(&metrics_listen).chain(&grpc_listen))?;
+        let http = listen.iter().chain(&metrics_listen);
+        let grpc_listen = GrpcListen::new(layer.grpc_listen.clone(), http.clone());
+        refuse_open_listeners(&layer, http.chain(&grpc_listen.addresses))?;
         refuse_open_plain("statsd", &layer.statsd)?;
         refuse_open_plain("graphite", &layer.graphite)?;
         let flush_interval =

@@ -4,7 +4,7 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 
 use super::layer::Layer;
-use super::{Config, ConfigError, env, file};
+use super::{Config, ConfigError, GrpcListen, env, file};
 use crate::cli::ServeArgs;
 
 /// Settings from flags, variables and the text of a file.
@@ -88,7 +88,6 @@ fn the_compat_profile_adds_its_ports_once() {
 fn opentelemetry_is_heard_where_it_is_told() {
     use wire::otlp::{Promotion, Settings, Strategy};
     let default = of_file("").unwrap();
-    assert!(default.grpc_listen.is_empty());
     assert_eq!(default.web.otlp, Settings::default());
     let text = "[otlp]\ngrpc_listen = [\"127.0.0.1:1\"]\ntranslation_strategy = \"NoTranslation\"\n\
                 promote_resource_attributes = [\"a\"]\nignore_resource_attributes = [\"b\"]";
@@ -96,14 +95,37 @@ fn opentelemetry_is_heard_where_it_is_told() {
         config(&ServeArgs::default(), variables, text).unwrap()
     };
     let told = config_of(&[], text);
-    assert_eq!(told.grpc_listen, ["127.0.0.1:1".parse().unwrap()]);
     let only = Promotion::Only(vec!["a".to_owned()]);
     assert_eq!((told.web.otlp.strategy, told.web.otlp.promotion), (Strategy::NoTranslation, only));
     let all = config_of(&[], &format!("{text}\npromote_all_resource_attributes = true"));
     assert_eq!(all.web.otlp.promotion, Promotion::AllBut(vec!["b".to_owned()]));
-    let elsewhere = config_of(&[("PHAROS_OTLP_GRPC_LISTEN", "127.0.0.1:2,[::1]:3")], text);
-    assert_eq!(elsewhere.grpc_listen.len(), 2);
-    assert_eq!(elsewhere.restart_needed(&all), ["otlp.grpc_listen"]);
+}
+
+/// A port that serves everything already is not asked for twice.
+#[test]
+fn grpc_is_heard_on_its_own_port_unless_told_otherwise() {
+    let config_of = |variables: &[(&str, &str)], text: &str| {
+        config(&ServeArgs::default(), variables, text).unwrap()
+    };
+    let heard = |variables: &[(&str, &str)], text: &str| {
+        let GrpcListen { addresses, is_asked_for } = config_of(variables, text).grpc_listen;
+        (addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), is_asked_for)
+    };
+    let file = "[otlp]\ngrpc_listen = [\"127.0.0.1:1\"]";
+    assert_eq!(heard(&[], ""), ("127.0.0.1:4317".to_owned(), false));
+    assert_eq!(heard(&[], "listen = [\"127.0.0.1:4317\"]"), (String::new(), false));
+    assert_eq!(heard(&[("PROMETHEUS_PORT", "4317")], ""), (String::new(), false));
+    assert_eq!(heard(&[], file), ("127.0.0.1:1".to_owned(), true));
+    assert_eq!(heard(&[], "[otlp]\ngrpc_listen = []"), (String::new(), true));
+    let variable = |value: &'static str| [("PHAROS_OTLP_GRPC_LISTEN", value)];
+    assert_eq!(heard(&variable("off"), file), (String::new(), true));
+    assert_eq!(heard(&variable(""), file), ("127.0.0.1:1".to_owned(), true));
+    let two = variable("127.0.0.1:2,[::1]:3");
+    assert_eq!(heard(&two, file), ("127.0.0.1:2 [::1]:3".to_owned(), true));
+    let change = config_of(&two, file).restart_needed(&config_of(&[], file));
+    assert_eq!(change, ["otlp.grpc_listen"]);
+    let wrong = config(&ServeArgs::default(), &variable("on"), "").unwrap_err().to_string();
+    assert!(wrong.contains("PHAROS_OTLP_GRPC_LISTEN") && wrong.contains("\"on\""), "{wrong}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use model::{Histogram, Labels};
 
 use super::answer::{Point, QueryError, Value, unfit};
 use super::binary_op::label_text;
+use super::budget::{Budget, LABELS_WORK};
 use super::collect::Collector;
 use super::evaluator::{Evaluator, text_of};
 use super::kahan::{KahanSum, Mean};
@@ -33,17 +34,23 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    pub(super) fn new(grouping: &Grouping, rows: &[Row]) -> Self {
+    pub(super) fn new(
+        grouping: &Grouping,
+        rows: &[Row],
+        budget: &mut Budget,
+    ) -> Result<Self, QueryError> {
         let mut places: HashMap<Labels, usize> = HashMap::new();
         let mut all: Vec<Arc<Labels>> = Vec::new();
-        let of_row = |row: &Row| {
-            *places.entry(group_labels(grouping, &row.labels)).or_insert_with_key(|labels| {
+        let mut of_rows = Vec::with_capacity(rows.len());
+        for row in rows {
+            budget.work(LABELS_WORK)?;
+            let labels = group_labels(grouping, &row.labels);
+            of_rows.push(*places.entry(labels).or_insert_with_key(|labels| {
                 all.push(Arc::new(labels.clone()));
                 all.len() - 1
-            })
-        };
-        let of_rows = rows.iter().map(of_row).collect();
-        Self { of_rows, labels: all }
+            }));
+        }
+        Ok(Self { of_rows, labels: all })
     }
 }
 
@@ -54,6 +61,13 @@ struct Members {
     histograms: Vec<Arc<Histogram>>,
     metric: String,
     drops_name: bool,
+}
+
+impl Members {
+    /// What it takes to make one value of them.
+    fn work(&self) -> usize {
+        LABELS_WORK + self.floats.len() + self.histograms.len() * LABELS_WORK
+    }
 }
 
 impl Evaluator<'_> {
@@ -70,9 +84,7 @@ impl Evaluator<'_> {
             Quantile => {
                 let param = self.aggregate_param(node, steps)?;
                 let span = node.param.as_ref().map_or(node.span, Expr::span);
-                for q in &param {
-                    quantile::doubt(&mut self.remarks, *q, span);
-                }
+                quantile::doubt_extremes(&mut self.remarks, &param, span);
                 self.fold(node, &param, steps)
             }
             _ => self.fold(node, &[], steps),
@@ -104,7 +116,7 @@ impl Evaluator<'_> {
         if let Some(rows) = self.fold_rows(node, param, &rows, steps)? {
             return Ok(rows);
         }
-        let groups = Groups::new(&node.grouping, &rows);
+        let groups = Groups::new(&node.grouping, &rows, &mut self.budget)?;
         let mut out = Collector::default();
         let (mut view, mut now) = (StepView::new(&rows), Vec::new());
         let mut members: Vec<Members> = Vec::new();
@@ -114,6 +126,7 @@ impl Evaluator<'_> {
             view.at(t_ms, &mut now);
             let mut order = Vec::new();
             for (row, value) in &now {
+                self.budget.work(1)?;
                 let group = groups.of_rows[*row];
                 let members = &mut members[group];
                 if members.floats.is_empty() && members.histograms.is_empty() {
@@ -131,6 +144,7 @@ impl Evaluator<'_> {
             self.take_points(order.len())?;
             for group in order {
                 let members = std::mem::take(&mut members[group]);
+                self.budget.work(members.work())?;
                 let q = param.get(i).copied().unwrap_or(f64::NAN);
                 if let Some(value) = self.folded(node, &members, q) {
                     let place = out.place(&groups.labels[group]);
@@ -197,6 +211,7 @@ impl Evaluator<'_> {
             let mut counts: Vec<(usize, f64)> = Vec::new();
             let mut at: HashMap<usize, usize> = HashMap::new();
             for (row, value) in &now {
+                self.budget.work(4 * LABELS_WORK)?;
                 let labels = Labels::clone(&rows[*row].labels).with(label, &label_text(value));
                 let place = out.place(&Arc::new(group_labels(&grouping, &labels)));
                 let at = *at.entry(place).or_insert_with(|| {

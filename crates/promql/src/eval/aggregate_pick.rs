@@ -5,18 +5,22 @@ use std::cmp::Ordering;
 
 use super::aggregate::Groups;
 use super::answer::{Point, QueryError, Value, unfit};
+use super::budget::{Budget, LABELS_WORK};
 use super::collect::Collector;
 use super::evaluator::Evaluator;
 use super::format::short;
-use super::hash;
+use super::quantile::extremes;
 use super::row::{Row, StepView};
 use super::sort::by_value;
 use super::steps::Steps;
+use super::{hash, paced};
 use crate::AggregateOp;
 use crate::ast::{Aggregate, Expr};
 
-/// 2^63: the first number that is no 64-bit integer.
-const INTEGER_END: f64 = 9_223_372_036_854_775_808.0;
+/// Counts up to the one and from the other on are none, as Prometheus has it: -2^63, and the last
+/// number before 2^63.
+const UNDERFLOW: f64 = -9_223_372_036_854_775_808.0;
+const OVERFLOW: f64 = 9_223_372_036_854_774_784.0;
 
 impl Evaluator<'_> {
     /// The elements that are picked of each group.
@@ -27,16 +31,17 @@ impl Evaluator<'_> {
             _ => check_counts(&param)?,
         }
         let rows = self.eval_as_rows(&node.expr, steps)?;
-        let groups = Groups::new(&node.grouping, &rows);
+        let groups = Groups::new(&node.grouping, &rows, &mut self.budget)?;
         let mut out = Collector::default();
         let (mut view, mut now) = (StepView::new(&rows), Vec::new());
-        let parts = parts(node, &rows);
+        let parts = parts(node, &rows, &mut self.budget)?;
         for (t_ms, param) in steps.times().zip(param) {
             self.budget.check_stop()?;
             view.at(t_ms, &mut now);
             let mut members: Vec<Vec<(usize, &Value)>> = vec![Vec::new(); groups.labels.len()];
             let mut order = Vec::new();
             for (row, value) in &now {
+                self.budget.work(1)?;
                 let group = groups.of_rows[*row];
                 if members[group].is_empty() {
                     order.push(group);
@@ -45,15 +50,17 @@ impl Evaluator<'_> {
             }
             for group in order {
                 let members = std::mem::take(&mut members[group]);
+                self.budget.work(LABELS_WORK + members.len())?;
                 let picked = match node.op {
                     AggregateOp::LimitRatio => {
                         members.into_iter().filter(|m| is_in(param, parts[m.0])).collect()
                     }
                     AggregateOp::Limitk => first_of(members, param),
-                    _ => self.extremes(node, members, param),
+                    _ => self.extremes(node, members, param)?,
                 };
                 self.take_points(picked.len())?;
                 for (row, value) in picked {
+                    self.budget.work(LABELS_WORK)?;
                     let place = out.place(&rows[row].labels);
                     let point = Point { t_ms, value: value.clone() };
                     out.add(place, rows[row].drops_name, point)?;
@@ -69,7 +76,7 @@ impl Evaluator<'_> {
         node: &Aggregate,
         mut members: Vec<(usize, &'v Value)>,
         k: f64,
-    ) -> Vec<(usize, &'v Value)> {
+    ) -> Result<Vec<(usize, &'v Value)>, QueryError> {
         let n_all = members.len();
         members.retain(|(_, value)| value.float().is_some());
         if members.len() < n_all {
@@ -79,8 +86,18 @@ impl Evaluator<'_> {
         let is_falling = node.op == AggregateOp::Topk;
         let turned = |order: Ordering| if is_falling { order.reverse() } else { order };
         let number = |value: &Value| value.float().unwrap_or(f64::NAN);
-        members.sort_by(|a, b| by_value(number(a.1), number(b.1), turned));
-        first_of(members, k)
+        // Of equal ones the first row: what would be a stable sort of all is one of those alone that
+        // stay.
+        let order = |a: &(usize, &Value), b: &(usize, &Value)| {
+            by_value(number(a.1), number(b.1), turned).then(a.0.cmp(&b.0))
+        };
+        let n_kept = members.len().min(k as usize);
+        if n_kept < members.len() {
+            members.select_nth_unstable_by(n_kept, order);
+            members.truncate(n_kept);
+        }
+        paced::sort(&mut members, &mut self.budget, order)?;
+        Ok(members)
     }
 
     fn check_ratios(&mut self, node: &Aggregate, ratios: &[f64]) -> Result<(), QueryError> {
@@ -88,7 +105,8 @@ impl Evaluator<'_> {
             return unfit("Ratio value is NaN");
         }
         let span = node.param.as_ref().map_or(node.span, Expr::span);
-        for ratio in ratios.iter().filter(|ratio| ratio.abs() > 1.0) {
+        let (min, max) = extremes(ratios);
+        for ratio in [max, min].iter().filter(|ratio| ratio.abs() > 1.0) {
             let text = format!(
                 "ratio value should be between -1 and 1, got {}, capping to {}",
                 short(*ratio),
@@ -105,16 +123,14 @@ fn check_counts(counts: &[f64]) -> Result<(), QueryError> {
     if counts.iter().any(|k| k.is_nan()) {
         return unfit("Parameter value is NaN");
     }
-    if counts.iter().all(|k| *k < 1.0) {
-        return Ok(());
+    let (min, max) = extremes(counts);
+    if max >= 1.0 && min <= UNDERFLOW {
+        return unfit(format!("Scalar value {} underflows int64", short(min)));
     }
-    if let Some(k) = counts.iter().find(|k| **k <= -INTEGER_END) {
-        return unfit(format!("Scalar value {} underflows int64", short(*k)));
+    if max >= OVERFLOW {
+        return unfit(format!("Scalar value {} overflows int64", short(max)));
     }
-    match counts.iter().find(|k| **k >= INTEGER_END) {
-        Some(k) => unfit(format!("Scalar value {} overflows int64", short(*k))),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn first_of<T>(mut members: Vec<T>, k: f64) -> Vec<T> {
@@ -124,11 +140,13 @@ fn first_of<T>(mut members: Vec<T>, k: f64) -> Vec<T> {
 }
 
 /// Where each row lies between 0 and 1 by its labels, if that is asked for.
-fn parts(node: &Aggregate, rows: &[Row]) -> Vec<f64> {
-    if node.op != AggregateOp::LimitRatio {
-        return Vec::new();
+fn parts(node: &Aggregate, rows: &[Row], budget: &mut Budget) -> Result<Vec<f64>, QueryError> {
+    let mut parts = Vec::new();
+    for row in rows.iter().filter(|_| node.op == AggregateOp::LimitRatio) {
+        budget.work(LABELS_WORK)?;
+        parts.push(hash::labels(&row.labels) as f64 / u64::MAX as f64);
     }
-    rows.iter().map(|row| hash::labels(&row.labels) as f64 / u64::MAX as f64).collect()
+    Ok(parts)
 }
 
 /// Whether a row is in a part of all: of the lower end, or with a negative ratio of the upper one.

@@ -6,7 +6,7 @@ use model::{Histogram, Labels};
 use storage::SelectError;
 
 use super::annotations::Annotations;
-use super::budget::Stopped;
+use super::budget::{LABELS_WORK, Stopped};
 use crate::{LengthError, ParseError, Text, ValueType};
 
 /// A value of a series.
@@ -24,6 +24,14 @@ impl Value {
         match self {
             Self::Float(value) => Some(*value),
             Self::Histogram(_) => None,
+        }
+    }
+
+    /// What it takes to compute with it, see [`Budget::work`](super::budget::Budget::work).
+    pub(super) fn work(&self) -> usize {
+        match self {
+            Self::Float(_) => 1,
+            Self::Histogram(_) => LABELS_WORK,
         }
     }
 

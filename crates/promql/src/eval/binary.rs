@@ -7,6 +7,7 @@ use model::Labels;
 
 use super::answer::{Point, QueryError, Value, unfit};
 use super::binary_op::{Doubt, floats, truth, values};
+use super::budget::{Budget, LABELS_WORK};
 use super::collect::Collector;
 use super::evaluator::Evaluator;
 use super::labels::{self, without_metadata};
@@ -24,12 +25,15 @@ pub(super) fn apply(
 ) -> Result<Evaluated, QueryError> {
     use Evaluated::{Rows, Scalars};
     match sides {
-        (Scalars(lhs), Scalars(rhs)) => scalars(node, &lhs, &rhs),
+        (Scalars(lhs), Scalars(rhs)) => {
+            evaluator.budget.work(lhs.len())?;
+            scalars(node, &lhs, &rhs)
+        }
         (Rows(rows), Scalars(of_steps)) => {
-            Ok(Rows(with_scalar(evaluator, node, rows, (&of_steps, false), steps)))
+            with_scalar(evaluator, node, rows, (&of_steps, false), steps).map(Rows)
         }
         (Scalars(of_steps), Rows(rows)) => {
-            Ok(Rows(with_scalar(evaluator, node, rows, (&of_steps, true), steps)))
+            with_scalar(evaluator, node, rows, (&of_steps, true), steps).map(Rows)
         }
         (Rows(lhs), Rows(rhs)) => {
             let Some(matching) = &node.matching else {
@@ -38,7 +42,7 @@ pub(super) fn apply(
             let rows = match node.op.is_set() {
                 true => set::apply(evaluator, node.op, matching, (&lhs, &rhs), steps)?,
                 false => {
-                    let join = Join::new(node, matching, &lhs, &rhs);
+                    let join = Join::new(node, matching, (&lhs, &rhs), &mut evaluator.budget)?;
                     match fused::join::rows(evaluator, &join)? {
                         Some(rows) => rows,
                         None => join.rows(evaluator, steps)?,
@@ -70,32 +74,31 @@ fn with_scalar(
     rows: Vec<Row>,
     (of_steps, is_left): (&[f64], bool),
     steps: &Steps,
-) -> Vec<Row> {
+) -> Result<Vec<Row>, QueryError> {
     let is_filter = node.op.is_comparison() && !node.returns_bool;
     let mut out = Vec::new();
     for mut row in rows {
         row.drops_name |= !is_filter && !is_trim(node);
-        let points = std::mem::take(&mut row.points).into_iter().filter_map(|point| {
+        for point in std::mem::take(&mut row.points) {
+            evaluator.budget.work(point.value.work())?;
             let step = steps.place(point.t_ms);
             let scalar = Value::Float(of_steps[step]);
             let sides = if is_left { (&scalar, &point.value) } else { (&point.value, &scalar) };
             let mut tell = |doubt: Doubt| doubt.note(&mut evaluator.remarks, node.span);
-            match values(node.op, sides.0, sides.1, &mut tell) {
-                Some(outcome) if node.returns_bool => {
-                    Some(Point { t_ms: point.t_ms, value: truth(outcome.holds) })
-                }
+            let value = match values(node.op, sides.0, sides.1, &mut tell) {
+                Some(outcome) if node.returns_bool => truth(outcome.holds),
                 // A comparison lets elements of the vector pass, on whichever side that is.
-                Some(outcome) if is_filter => outcome.holds.then_some(point),
-                Some(outcome) => Some(Point { t_ms: point.t_ms, value: outcome.value }),
-                None => None,
-            }
-        });
-        row.points = points.collect();
+                Some(outcome) if is_filter && outcome.holds => point.value,
+                Some(outcome) if !is_filter => outcome.value,
+                Some(_) | None => continue,
+            };
+            row.points.push(Point { t_ms: point.t_ms, value });
+        }
         if !row.points.is_empty() {
             out.push(row);
         }
     }
-    out
+    Ok(out)
 }
 
 /// Whether it trims histograms.
@@ -112,22 +115,27 @@ pub(super) struct MatchGroups {
 }
 
 impl MatchGroups {
-    pub(super) fn new(matching: &Matching, lhs: &[Row], rhs: &[Row]) -> Self {
+    pub(super) fn new(
+        matching: &Matching,
+        (lhs, rhs): (&[Row], &[Row]),
+        budget: &mut Budget,
+    ) -> Result<Self, QueryError> {
         let mut places: HashMap<Labels, usize> = HashMap::new();
         let mut all = Vec::new();
         let mut group_of = |row: &Row| {
+            budget.work(2 * LABELS_WORK)?;
             let key = match matching.is_on {
                 true => labels::only(&row.labels, &matching.labels),
                 false => labels::without_and_name(&row.labels, &matching.labels),
             };
-            *places.entry(key).or_insert_with_key(|key| {
+            Ok(*places.entry(key).or_insert_with_key(|key| {
                 all.push(Arc::new(key.clone()));
                 all.len() - 1
-            })
+            }))
         };
-        let lhs = lhs.iter().map(&mut group_of).collect();
-        let rhs = rhs.iter().map(&mut group_of).collect();
-        Self { lhs, rhs, labels: all }
+        let lhs = lhs.iter().map(&mut group_of).collect::<Result<_, QueryError>>()?;
+        let rhs = rhs.iter().map(&mut group_of).collect::<Result<_, QueryError>>()?;
+        Ok(Self { lhs, rhs, labels: all })
     }
 }
 
@@ -159,11 +167,16 @@ struct Met {
 }
 
 impl<'j> Join<'j> {
-    fn new(node: &'j Binary, matching: &'j Matching, lhs: &'j [Row], rhs: &'j [Row]) -> Self {
+    fn new(
+        node: &'j Binary,
+        matching: &'j Matching,
+        (lhs, rhs): (&'j [Row], &'j [Row]),
+        budget: &mut Budget,
+    ) -> Result<Self, QueryError> {
         let (many, one) = if matching.card == Card::OneToMany { (rhs, lhs) } else { (lhs, rhs) };
-        let groups = MatchGroups::new(matching, many, one);
+        let groups = MatchGroups::new(matching, (many, one), budget)?;
         let (out, pairs) = (Collector::default(), HashMap::new());
-        Self { node, matching, many, one, groups, out, pairs }
+        Ok(Self { node, matching, many, one, groups, out, pairs })
     }
 
     fn rows(
@@ -194,11 +207,12 @@ impl<'j> Join<'j> {
         if (many.is_empty() || one.is_empty()) && !may_fill {
             return Ok(());
         }
-        let partners = self.partners(one)?;
+        let partners = self.partners(one, &mut evaluator.budget)?;
         let mut met = Met::default();
         // Filled by the side that is written, whichever the many side is.
         let filled_one = fill.rhs.map(Value::Float);
         for (row, value) in many {
+            evaluator.budget.work(LABELS_WORK)?;
             let group = self.groups.lhs[*row];
             let partner = partners.get(&group).copied();
             let partner = match (partner, &filled_one) {
@@ -224,9 +238,11 @@ impl<'j> Join<'j> {
     fn partners<'v>(
         &self,
         one: &[(usize, &'v Value)],
+        budget: &mut Budget,
     ) -> Result<HashMap<usize, (usize, &'v Value)>, QueryError> {
         let mut partners: HashMap<usize, (usize, &Value)> = HashMap::with_capacity(one.len());
         for (row, value) in one {
+            budget.work(LABELS_WORK / 4)?;
             let group = self.groups.rhs[*row];
             if let Some((other, _)) = partners.insert(group, (*row, *value)) {
                 return self.found_duplicate(group, other, *row);

@@ -25,8 +25,8 @@ impl fmt::Display for Stopped {
     }
 }
 
-/// Asked before each series: why the query should stop, if it should. Clocks and flags live with
-/// whoever asks the query.
+/// Asked every few microseconds of work: why the query should stop, if it should. Clocks and flags
+/// live with whoever asks the query.
 #[derive(Clone)]
 pub struct StopCheck(Arc<dyn Fn() -> Option<Stopped> + Send + Sync>);
 
@@ -77,6 +77,12 @@ impl Held {
     }
 }
 
+/// So much work is done before the query is asked again whether it should go on. The unit is what it
+/// takes to look at a number, so that this is some microseconds.
+const UNCHECKED_MAX: usize = 4096;
+/// The work that it takes to build, hash or compare a label set, or to compute with a histogram.
+pub(super) const LABELS_WORK: usize = 64;
+
 /// What one query holds and may hold.
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -84,6 +90,8 @@ pub(super) struct Budget {
     max: Held,
     stop: StopCheck,
     n_samples_peak: usize,
+    /// Work since the query was asked last whether it should go on.
+    n_unchecked: usize,
 }
 
 impl Budget {
@@ -93,7 +101,8 @@ impl Budget {
             n_series: options.series_max,
             n_bytes: options.bytes_max,
         };
-        Self { held: Held::default(), max, stop: options.stop.clone(), n_samples_peak: 0 }
+        let (held, stop) = (Held::default(), options.stop.clone());
+        Self { held, max, stop, n_samples_peak: 0, n_unchecked: 0 }
     }
 
     /// What is held now.
@@ -135,6 +144,20 @@ impl Budget {
         self.held = held;
         self.n_samples_peak = self.n_samples_peak.max(held.n_samples);
         Ok(())
+    }
+
+    /// Notes work that is about to be done: how many numbers are looked at, or as much as that.
+    ///
+    /// # Errors
+    /// The query should stop. It is not asked each time.
+    #[inline]
+    pub(super) fn work(&mut self, n: usize) -> Result<(), QueryError> {
+        self.n_unchecked = self.n_unchecked.saturating_add(n);
+        if self.n_unchecked < UNCHECKED_MAX {
+            return Ok(());
+        }
+        self.n_unchecked = 0;
+        self.check_stop()
     }
 
     /// # Errors

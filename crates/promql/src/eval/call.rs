@@ -2,8 +2,8 @@
 
 use model::Histogram;
 
-use super::answer::{Point, QueryError, Value, unfit};
-use super::evaluator::{Evaluator, args_alone, row_of};
+use super::answer::{QueryError, Value, unfit};
+use super::evaluator::{Evaluator, args_alone};
 use super::instant::{greater, lesser, math, rounded};
 use super::row::{Evaluated, Row, StepView};
 use super::select::Pick;
@@ -23,11 +23,12 @@ impl Evaluator<'_> {
         }
         if let Some(function) = math(name) {
             let rows = self.eval_as_rows(&node.args[0], steps)?;
-            return Ok(Evaluated::Rows(mapped(rows, |_, value| Some(function(value)))));
+            let rows = self.mapped(rows, |_, value| Some(function(value)))?;
+            return Ok(Evaluated::Rows(rows));
         }
         if let Some(function) = native_shape::statistic(name) {
             let rows = self.eval_as_rows(&node.args[0], steps)?;
-            return Ok(Evaluated::Rows(of_histograms(rows, function)));
+            return self.of_histograms(rows, function).map(Evaluated::Rows);
         }
         if let Some(function) = dates::function(name) {
             return self.date(node, function, steps).map(Evaluated::Rows);
@@ -73,6 +74,7 @@ impl Evaluator<'_> {
         let (mut view, mut now) = (StepView::new(&rows), Vec::new());
         let mut values = Vec::with_capacity(steps.n());
         for t_ms in steps.times() {
+            self.budget.work(rows.len())?;
             view.at(t_ms, &mut now);
             let mut floats = now.iter().filter_map(|(_, value)| value.float());
             values.push(match (floats.next(), floats.next()) {
@@ -99,7 +101,7 @@ impl Evaluator<'_> {
             "timestamp" => self.time_of(node, steps, Pick::Time),
             "vector" => {
                 let values = self.scalars(&node.args[0], steps)?;
-                Ok(vec![row_of(&values, steps)])
+                Ok(vec![self.row_of(&values, steps)?])
             }
             name => unfit(format!("function \"{name}\" cannot be evaluated")),
         }
@@ -114,6 +116,7 @@ impl Evaluator<'_> {
         };
         let is_selector = matches!(args_alone(&node.args[0]), Expr::Vector(_));
         for row in &mut rows {
+            self.budget.work(1 + row.points.len())?;
             row.drops_name = true;
             for point in row.points.iter_mut().filter(|_| !is_selector) {
                 point.value = Value::Float(point.t_ms as f64 / 1000.0);
@@ -131,30 +134,30 @@ impl Evaluator<'_> {
     ) -> Result<Vec<Row>, QueryError> {
         if let Some(arg) = node.args.first() {
             let rows = self.eval_as_rows(arg, steps)?;
-            return Ok(mapped(rows, |_, value| Some(function(value))));
+            return self.mapped(rows, |_, value| Some(function(value)));
         }
         self.take_points(steps.n())?;
         let values: Vec<f64> = steps.times().map(|t_ms| function(t_ms as f64 / 1000.0)).collect();
-        Ok(vec![row_of(&values, steps)])
+        Ok(vec![self.row_of(&values, steps)?])
     }
 
     fn clamp(&mut self, node: &Call, steps: &Steps) -> Result<Vec<Row>, QueryError> {
         let rows = self.eval_as_rows(&node.args[0], steps)?;
         let bound = self.scalars(&node.args[1], steps)?;
         let place = |t_ms: i64| steps.place(t_ms);
-        Ok(match node.function.name {
-            "clamp_max" => mapped(rows, |t, value| Some(lesser(bound[place(t)], value))),
-            "clamp_min" => mapped(rows, |t, value| Some(greater(bound[place(t)], value))),
+        match node.function.name {
+            "clamp_max" => self.mapped(rows, |t, value| Some(lesser(bound[place(t)], value))),
+            "clamp_min" => self.mapped(rows, |t, value| Some(greater(bound[place(t)], value))),
             _ => {
                 let max = self.scalars(&node.args[2], steps)?;
-                mapped(rows, |t, value| {
+                self.mapped(rows, |t, value| {
                     let (min, max) = (bound[place(t)], max[place(t)]);
                     // Nothing lies between bounds that are the wrong way round.
                     let is_range = max >= min || max.is_nan() || min.is_nan();
                     is_range.then(|| greater(min, lesser(max, value)))
                 })
             }
-        })
+        }
     }
 
     fn round(&mut self, node: &Call, steps: &Steps) -> Result<Vec<Row>, QueryError> {
@@ -164,14 +167,17 @@ impl Evaluator<'_> {
             None => vec![1.0; steps.n()],
         };
         let place = |t_ms: i64| steps.place(t_ms);
-        Ok(mapped(rows, |t, value| Some(rounded(value, nearest[place(t)]))))
+        self.mapped(rows, |t, value| Some(rounded(value, nearest[place(t)])))
     }
 
     fn absent(&mut self, node: &Call, steps: &Steps) -> Result<Vec<Row>, QueryError> {
         let rows = self.eval_as_rows(&node.args[0], steps)?;
         let mut is_there = vec![false; steps.n()];
-        for point in rows.iter().flat_map(|row| &row.points) {
-            is_there[steps.place(point.t_ms)] = true;
+        for row in &rows {
+            self.budget.work(1 + row.points.len())?;
+            for point in &row.points {
+                is_there[steps.place(point.t_ms)] = true;
+            }
         }
         self.take_points(steps.n())?;
         Ok(absent::rows(args_alone(&node.args[0]), &is_there, steps))
@@ -184,40 +190,56 @@ impl Evaluator<'_> {
             self.budget.check_stop()?;
             let mut windows = range.windows(series);
             for (is_there, t_ms) in is_there.iter_mut().zip(steps.times()) {
+                self.budget.work(1)?;
                 *is_there |= !windows.at(t_ms).is_empty();
             }
         }
         self.take_points(steps.n())?;
         Ok(absent::rows(args_alone(&node.args[0]), &is_there, steps))
     }
-}
 
-/// Each histogram by itself; floats are left out.
-fn of_histograms(rows: Vec<Row>, function: fn(&Histogram) -> f64) -> Vec<Row> {
-    let map_point = |point: Point| match point.value {
-        Value::Histogram(histogram) => {
-            Some(Point { t_ms: point.t_ms, value: Value::Float(function(&histogram)) })
+    /// Each histogram by itself; floats are left out.
+    fn of_histograms(
+        &mut self,
+        rows: Vec<Row>,
+        function: fn(&Histogram) -> f64,
+    ) -> Result<Vec<Row>, QueryError> {
+        self.mapped_values(rows, |_, value| match value {
+            Value::Histogram(histogram) => Some(function(histogram)),
+            Value::Float(_) => None,
+        })
+    }
+
+    /// Each float by itself, with its time; histograms are left out.
+    fn mapped(
+        &mut self,
+        rows: Vec<Row>,
+        function: impl Fn(i64, f64) -> Option<f64>,
+    ) -> Result<Vec<Row>, QueryError> {
+        self.mapped_values(rows, |t_ms, value| function(t_ms, value.float()?))
+    }
+
+    /// Each value by itself, with its time. Rows of which nothing is left go.
+    fn mapped_values(
+        &mut self,
+        mut rows: Vec<Row>,
+        function: impl Fn(i64, &Value) -> Option<f64>,
+    ) -> Result<Vec<Row>, QueryError> {
+        for row in &mut rows {
+            row.drops_name = true;
+            let mut is_stopped = Ok(());
+            row.points.retain_mut(|point| {
+                if is_stopped.is_ok() {
+                    is_stopped = self.budget.work(point.value.work());
+                }
+                let value = is_stopped.is_ok().then(|| function(point.t_ms, &point.value));
+                let Some(value) = value.flatten() else { return false };
+                point.value = Value::Float(value);
+                true
+            });
+            is_stopped?;
         }
-        Value::Float(_) => None,
-    };
-    let map_row = |row: Row| Row {
-        labels: row.labels,
-        drops_name: true,
-        points: row.points.into_iter().filter_map(map_point).collect(),
-    };
-    rows.into_iter().map(map_row).filter(|row| !row.points.is_empty()).collect()
-}
-
-/// Each float by itself, with its time; histograms are left out.
-fn mapped(rows: Vec<Row>, function: impl Fn(i64, f64) -> Option<f64>) -> Vec<Row> {
-    let map_point = |point: Point| {
-        let value = function(point.t_ms, point.value.float()?)?;
-        Some(Point { t_ms: point.t_ms, value: Value::Float(value) })
-    };
-    let map_row = |row: Row| Row {
-        labels: row.labels,
-        drops_name: true,
-        points: row.points.into_iter().filter_map(map_point).collect(),
-    };
-    rows.into_iter().map(map_row).filter(|row| !row.points.is_empty()).collect()
+        rows.retain(|row| !row.points.is_empty());
+        Ok(rows)
+    }
 }

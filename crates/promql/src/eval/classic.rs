@@ -8,6 +8,7 @@ use model::{Histogram, Labels};
 
 use super::annotations::{Remarks, Repair, of_metric};
 use super::answer::{Point, QueryError, Value, unfit};
+use super::budget::LABELS_WORK;
 use super::collect::Collector;
 use super::evaluator::{Evaluator, text_of};
 use super::format::label_value;
@@ -43,13 +44,19 @@ impl Found<'_> {
     fn is_empty(&self) -> bool {
         self.buckets.is_empty() && self.native.is_none()
     }
+
+    /// What it takes to answer one question.
+    fn work(&self) -> usize {
+        // Buckets are put in order.
+        LABELS_WORK + 8 * self.buckets.len()
+    }
 }
 
 /// What is asked of each histogram.
 enum Question<'a> {
     Quantile(&'a [f64]),
-    /// A label to be added, and what is asked, with the label's value.
-    Quantiles(&'a str, &'a [(String, Vec<f64>)]),
+    /// A label to be added that says which it is, and the quantiles.
+    Quantiles(&'a str, &'a [Vec<f64>]),
     Fraction(&'a [f64], &'a [f64]),
 }
 
@@ -85,8 +92,7 @@ impl Evaluator<'_> {
                 }
                 let mut asked = Vec::new();
                 for arg in &args[2..] {
-                    let q = self.asked(arg, steps)?;
-                    asked.push((q.first().copied().map_or_else(String::new, label_value), q));
+                    asked.push(self.asked(arg, steps)?);
                 }
                 let rows = self.eval_as_rows(&args[0], steps)?;
                 let question = Question::Quantiles(&label, &asked);
@@ -111,7 +117,7 @@ impl Evaluator<'_> {
         steps: &Steps,
         span: Span,
     ) -> Result<Vec<Row>, QueryError> {
-        let groups = self.groups(rows, span);
+        let groups = self.groups(rows, span)?;
         let mut out = Collector::default();
         let (mut view, mut now) = (StepView::new(rows), Vec::new());
         let mut found: Vec<Found<'_>> = Vec::new();
@@ -121,6 +127,7 @@ impl Evaluator<'_> {
             view.at(t_ms, &mut now);
             let mut order = Vec::new();
             for (row, value) in &now {
+                self.budget.work(1)?;
                 let (group, bound) = groups.of_rows[*row];
                 let found = &mut found[group];
                 if found.is_empty() {
@@ -137,6 +144,7 @@ impl Evaluator<'_> {
             for group in order {
                 let found = std::mem::take(&mut found[group]);
                 if !found.is_empty() {
+                    self.budget.work(found.work())?;
                     let labels = &groups.labels[group];
                     self.answer((labels, t_ms, i), found, question, &mut out, span)?;
                 }
@@ -146,10 +154,11 @@ impl Evaluator<'_> {
     }
 
     /// Finds out which rows are buckets of which histogram.
-    fn groups(&mut self, rows: &[Row], span: Span) -> Groups {
+    fn groups(&mut self, rows: &[Row], span: Span) -> Result<Groups, QueryError> {
         let mut places: HashMap<Arc<Labels>, usize> = HashMap::new();
         let mut groups = Groups { of_rows: Vec::new(), labels: Vec::new() };
         for row in rows {
+            self.budget.work(LABELS_WORK + row.points.len())?;
             let has_floats = row.points.iter().any(|point| point.value.float().is_some());
             let text = row.labels.get(BOUND).unwrap_or_default();
             let bound = bound_of(text).filter(|_| has_floats);
@@ -171,7 +180,7 @@ impl Evaluator<'_> {
             });
             groups.of_rows.push((place, bound));
         }
-        groups
+        Ok(groups)
     }
 
     fn answer(
@@ -222,8 +231,10 @@ impl Evaluator<'_> {
             }
             Question::Quantile(q) => put(labels, quantile(q[i]))?,
             Question::Quantiles(name, asked) => {
-                for (value, q) in *asked {
-                    put(&Arc::new(Labels::clone(labels).with(name, value)), quantile(q[i]))?;
+                for q in *asked {
+                    self.budget.work(LABELS_WORK)?;
+                    let labels = Labels::clone(labels).with(name, &label_value(q[i]));
+                    put(&Arc::new(labels), quantile(q[i]))?;
                 }
             }
         }

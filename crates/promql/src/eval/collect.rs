@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model::Labels;
 
 use super::answer::{Point, QueryError, same_labels};
+use super::budget::{Budget, LABELS_WORK};
 use super::row::Row;
 
 /// Rows in the order of their first appearance.
@@ -52,7 +53,16 @@ impl Collector {
     }
 
     /// Adds points of any time to the row with these labels.
-    pub(super) fn join(&mut self, labels: &Arc<Labels>, drops_name: bool, points: Vec<Point>) {
+    ///
+    /// # Errors
+    /// The query should stop.
+    pub(super) fn join(
+        &mut self,
+        labels: &Arc<Labels>,
+        (drops_name, points): (bool, Vec<Point>),
+        budget: &mut Budget,
+    ) -> Result<(), QueryError> {
+        budget.work(LABELS_WORK)?;
         let place = self.place(labels);
         let row = &mut self.rows[place];
         row.drops_name |= drops_name;
@@ -60,15 +70,17 @@ impl Collector {
             true => row.points = points,
             false => row.points.extend(points),
         }
+        Ok(())
     }
 
     /// The rows that were joined, in the order of time.
     ///
     /// # Errors
-    /// Two points of a row have the same time.
-    pub(super) fn joined_rows(self) -> Result<Vec<Row>, QueryError> {
+    /// Two points of a row have the same time; the query should stop.
+    pub(super) fn joined_rows(self, budget: &mut Budget) -> Result<Vec<Row>, QueryError> {
         let mut rows = self.rows();
         for row in &mut rows {
+            budget.work(row.points.len())?;
             if !row.points.is_sorted_by_key(|point| point.t_ms) {
                 row.points.sort_by_key(|point| point.t_ms);
             }

@@ -6,10 +6,11 @@ use storage::Querier;
 use storage::rollup::over_time::TierUse;
 
 use super::answer::{Answer, Point, QueryError, QueryValue, SeriesPoints, SeriesValue, Value};
-use super::budget::StopCheck;
+use super::budget::{Budget, LABELS_WORK, StopCheck};
 use super::collect::Collector;
 use super::evaluator::{Evaluator, WholeQuery, args_alone};
 use super::labels::{text, without_metadata};
+use super::paced;
 use super::row::{Evaluated, Row};
 use super::steps::Steps;
 use super::window::RangeVector;
@@ -83,7 +84,7 @@ impl Engine {
                     QueryValue::Scalar { t_ms, value: values.first().copied().unwrap_or(f64::NAN) }
                 }
                 Evaluated::Text(text) => QueryValue::Text { t_ms, text },
-                Evaluated::Rows(rows) => vector(rows)?,
+                Evaluated::Rows(rows) => vector(rows, &mut evaluator.budget)?,
             },
         };
         Ok(told(query, value, evaluator))
@@ -121,7 +122,8 @@ impl Engine {
         let mut evaluator = Evaluator::new(&*self.querier, &self.options, whole);
         let steps = Steps { start_ms, end_ms, step_ms };
         let rows = evaluator.eval_as_rows(&expr, &steps)?;
-        let value = QueryValue::Matrix(sorted(named(rows)?));
+        let rows = named(rows, &mut evaluator.budget)?;
+        let value = QueryValue::Matrix(sorted(rows, &mut evaluator.budget)?);
         Ok(told(query, value, evaluator))
     }
 }
@@ -136,31 +138,32 @@ fn told(query: &str, value: QueryValue, evaluator: Evaluator<'_>) -> Answer {
 
 /// Drops the names that are marked. Rows that become the same are put together, if no time
 /// coincides.
-fn named(rows: Vec<Row>) -> Result<Vec<Row>, QueryError> {
+fn named(rows: Vec<Row>, budget: &mut Budget) -> Result<Vec<Row>, QueryError> {
     let mut out = Collector::default();
     for row in rows {
+        budget.work(LABELS_WORK)?;
         let labels = match row.drops_name {
             true => Arc::new(without_metadata(&row.labels)),
             false => row.labels,
         };
-        out.join(&labels, false, row.points);
+        out.join(&labels, (false, row.points), budget)?;
     }
-    out.joined_rows()
+    out.joined_rows(budget)
 }
 
-fn vector(rows: Vec<Row>) -> Result<QueryValue, QueryError> {
-    let values = named(rows)?
+fn vector(rows: Vec<Row>, budget: &mut Budget) -> Result<QueryValue, QueryError> {
+    let values = named(rows, budget)?
         .into_iter()
         .filter_map(|mut row| Some(SeriesValue { labels: row.labels, point: row.points.pop()? }));
     Ok(QueryValue::Vector(values.collect()))
 }
 
-fn sorted(rows: Vec<Row>) -> Vec<SeriesPoints> {
+fn sorted(rows: Vec<Row>, budget: &mut Budget) -> Result<Vec<SeriesPoints>, QueryError> {
     let series =
         rows.into_iter().map(|row| SeriesPoints { labels: row.labels, points: row.points });
     let mut series: Vec<SeriesPoints> = series.collect();
-    series.sort_by(|a, b| a.labels.cmp(&b.labels));
-    series
+    paced::sort(&mut series, budget, |a, b| a.labels.cmp(&b.labels))?;
+    Ok(series)
 }
 
 /// A range vector by itself: the samples within the range.
@@ -170,12 +173,17 @@ fn matrix(
     steps: &Steps,
 ) -> Result<QueryValue, QueryError> {
     let range: RangeVector = evaluator.range_vector(args_alone(expr), steps)?;
-    let rows = range.series.iter().map(|series| {
-        let points = range.window(series, steps.start_ms).points(range.extension);
-        Row { labels: series.labels.clone(), drops_name: series.drops_name, points }
-    });
-    let rows = rows.filter(|row| !row.points.is_empty()).collect();
-    Ok(QueryValue::Matrix(sorted(named(rows)?)))
+    let budget = &mut evaluator.budget;
+    let mut rows = Vec::new();
+    for series in &range.series {
+        let window = range.window(series, steps.start_ms);
+        budget.work(1 + window.samples.len() + window.histograms.len())?;
+        let points = window.points(range.extension);
+        rows.push(Row { labels: series.labels.clone(), drops_name: series.drops_name, points });
+    }
+    rows.retain(|row| !row.points.is_empty());
+    let rows = named(rows, budget)?;
+    Ok(QueryValue::Matrix(sorted(rows, budget)?))
 }
 
 /// `{a="b"} 1 @2`, for messages of tests.

@@ -112,9 +112,11 @@ impl<'q> Evaluator<'q> {
                         n_bytes: n.saturating_mul(size_of::<Point>()),
                     })?;
                     let Some(point) = row.points.pop() else { continue };
-                    let repeated = steps.times();
-                    row.points =
-                        repeated.map(|t_ms| Point { t_ms, value: point.value.clone() }).collect();
+                    row.points.reserve_exact(n);
+                    for t_ms in steps.times() {
+                        self.budget.work(1)?;
+                        row.points.push(Point { t_ms, value: point.value.clone() });
+                    }
                 }
                 Ok(Evaluated::Rows(rows))
             }
@@ -165,6 +167,7 @@ impl<'q> Evaluator<'q> {
                 for row in &mut rows {
                     row.drops_name = true;
                     for point in &mut row.points {
+                        self.budget.work(point.value.work())?;
                         point.value = negated(&point.value);
                     }
                 }
@@ -181,9 +184,21 @@ impl<'q> Evaluator<'q> {
     ) -> Result<Vec<Row>, QueryError> {
         match self.eval(expr, steps)? {
             Evaluated::Rows(rows) => Ok(rows),
-            Evaluated::Scalars(values) => Ok(vec![row_of(&values, steps)]),
+            Evaluated::Scalars(values) => Ok(vec![self.row_of(&values, steps)?]),
             Evaluated::Text(_) => Ok(Vec::new()),
         }
+    }
+
+    /// A row without labels that has these values, which are counted already.
+    pub(super) fn row_of(&mut self, values: &[f64], steps: &Steps) -> Result<Row, QueryError> {
+        let n_bytes = values.len().saturating_mul(size_of::<Point>());
+        self.budget.take(Held { n_bytes, ..Held::default() })?;
+        let mut points = Vec::with_capacity(values.len());
+        for (t_ms, value) in steps.times().zip(values) {
+            self.budget.work(1)?;
+            points.push(Point { t_ms, value: Value::Float(*value) });
+        }
+        Ok(Row { labels: labels::none(), drops_name: false, points })
     }
 
     /// A number at each step of an expression that is a scalar.
@@ -202,13 +217,6 @@ impl<'q> Evaluator<'q> {
             At::End => self.whole.end_ms,
         })
     }
-}
-
-/// A row without labels that has these values.
-pub(super) fn row_of(values: &[f64], steps: &Steps) -> Row {
-    let points = steps.times().zip(values);
-    let points = points.map(|(t_ms, value)| Point { t_ms, value: Value::Float(*value) });
-    Row { labels: labels::none(), drops_name: false, points: points.collect() }
 }
 
 fn negated(value: &Value) -> Value {

@@ -11,6 +11,11 @@ pub(super) fn plain(value: f64) -> String {
     }
 }
 
+/// With six decimals, as `%f` writes it.
+pub(super) fn fixed(value: f64) -> String {
+    if value.is_finite() { format!("{value:.6}") } else { plain(value) }
+}
+
 /// As `%g` writes it: with an exponent below 1e-4 and from a million on.
 pub(super) fn short(value: f64) -> String {
     let size = value.abs();

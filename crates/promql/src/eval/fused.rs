@@ -80,7 +80,11 @@ impl Evaluator<'_> {
         let Some(mut fold) = fold_of(node) else { return Ok(None) };
         let wanted = wanted(node, stream.tells_names());
         let is_done = self.run(&stream, steps, wanted, &mut fold)?;
-        Ok(is_done.then(|| fold.into_rows(&Folded { param, steps, drops_name: stream.drops_name })))
+        if !is_done {
+            return Ok(None);
+        }
+        let folded = Folded { param, steps, drops_name: stream.drops_name };
+        fold.into_rows(&folded, &mut self.budget).map(Some)
     }
 
     /// The same of rows that are there; `None` if there are histograms among them, or they differ
@@ -97,12 +101,15 @@ impl Evaluator<'_> {
         }
         let drops_name = rows.first().is_some_and(|row| row.drops_name);
         let is_float = |row: &Row| row.points.iter().all(|point| point.value.float().is_some());
-        if !rows.iter().all(|row| row.drops_name == drops_name && is_float(row)) {
-            return Ok(None);
+        for row in rows {
+            self.budget.work(1 + row.points.len())?;
+            if row.drops_name != drops_name || !is_float(row) {
+                return Ok(None);
+            }
         }
         let Some(mut fold) = fold_of(node) else { return Ok(None) };
         fold.add_rows(rows, steps, &mut self.budget)?;
-        Ok(Some(fold.into_rows(&Folded { param, steps, drops_name })))
+        fold.into_rows(&Folded { param, steps, drops_name }, &mut self.budget).map(Some)
     }
 
     fn may_fuse(&self, steps: &Steps) -> bool {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model::{Labels, METRIC_NAME, MatchOp, Matcher, Sample, is_stale_marker};
 
 use super::answer::{Point, QueryError, unfit};
+use super::budget::{Budget, LABELS_WORK};
 use super::collect::Collector;
 use super::evaluator::Evaluator;
 use super::labels;
@@ -17,6 +18,8 @@ use crate::ast::{Call, Expr};
 
 /// The labels that name a target.
 const IDENTIFYING: [&str; 2] = ["instance", "job"];
+/// What it takes to add the labels of one info metric, of which each makes a label set.
+const ENRICHING_WORK: usize = 16 * LABELS_WORK;
 
 /// What the second argument asks for.
 struct Wanted {
@@ -79,8 +82,14 @@ impl Evaluator<'_> {
         let lookback_ms = self.options.lookback_ms;
         let start_ms = time_of(steps.start_ms).saturating_sub(lookback_ms).saturating_add(1);
         let infos = self.load(&wanted.matchers(), start_ms, time_of(steps.last_ms()))?;
-        let targets: Vec<Labels> = infos.iter().map(|info| target(&info.labels)).collect();
-        let of_base: Vec<Labels> = base.iter().map(|row| target(&row.labels)).collect();
+        let mut target = |labels: &Labels| {
+            self.budget.work(LABELS_WORK)?;
+            Ok(labels::only(labels, &IDENTIFYING.map(str::to_owned)))
+        };
+        let targets = infos.iter().map(|info| target(&info.labels));
+        let targets = targets.collect::<Result<Vec<Labels>, QueryError>>()?;
+        let of_base = base.iter().map(|row| target(&row.labels));
+        let of_base = of_base.collect::<Result<Vec<Labels>, QueryError>>()?;
         let mut n_read = vec![0; infos.len()];
         let mut out = Collector::default();
         let (mut view, mut now) = (StepView::new(&base), Vec::new());
@@ -88,14 +97,20 @@ impl Evaluator<'_> {
             self.budget.check_stop()?;
             view.at(t_ms, &mut now);
             let read_ms = time_of(t_ms);
-            let found = found(&infos, &targets, &mut n_read, (read_ms, lookback_ms))?;
+            self.budget.work(base.len())?;
+            let found =
+                found((&infos, &targets), &mut n_read, (read_ms, lookback_ms), &mut self.budget)?;
             self.take_points(now.len())?;
             for (row, value) in &now {
+                self.budget.work(LABELS_WORK)?;
                 let row_labels = &base[*row].labels;
                 let of_target = found.get(&of_base[*row]);
                 let labels = match (wanted.is_info(row_labels), of_target) {
                     (true, _) => Some(row_labels.clone()),
-                    (false, Some(infos)) => Some(enriched(&wanted, row_labels, infos)?),
+                    (false, Some(infos)) => {
+                        self.budget.work(infos.len() * ENRICHING_WORK)?;
+                        Some(enriched(&wanted, row_labels, infos)?)
+                    }
                     (false, None) => wanted.keeps_bare().then(|| row_labels.clone()),
                 };
                 if let Some(labels) = labels {
@@ -135,19 +150,16 @@ impl Evaluator<'_> {
     }
 }
 
-fn target(labels: &Labels) -> Labels {
-    labels::only(labels, &IDENTIFYING.map(str::to_owned))
-}
-
 /// The info metrics of each target at a time: of each name the one with the newest sample.
 fn found<'i>(
-    infos: &'i [Ranged],
-    targets: &'i [Labels],
+    (infos, targets): (&'i [Ranged], &'i [Labels]),
     n_read: &mut [usize],
     (read_ms, lookback_ms): (i64, i64),
+    budget: &mut Budget,
 ) -> Result<HashMap<&'i Labels, Infos<'i>>, QueryError> {
     let mut found: HashMap<&Labels, Infos<'_>> = HashMap::new();
     for ((info, target), n_read) in infos.iter().zip(targets).zip(n_read) {
+        budget.work(LABELS_WORK)?;
         if !info.histograms.is_empty() {
             return unfit("this should be an info metric, with float samples");
         }

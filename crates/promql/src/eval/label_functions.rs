@@ -6,6 +6,7 @@ use model::{Labels, METRIC_NAME, anchored_regex};
 use regex::{Captures, Regex};
 
 use super::answer::{QueryError, unfit};
+use super::budget::Held;
 use super::collect::Collector;
 use super::evaluator::{Evaluator, text_of};
 use super::row::Row;
@@ -26,17 +27,23 @@ impl Evaluator<'_> {
         let Ok(regex) = anchored_regex(&expression) else {
             return unfit(format!("invalid regular expression in label_replace(): {expression}"));
         };
-        let destination = label_name(node, text_of(destination))?;
+        let destination = label_name(node, "destination", text_of(destination))?;
         let (replacement, source) = (text_of(replacement).to_lossy(), text_of(source).to_lossy());
         let mut rows = self.eval_as_rows(&node.args[0], steps)?;
         for row in &mut rows {
             self.budget.check_stop()?;
             let value = row.labels.get(&source).unwrap_or_default();
             let Some(caught) = regex.captures(value) else { continue };
-            let value = expanded(&replacement, &regex, &caught);
+            let mut n_bytes = 0_usize;
+            expand(&replacement, &regex, &caught, |part| {
+                n_bytes = n_bytes.saturating_add(part.len());
+            });
+            self.take_text(n_bytes)?;
+            let mut value = String::with_capacity(n_bytes);
+            expand(&replacement, &regex, &caught, |part| value.push_str(part));
             relabel(row, &destination, &value);
         }
-        together(rows)
+        self.together(rows)
     }
 
     /// `label_join(v, destination, separator, sources...)`
@@ -45,34 +52,52 @@ impl Evaluator<'_> {
         node: &Call,
         steps: &Steps,
     ) -> Result<Vec<Row>, QueryError> {
-        let destination = label_name(node, text_of(&node.args[1]))?;
         let separator = text_of(&node.args[2]).to_lossy();
         let mut sources = Vec::new();
         for arg in &node.args[3..] {
-            let source = text_of(arg).to_lossy();
-            if source.is_empty() {
-                return unfit("invalid source label name in label_join(): ");
-            }
-            sources.push(source);
+            sources.push(label_name(node, "source", text_of(arg))?);
         }
+        let destination = label_name(node, "destination", text_of(&node.args[1]))?;
         let mut rows = self.eval_as_rows(&node.args[0], steps)?;
         for row in &mut rows {
             self.budget.check_stop()?;
             let values: Vec<&str> =
                 sources.iter().map(|name| row.labels.get(name).unwrap_or_default()).collect();
+            let n_separators = values.len().saturating_sub(1);
+            let n_bytes = values
+                .iter()
+                .fold(separator.len().saturating_mul(n_separators), |n_bytes, value| {
+                    n_bytes.saturating_add(value.len())
+                });
+            self.take_text(n_bytes)?;
             let value = values.join(&separator);
             relabel(row, &destination, &value);
         }
-        together(rows)
+        self.together(rows)
+    }
+
+    /// Asks for a label's value that is about to be made: a text may be made of many, and those of as
+    /// many again.
+    fn take_text(&mut self, n_bytes: usize) -> Result<(), QueryError> {
+        self.budget.take(Held { n_bytes, ..Held::default() })
+    }
+
+    /// Rows that have become the same, put together.
+    fn together(&mut self, rows: Vec<Row>) -> Result<Vec<Row>, QueryError> {
+        let mut out = Collector::default();
+        for row in rows {
+            out.join(&row.labels, (row.drops_name, row.points), &mut self.budget)?;
+        }
+        out.joined_rows(&mut self.budget)
     }
 }
 
 /// A text that may be a label's name.
-fn label_name(node: &Call, text: &crate::Text) -> Result<String, QueryError> {
+fn label_name(node: &Call, of: &str, text: &crate::Text) -> Result<String, QueryError> {
     match text.as_str().filter(|name| !name.is_empty()) {
         Some(name) => Ok(name.to_owned()),
         None => unfit(format!(
-            "invalid destination label name in {}(): {}",
+            "invalid {of} label name in {}(): {}",
             node.function.name,
             text.to_lossy()
         )),
@@ -88,39 +113,30 @@ fn relabel(row: &mut Row, name: &str, value: &str) {
     }
 }
 
-/// Rows that have become the same, put together.
-fn together(rows: Vec<Row>) -> Result<Vec<Row>, QueryError> {
-    let mut out = Collector::default();
-    for row in rows {
-        out.join(&row.labels, row.drops_name, row.points);
-    }
-    out.joined_rows()
-}
-
-/// The replacement with what the groups caught, in the words of Go: `$1x` is the group named `1x`.
-fn expanded(template: &str, regex: &Regex, caught: &Captures<'_>) -> String {
-    let mut out = String::new();
+/// Shows the parts of the replacement with what the groups caught, in the words of Go: `$1x` is the
+/// group named `1x`.
+fn expand(template: &str, regex: &Regex, caught: &Captures<'_>, mut show: impl FnMut(&str)) {
     let mut rest = template;
     while let Some((before, behind)) = rest.split_once('$') {
-        out.push_str(before);
+        show(before);
         if let Some(behind) = behind.strip_prefix('$') {
-            out.push('$');
+            show("$");
             rest = behind;
             continue;
         }
         match group_name(behind) {
             Some((name, behind)) => {
-                out.push_str(group(name, regex, caught));
+                show(group(name, regex, caught));
                 rest = behind;
             }
             None => {
                 // A dollar before anything else is one.
-                out.push('$');
+                show("$");
                 rest = behind;
             }
         }
     }
-    out + rest
+    show(rest);
 }
 
 /// The name behind a dollar, and what follows it.
@@ -149,14 +165,16 @@ fn group<'t>(name: &str, regex: &Regex, caught: &Captures<'t>) -> &'t str {
 mod tests {
     use regex::Regex;
 
-    use super::expanded;
+    use super::expand;
 
     #[test]
     fn groups_are_named_as_in_go() {
         let regex = Regex::new("^(?<word>[a-z]+)-([0-9]+)$").unwrap();
         let caught = regex.captures("ab-12").unwrap();
         let check = |template: &str, wanted: &str| {
-            assert_eq!(expanded(template, &regex, &caught), wanted, "{template}");
+            let mut found = String::new();
+            expand(template, &regex, &caught, |part| found.push_str(part));
+            assert_eq!(found, wanted, "{template}");
         };
         check("$1:$2", "ab:12");
         check("${1}x$word", "abxab");

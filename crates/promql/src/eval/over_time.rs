@@ -7,6 +7,7 @@ use model::Sample;
 use super::annotations::Remarks;
 use super::answer::{Point, QueryError, Value, unfit};
 use super::evaluator::{Evaluator, args_alone};
+use super::format::fixed;
 use super::kahan::{self, KahanSum, Mean};
 use super::native_sum::NativeSum;
 use super::row::Row;
@@ -25,8 +26,21 @@ pub(super) struct RangeCall<'c> {
     pub(super) metric: &'c str,
     /// Of the range vector.
     pub(super) span: Span,
+    /// Of the first argument, which may be another one.
+    pub(super) first_span: Span,
     pub(super) extension: Option<Extension>,
     pub(super) remarks: &'c mut Remarks,
+    /// Why the query has no value, if a parameter is none that can be computed with.
+    pub(super) refusal: Option<String>,
+}
+
+/// Where the arguments of a function of a range vector stand.
+#[derive(Clone, Copy)]
+pub(super) struct RangeArgs<'e> {
+    /// The range vector.
+    pub(super) range: &'e Expr,
+    /// The first one.
+    pub(super) first: &'e Expr,
 }
 
 impl RangeCall<'_> {
@@ -49,10 +63,6 @@ impl RangeCall<'_> {
     }
 }
 
-/// So many samples are looked at before the query is asked again whether it should go on: a few
-/// microseconds of work.
-const UNCHECKED_MAX: usize = 4096;
-
 type OfWindow = fn(&mut RangeCall<'_>) -> Option<Value>;
 type OfFloats = fn(&[Sample], &RangeCall<'_>) -> Option<f64>;
 
@@ -74,9 +84,7 @@ pub(super) fn form(name: &str) -> Option<Form> {
         "count_over_time" => Window(|call| counted(&call.window)),
         "delta" => Window(rate::delta),
         "deriv" => Floats(|samples, _| regression::deriv(samples)),
-        "double_exponential_smoothing" => {
-            Floats(|samples, call| regression::smoothed(samples, call.params))
-        }
+        "double_exponential_smoothing" => Window(smoothed),
         "first_over_time" => Window(|call| first(&call.window).map(|point| point.value)),
         "idelta" => Window(rate::idelta),
         "increase" => Window(rate::increase),
@@ -91,9 +99,7 @@ pub(super) fn form(name: &str) -> Option<Form> {
         "present_over_time" => {
             Window(|call| (!call.window.is_empty()).then_some(Value::Float(1.0)))
         }
-        "quantile_over_time" => {
-            Floats(|samples, call| Some(quantile::of(call.first_param(), values(samples))))
-        }
+        "quantile_over_time" => Window(quantile_over_time),
         "rate" => Window(rate::rate),
         "resets" => Window(rate::resets),
         "stddev_over_time" => Floats(|samples, _| Some(variance(of(samples)).sqrt())),
@@ -129,13 +135,13 @@ impl Evaluator<'_> {
         }
         let Some(arg) = of_range else { return Ok(None) };
         check_extension(node.function.name, args_alone(arg))?;
-        check_params(node, &params, self)?;
+        let args = RangeArgs { range: arg, first: &node.args[0] };
         let range = self.range_vector(arg, steps)?;
         let mut rows = Vec::new();
         for series in &range.series {
             self.budget.check_stop()?;
             let row =
-                self.row_over(node.function.name, form, (&range, series, arg), &params, steps)?;
+                self.row_over(node.function.name, form, (&range, series, args), &params, steps)?;
             self.take_points(row.points.len())?;
             if row.points.iter().any(|point| point.value.float().is_some()) {
                 let metric = row.labels.metric_name();
@@ -153,7 +159,7 @@ impl Evaluator<'_> {
         &mut self,
         name: &str,
         form: Form,
-        (range, series, arg): (&RangeVector, &Ranged, &Expr),
+        (range, series, args): (&RangeVector, &Ranged, RangeArgs<'_>),
         params: &[Vec<f64>],
         steps: &Steps,
     ) -> Result<Row, QueryError> {
@@ -161,7 +167,6 @@ impl Evaluator<'_> {
         let mut row = Row::new(Arc::clone(&series.labels), series.drops_name || !keeps_name);
         let mut windows = range.windows(series);
         let mut at_step = vec![0.0; params.len()];
-        let mut n_unchecked = 0;
         for (i, t_ms) in steps.times().enumerate() {
             for (value, of_steps) in at_step.iter_mut().zip(params) {
                 *value = of_steps[i];
@@ -170,20 +175,20 @@ impl Evaluator<'_> {
                 window: windows.at(t_ms),
                 params: &at_step,
                 metric: series.labels.metric_name(),
-                span: arg.span(),
+                span: args.range.span(),
+                first_span: args.first.span(),
                 extension: range.extension,
                 remarks: &mut self.remarks,
+                refusal: None,
             };
             let n_seen = call.window.samples.len() + call.window.histograms.len();
-            if let Some(value) = form.value(&mut call) {
-                row.points.push(Point { t_ms, value });
+            let value = form.value(&mut call);
+            if let Some(reason) = call.refusal {
+                return unfit(reason);
             }
+            row.points.extend(value.map(|value| Point { t_ms, value }));
             self.n_queryable += n_seen as u64;
-            n_unchecked += n_seen + 1;
-            if n_unchecked >= UNCHECKED_MAX {
-                n_unchecked = 0;
-                self.budget.check_stop()?;
-            }
+            self.budget.work(n_seen + 1)?;
         }
         Ok(row)
     }
@@ -205,24 +210,58 @@ pub(super) fn doubt_counter(remarks: &mut Remarks, name: &str, metric: &str, spa
 
 impl Form {
     fn value(self, call: &mut RangeCall<'_>) -> Option<Value> {
-        let of_floats = match self {
-            Self::Window(of_window) => return of_window(call),
-            Self::Floats(of_floats) => of_floats,
-        };
-        let samples = call.window.samples;
-        if samples.is_empty() {
+        match self {
+            Self::Window(of_window) => of_window(call),
+            Self::Floats(of_floats) => {
+                let samples = floats_beside(call, call.span)?;
+                of_floats(samples, call).map(Value::Float)
+            }
+        }
+    }
+}
+
+/// The floats of a range that has some; histograms beside them are told of, and left out.
+fn floats_beside<'c>(call: &mut RangeCall<'c>, span: Span) -> Option<&'c [Sample]> {
+    let samples = call.window.samples;
+    if samples.is_empty() {
+        return None;
+    }
+    if !call.window.histograms.is_empty() {
+        let text = format!(
+            "ignored histograms in a range containing both floats and histograms for metric name {}",
+            Quoted(call.metric)
+        );
+        call.remarks.info(span, text);
+    }
+    Some(samples)
+}
+
+/// `quantile_over_time`: that a part is none is said where there is something to take a part of.
+fn quantile_over_time(call: &mut RangeCall<'_>) -> Option<Value> {
+    let (q, span) = (call.first_param(), call.first_span);
+    let samples = floats_beside(call, span)?;
+    quantile::doubt(call.remarks, q, span);
+    Some(Value::Float(quantile::of(q, values(samples))))
+}
+
+/// `double_exponential_smoothing`: its factors are looked at wherever there is a sample of any kind.
+/// One that is no number passes, and nothing is known then.
+fn smoothed(call: &mut RangeCall<'_>) -> Option<Value> {
+    if call.window.is_empty() {
+        return None;
+    }
+    for (what, factor) in ["smoothing", "trend"].iter().zip(call.params) {
+        if *factor <= 0.0 || *factor >= 1.0 {
+            call.refusal = Some(format!(
+                "invalid {what} factor. Expected: 0 < {}f < 1, got: {}",
+                &what[..1],
+                fixed(*factor)
+            ));
             return None;
         }
-        if !call.window.histograms.is_empty() {
-            let text = format!(
-                "ignored histograms in a range containing both floats and histograms for metric \
-                 name {}",
-                Quoted(call.metric)
-            );
-            call.remarks.info(call.span, text);
-        }
-        of_floats(samples, call).map(Value::Float)
     }
+    let samples = floats_beside(call, call.span)?;
+    regression::smoothed(samples, call.params).map(Value::Float)
 }
 
 /// Few functions know what to do with samples outside of their range.
@@ -241,35 +280,6 @@ fn check_extension(name: &str, arg: &Expr) -> Result<(), QueryError> {
         extension.as_str(),
         known.join(", ")
     ))
-}
-
-/// Refuses or doubts parameters.
-pub(super) fn check_params(
-    node: &Call,
-    params: &[Vec<f64>],
-    evaluator: &mut Evaluator<'_>,
-) -> Result<(), QueryError> {
-    match node.function.name {
-        "double_exponential_smoothing" => {
-            for (what, values) in ["smoothing", "trend"].iter().zip(params) {
-                let is_wrong = |factor: &&f64| !(**factor > 0.0 && **factor < 1.0);
-                if let Some(factor) = values.iter().find(is_wrong) {
-                    return unfit(format!(
-                        "invalid {what} factor. Expected: 0 < {}f < 1, got: {factor:.6}",
-                        &what[..1]
-                    ));
-                }
-            }
-        }
-        "quantile_over_time" => {
-            let span = node.args[0].span();
-            for q in params.iter().flatten() {
-                quantile::doubt(&mut evaluator.remarks, *q, span);
-            }
-        }
-        _ => {}
-    }
-    Ok(())
 }
 
 fn of(samples: &[Sample]) -> impl Iterator<Item = f64> {

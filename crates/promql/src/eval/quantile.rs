@@ -2,6 +2,7 @@
 
 use super::annotations::Remarks;
 use super::format::short;
+use super::instant::{greater, lesser};
 use crate::Span;
 
 /// The value below which a part of the values lies, between neighbours by their distance. A NaN is
@@ -16,16 +17,16 @@ pub(super) fn of(q: f64, mut values: Vec<f64>) -> f64 {
     if q > 1.0 {
         return f64::INFINITY;
     }
-    values.sort_by(|a, b| match (a.is_nan(), b.is_nan()) {
+    let order = |a: &f64, b: &f64| match (a.is_nan(), b.is_nan()) {
         (false, false) => a.total_cmp(b),
         (a, b) => b.cmp(&a),
-    });
-    let n = values.len() as f64;
-    let rank = q * (n - 1.0);
-    let lower = rank.floor().max(0.0);
-    let upper = (lower + 1.0).min(n - 1.0);
+    };
+    let rank = q * (values.len() as f64 - 1.0);
     let weight = rank - rank.floor();
-    values[lower as usize] * (1.0 - weight) + values[upper as usize] * weight
+    // The two neighbours are found without putting the others in order.
+    let (_, lower, above) = values.select_nth_unstable_by(rank.floor().max(0.0) as usize, order);
+    let upper = above.iter().copied().min_by(order).unwrap_or(*lower);
+    *lower * (1.0 - weight) + upper * weight
 }
 
 /// The median distance from the median.
@@ -43,6 +44,23 @@ pub(super) fn doubt(remarks: &mut Remarks, q: f64, span: Span) {
         let text = format!("quantile value should be between 0 and 1, got {}", short(q));
         remarks.warn(span, text);
     }
+}
+
+/// The same of a part at each step: of those that are none, the extremes are told.
+pub(super) fn doubt_extremes(remarks: &mut Remarks, q: &[f64], span: Span) {
+    if q.iter().any(|q| q.is_nan()) {
+        doubt(remarks, f64::NAN, span);
+    }
+    let (min, max) = extremes(q);
+    for extreme in [max, min].into_iter().filter(|extreme| !extreme.is_nan()) {
+        doubt(remarks, extreme, span);
+    }
+}
+
+/// The least and the greatest; NaN if one is, but for the infinity on its side.
+pub(super) fn extremes(values: &[f64]) -> (f64, f64) {
+    let of = |pick: fn(f64, f64) -> f64| values.iter().copied().reduce(pick).unwrap_or(f64::NAN);
+    (of(lesser), of(greater))
 }
 
 #[cfg(test)]

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use model::{HistogramSample, Matcher, Sample, is_stale_marker};
 use storage::Select;
 
-use super::annotations::Remarks;
 use super::answer::{Point, QueryError, Value};
-use super::budget::Held;
+use super::budget::{Held, LABELS_WORK};
 use super::evaluator::Evaluator;
 use super::extended::interpolated;
 use super::native_extended;
@@ -101,10 +100,7 @@ impl Evaluator<'_> {
         let mut rows = Vec::new();
         for series in self.load(&node.matchers, start_ms, end_ms)? {
             let points = match is_smoothed {
-                true => {
-                    let told = (&mut self.remarks, node.span);
-                    smoothed(&series, reference, lookback_ms, steps, told)
-                }
+                true => self.smoothed(&series, reference, node.span, steps)?,
                 false => latest(&series, reference, lookback_ms, steps, pick),
             };
             if points.is_empty() {
@@ -184,9 +180,57 @@ impl Evaluator<'_> {
             0 => Vec::new(),
             _ => self.eval_as_rows(&node.expr, &inner)?,
         };
-        let series = rows.into_iter().map(Ranged::from).collect();
+        let mut series = Vec::with_capacity(rows.len());
+        for row in rows {
+            self.budget.work(1 + row.points.len())?;
+            series.push(Ranged::from(row));
+        }
         let lookback_ms = self.options.lookback_ms;
         Ok(RangeVector { series, reference, range_ms, extension: None, lookback_ms })
+    }
+
+    /// A value between the samples on both sides of each step; the one before alone will do.
+    fn smoothed(
+        &mut self,
+        series: &Ranged,
+        reference: Reference,
+        span: Span,
+        steps: &Steps,
+    ) -> Result<Vec<Point>, QueryError> {
+        let lookback_ms = self.options.lookback_ms;
+        let floats = series.samples.iter().filter(|sample| !is_stale_marker(sample.value));
+        let floats: Vec<Sample> = floats.copied().collect();
+        let histograms = series.histograms.iter();
+        let histograms: Vec<HistogramSample> =
+            histograms.filter(|sample| !sample.histogram.is_stale_marker()).cloned().collect();
+        let (remarks, metric) = (&mut self.remarks, series.labels.metric_name());
+        let mut points = Vec::new();
+        for t_ms in steps.times() {
+            self.budget.work(LABELS_WORK)?;
+            let read_ms = reference.of(t_ms);
+            let ends_ms =
+                (read_ms.saturating_sub(lookback_ms), read_ms.saturating_add(lookback_ms));
+            let near_floats = near(&floats, ends_ms, |sample| sample.t_ms);
+            let near_histograms = near(&histograms, ends_ms, |sample| sample.t_ms);
+            if !near_floats.is_empty() && !near_histograms.is_empty() {
+                let text = "encountered a mix of histograms and floats for metric name";
+                remarks.warn(span, format!("{text} {}", Quoted(metric)));
+                continue;
+            }
+            if let Some((before, after)) = around(near_floats, read_ms, |sample| sample.t_ms) {
+                let value =
+                    after.map_or(before.value, |after| interpolated(before, after, read_ms));
+                points.push(Point { t_ms, value: Value::Float(value) });
+            } else if let Some((before, after)) =
+                around(near_histograms, read_ms, |sample| sample.t_ms)
+            {
+                match native_extended::interpolated(before, after, (read_ms, t_ms)) {
+                    Ok(point) => points.push(point),
+                    Err(()) => native_extended::warn_of_schemas(remarks, span, metric),
+                }
+            }
+        }
+        Ok(points)
     }
 
     /// Counts histograms by their size.
@@ -260,45 +304,6 @@ fn newest(
         Pick::Time => Some(Value::Float(t_ms as f64 / 1000.0)),
         Pick::StartTime => Some(Value::Float(start_ms as f64 / 1000.0)),
     }
-}
-
-/// A value between the samples on both sides of each step; the one before alone will do.
-fn smoothed(
-    series: &Ranged,
-    reference: Reference,
-    lookback_ms: i64,
-    steps: &Steps,
-    (remarks, span): (&mut Remarks, Span),
-) -> Vec<Point> {
-    let floats: Vec<Sample> =
-        series.samples.iter().filter(|sample| !is_stale_marker(sample.value)).copied().collect();
-    let histograms = series.histograms.iter();
-    let histograms: Vec<HistogramSample> =
-        histograms.filter(|sample| !sample.histogram.is_stale_marker()).cloned().collect();
-    let metric = series.labels.metric_name();
-    let mut points = Vec::new();
-    for t_ms in steps.times() {
-        let read_ms = reference.of(t_ms);
-        let ends_ms = (read_ms.saturating_sub(lookback_ms), read_ms.saturating_add(lookback_ms));
-        let near_floats = near(&floats, ends_ms, |sample| sample.t_ms);
-        let near_histograms = near(&histograms, ends_ms, |sample| sample.t_ms);
-        if !near_floats.is_empty() && !near_histograms.is_empty() {
-            let text = "encountered a mix of histograms and floats for metric name";
-            remarks.warn(span, format!("{text} {}", Quoted(metric)));
-            continue;
-        }
-        if let Some((before, after)) = around(near_floats, read_ms, |sample| sample.t_ms) {
-            let value = after.map_or(before.value, |after| interpolated(before, after, read_ms));
-            points.push(Point { t_ms, value: Value::Float(value) });
-        } else if let Some((before, after)) = around(near_histograms, read_ms, |sample| sample.t_ms)
-        {
-            match native_extended::interpolated(before, after, (read_ms, t_ms)) {
-                Ok(point) => points.push(point),
-                Err(()) => native_extended::warn_of_schemas(remarks, span, metric),
-            }
-        }
-    }
-    points
 }
 
 /// The samples after one moment until another.

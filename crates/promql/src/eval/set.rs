@@ -2,6 +2,7 @@
 
 use super::answer::{Point, QueryError};
 use super::binary::MatchGroups;
+use super::budget::LABELS_WORK;
 use super::collect::Collector;
 use super::evaluator::Evaluator;
 use super::row::{Row, StepView};
@@ -17,13 +18,17 @@ pub(super) fn apply(
     (lhs, rhs): (&[Row], &[Row]),
     steps: &Steps,
 ) -> Result<Vec<Row>, QueryError> {
-    let groups = MatchGroups::new(matching, lhs, rhs);
+    let groups = MatchGroups::new(matching, (lhs, rhs), &mut evaluator.budget)?;
     let mut out = Collector::default();
-    let lhs_places: Vec<usize> = lhs.iter().map(|row| out.place(&row.labels)).collect();
-    let rhs_places: Vec<usize> = match op {
-        BinaryOp::Or => rhs.iter().map(|row| out.place(&row.labels)).collect(),
-        _ => Vec::new(),
+    let mut places_of = |rows: &[Row]| -> Result<Vec<usize>, QueryError> {
+        let mut place = |row: &Row| {
+            evaluator.budget.work(LABELS_WORK)?;
+            Ok(out.place(&row.labels))
+        };
+        rows.iter().map(&mut place).collect()
     };
+    let lhs_places = places_of(lhs)?;
+    let rhs_places = places_of(if op == BinaryOp::Or { rhs } else { &[] })?;
     let (mut lhs_view, mut rhs_view) = (StepView::new(lhs), StepView::new(rhs));
     let (mut left, mut right) = (Vec::new(), Vec::new());
     // Which groups have an element at the step, on the side that decides.
@@ -39,6 +44,7 @@ pub(super) fn apply(
         }
         evaluator.take_points(left.len())?;
         for (row, value) in &left {
+            evaluator.budget.work(1)?;
             let stays = match op {
                 BinaryOp::And => is_met[groups.lhs[*row]],
                 BinaryOp::Unless => !is_met[groups.lhs[*row]],
@@ -50,6 +56,7 @@ pub(super) fn apply(
             }
         }
         for (row, value) in right.iter().filter(|_| op == BinaryOp::Or) {
+            evaluator.budget.work(1)?;
             if !is_met[groups.rhs[*row]] {
                 let point = Point { t_ms, value: (*value).clone() };
                 out.add(rhs_places[*row], rhs[*row].drops_name, point)?;

@@ -6,6 +6,7 @@ use model::Labels;
 
 use super::answer::QueryError;
 use super::evaluator::{Evaluator, text_of};
+use super::paced;
 use super::row::Row;
 use super::steps::Steps;
 use crate::ast::Call;
@@ -18,6 +19,7 @@ impl Evaluator<'_> {
         let is_by_label = name.starts_with("sort_by_label");
         if !is_by_label {
             for row in &mut rows {
+                self.budget.work(1 + row.points.len())?;
                 row.points.retain(|point| point.value.float().is_some());
             }
             rows.retain(|row| !row.points.is_empty());
@@ -33,9 +35,11 @@ impl Evaluator<'_> {
         if is_by_label {
             let names: Vec<String> =
                 node.args[1..].iter().map(|arg| text_of(arg).to_lossy()).collect();
-            rows.sort_by(|a, b| turned(by_labels(&names, &a.labels, &b.labels)));
+            let order = |a: &Row, b: &Row| turned(by_labels(&names, &a.labels, &b.labels));
+            paced::sort(&mut rows, &mut self.budget, order)?;
         } else {
-            rows.sort_by(|a, b| by_value(value(a), value(b), turned));
+            let order = |a: &Row, b: &Row| by_value(value(a), value(b), turned);
+            paced::sort(&mut rows, &mut self.budget, order)?;
         }
         Ok(rows)
     }
@@ -87,12 +91,9 @@ fn n_digits(text: &[u8]) -> usize {
 
 /// Digits of any length as whole numbers.
 fn by_number(a: &[u8], b: &[u8]) -> Ordering {
-    let digits = |text: &[u8]| {
-        let n_zeros = text.iter().take_while(|byte| **byte == b'0').count();
-        text[n_zeros..].to_vec()
-    };
-    let (a, b) = (digits(a), digits(b));
-    a.len().cmp(&b.len()).then_with(|| a.cmp(&b))
+    let n_zeros = |text: &[u8]| text.iter().take_while(|byte| **byte == b'0').count();
+    let (a, b) = (&a[n_zeros(a)..], &b[n_zeros(b)..]);
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
 #[cfg(test)]

@@ -21,6 +21,13 @@ pub(super) fn choose_kind(rows: &mut [Row], rng: &mut Rng) {
     }
 }
 
+/// Makes the rows of one append numbers.
+pub(super) fn be_numbers(rows: &mut [Row]) {
+    for row in rows {
+        row.sample.start_ms &= !1;
+    }
+}
+
 /// Appends rows as what they are.
 pub(super) fn append(appender: &dyn Appender, rows: &[Row]) -> Result<Commit, AppendError> {
     if rows.iter().all(|row| row.sample.start_ms & 1 == 0) {

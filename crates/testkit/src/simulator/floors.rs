@@ -9,11 +9,13 @@ pub(super) struct Floors {
     all_ms: i64,
     /// By rule, in their order.
     rules_ms: Vec<i64>,
+    /// By tier, the finest first; `None` where there is none.
+    tiers_ms: [Option<i64>; 2],
 }
 
 impl Default for Floors {
     fn default() -> Self {
-        Self { all_ms: i64::MIN, rules_ms: Vec::new() }
+        Self { all_ms: i64::MIN, rules_ms: Vec::new(), tiers_ms: [None; 2] }
     }
 }
 
@@ -26,6 +28,15 @@ impl Floors {
         for (floor_ms, rule) in self.rules_ms.iter_mut().zip(&config.retention_rules) {
             *floor_ms = before(rule.keep).max(*floor_ms);
         }
+        let tiers = [config.retention_5m, config.retention_1h];
+        for (floor_ms, kept) in self.tiers_ms.iter_mut().zip(tiers) {
+            *floor_ms = kept.map(before).max(*floor_ms);
+        }
+    }
+
+    /// As of when a tier has rollups, Unix milliseconds, by its place; `None` if there is none.
+    pub(super) fn tier_ms(&self, tier: usize) -> Option<i64> {
+        self.tiers_ms[tier]
     }
 
     /// Whether a sample of this time, Unix milliseconds, is still seen.

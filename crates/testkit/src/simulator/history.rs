@@ -10,6 +10,8 @@ use std::time::Duration;
 use model::{Labels, Matcher, Sample, is_stale_marker};
 use storage::{Row, Series};
 
+use super::checks::sample_at;
+
 /// One call of append.
 pub(super) type BatchId = usize;
 /// A deletion that failed.
@@ -148,8 +150,23 @@ impl History {
         self.may_lack = true;
     }
 
-    /// Says what of this must not be, if anything.
-    pub(super) fn judge(&self, found: &[Series], after: Stop) -> Result<(), String> {
+    /// Says what of this must not be, if anything; what is not kept is not looked for.
+    pub(super) fn judge(
+        &self,
+        found: &[Series],
+        after: Stop,
+        keeps: &dyn Fn(&Labels, i64) -> bool,
+    ) -> Result<(), String> {
+        self.judge_strangers(found)?;
+        let choices = 0..1_usize << self.n_unsure_deletions;
+        let mut verdicts =
+            choices.map(|happened| self.judge_choice(found, (after, happened), keeps));
+        let first = verdicts.next().expect("nothing happened is a choice");
+        if verdicts.any(|verdict| verdict.is_ok()) { Ok(()) } else { first }
+    }
+
+    /// Says which of this nobody appended, or somebody deleted.
+    fn judge_strangers(&self, found: &[Series]) -> Result<(), String> {
         for Series { labels, samples, .. } in found {
             let times = self.series.get(labels);
             for sample in samples {
@@ -158,17 +175,19 @@ impl History {
                 }
             }
         }
-        let choices = 0..1_usize << self.n_unsure_deletions;
-        let mut verdicts = choices.map(|happened| self.judge_choice(found, after, happened));
-        let first = verdicts.next().expect("nothing happened is a choice");
-        if verdicts.any(|verdict| verdict.is_ok()) { Ok(()) } else { first }
+        Ok(())
     }
 
     /// The same when these deletions have happened, a bit for each.
-    fn judge_choice(&self, found: &[Series], after: Stop, happened: usize) -> Result<(), String> {
+    fn judge_choice(
+        &self,
+        found: &[Series],
+        (after, happened): (Stop, usize),
+        keeps: &dyn Fn(&Labels, i64) -> bool,
+    ) -> Result<(), String> {
         for (labels, times) in &self.series {
             let samples = samples_of(found, labels);
-            for (t_ms, events) in times {
+            for (t_ms, events) in times.iter().filter(|(t_ms, _)| keeps(labels, **t_ms)) {
                 let at = samples.binary_search_by_key(t_ms, |s| s.t_ms);
                 let found = at.ok().map(|at| samples[at]);
                 let is_stale = found.is_none_or(|sample| is_stale_marker(sample.value));
@@ -184,6 +203,38 @@ impl History {
             }
         }
         Ok(())
+    }
+
+    /// What there is when this was found on the disk, where no deletion is in doubt: that, and, of
+    /// what is too old to be seen, what was known before and is promised: of that rollups may be
+    /// all there is. The disk may even have an older value of it, from a file that goes later than
+    /// the one with the newer value. Says what must not be, if anything.
+    pub(super) fn complete(
+        &self,
+        (found, known): (&[Series], &[Series]),
+        after: Stop,
+        keeps: &dyn Fn(&Labels, i64) -> bool,
+    ) -> Result<Vec<Series>, String> {
+        self.judge_strangers(found)?;
+        let mut all = Vec::new();
+        for (labels, times) in &self.series {
+            let mut kept = Vec::new();
+            for (t_ms, events) in times {
+                let found = sample_at(found, labels, *t_ms);
+                let known = sample_at(known, labels, *t_ms).filter(|_| !keeps(labels, *t_ms));
+                let states = self.allowed(events, after, 0);
+                let is_allowed = |one| states.iter().any(|state| same(*state, one));
+                kept.extend(match (is_allowed(found), known) {
+                    (true, _) => found,
+                    (false, Some(known)) if is_allowed(Some(known)) => Some(known),
+                    _ => return Err(format!("{labels} at {t_ms} is {found:?} after {events:?}")),
+                });
+            }
+            if !kept.is_empty() {
+                all.push(Series::of_floats(labels.clone(), kept));
+            }
+        }
+        Ok(all)
     }
 
     /// What was found is durable and all there is.

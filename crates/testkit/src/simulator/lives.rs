@@ -45,6 +45,12 @@ impl Simulator {
         self.abandon()?;
         self.world.disk.restart();
         let mut rows = self.traffic.old_rows(self.now_ms());
+        if self.settings.has_tiers {
+            // Older ones are not seen, and are rolled up all the same.
+            let mut floors = self.floors.clone();
+            floors.raise(self.config(), self.now_ms());
+            rows.retain(|row| floors.keep(self.config(), &row.labels, row.sample.t_ms));
+        }
         if self.rng.per_mille(300) {
             self.plan_stop();
         }
@@ -103,6 +109,8 @@ impl Simulator {
     pub(super) fn reopen(&mut self, writes_while_cold: bool) -> Outcome {
         let db = self.open()?;
         self.raise_floors();
+        let after = if self.is_cut { Stop::PowerCut } else { Stop::Kill };
+        self.complete_tiers(after)?;
         // After a power cut what is there must be told from what is written meanwhile.
         if writes_while_cold && !self.is_cut {
             self.write_while_cold(&db)?;
@@ -113,28 +121,25 @@ impl Simulator {
         }
         check_recovery(&db)?;
         let found = everything(db.as_ref())?;
-        let after = if self.is_cut { Stop::PowerCut } else { Stop::Kill };
-        let judged = self.history.judge(&found, after);
+        let (config, floors) = (&self.settings.config, &self.floors);
+        let keeps = |labels: &Labels, t_ms| floors.keep(config, labels, t_ms);
+        let judged = self.history.judge(&found, after, &keeps);
         judged.map_err(|what| format!("{what}\nrecovered: {:?}", db.meter().recovery))?;
         if std::mem::take(&mut self.is_cut) {
             // What is there after a power cut is durable, acknowledged or not.
-            self.history.settle(&found);
+            let all = self.all_there_is(&found)?;
+            self.history.settle(&all);
         }
         self.adopt(&found)?;
         self.trace.write(&found.len().to_le_bytes());
         self.db = Some(db);
+        self.compare_all_rollups()?;
         self.check_copy()
     }
 
     /// The reference continues from here.
     pub(super) fn adopt(&mut self, found: &[Series]) -> Outcome {
-        self.reference = MemoryStore::default();
-        for series in found {
-            let row = |sample: &Sample| Row { labels: series.labels.clone(), sample: *sample };
-            let rows = series.samples.iter().map(row).collect();
-            let appended = self.reference.append(rows);
-            appended.map(drop).map_err(|error| error.to_string())?;
-        }
+        self.reference = store_of(found)?;
         Ok(())
     }
 
@@ -174,6 +179,17 @@ impl Simulator {
         }
         Err("the store does not open on a sound disk".to_owned())
     }
+}
+
+/// A store in memory that has exactly this.
+pub(super) fn store_of(all: &[Series]) -> Result<MemoryStore, String> {
+    let store = MemoryStore::default();
+    for series in all {
+        let row = |sample: &Sample| Row { labels: series.labels.clone(), sample: *sample };
+        let appended = store.append(series.samples.iter().map(row).collect());
+        appended.map(drop).map_err(|error| error.to_string())?;
+    }
+    Ok(store)
 }
 
 fn n_failed_syncs(db: &Db) -> u64 {

@@ -22,8 +22,13 @@ pub(super) struct Settings {
     pub(super) pass_ms_max: u64,
     /// Whether files rot between two lives.
     pub(super) rots: bool,
+    /// Whether the store keeps rollups.
+    pub(super) has_tiers: bool,
 }
 
+/// Of each four seeds, the one in which files rot, and the one whose store keeps rollups.
+const ROT_SEED: u64 = 3;
+const TIERS_SEED: u64 = 2;
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
 const DAY_MS: u64 = 24 * HOUR_MS;
@@ -44,6 +49,9 @@ impl Settings {
         if rng.per_mille(250) {
             config.durability = Durability::Async;
         }
+        if seed % 4 == TIERS_SEED {
+            return Self::with_tiers(config, rng);
+        }
         if rng.per_mille(250) {
             config.retention_rules = rules(keep_ms);
         }
@@ -61,7 +69,26 @@ impl Settings {
             config,
             late_ms_max: (keep_ms + keep_ms / 5) as i64,
             pass_ms_max: if is_long { 3 * HOUR_MS } else { 10 * MINUTE_MS },
-            rots: seed % 4 == 3,
+            rots: seed % 4 == ROT_SEED,
+            has_tiers: false,
+        }
+    }
+
+    /// A store that keeps rollups of all that its samples were: nothing hides samples but their age
+    /// and deletions.
+    fn with_tiers(mut config: Config, rng: &mut Rng) -> Self {
+        let keep_ms = DAY_MS + rng.below(DAY_MS);
+        config.retention = Some(Duration::from_millis(keep_ms));
+        let tiers = [3 + rng.below(4), 20].map(|days| Duration::from_millis(days * DAY_MS));
+        config.retention_5m = Some(tiers[0]).filter(|_| rng.per_mille(900));
+        config.retention_1h = Some(tiers[1]).filter(|_| rng.per_mille(900));
+        config.roll_up_after = Some(Duration::from_millis(HOUR_MS)).filter(|_| rng.per_mille(800));
+        Self {
+            config,
+            late_ms_max: (keep_ms + keep_ms / 5) as i64,
+            pass_ms_max: 20 * HOUR_MS,
+            rots: false,
+            has_tiers: true,
         }
     }
 }

@@ -4,7 +4,8 @@
 use model::{Labels, Matcher, STALE_MARKER_BITS, Sample};
 use storage::{Row, Select};
 
-use super::disguise::choose_kind;
+use super::disguise::{be_numbers, choose_kind};
+use super::settings::Settings;
 use crate::Rng;
 
 /// Makes rows and questions.
@@ -12,6 +13,7 @@ use crate::Rng;
 pub(super) struct Traffic {
     rng: Rng,
     late_ms_max: i64,
+    has_histograms: bool,
     /// Rises as hosts come and go, so that series die and others are born.
     oldest_host: u64,
     recent: Vec<Row>,
@@ -22,9 +24,16 @@ const HOSTS: u64 = 4;
 const RECENT_MAX: usize = 50;
 
 impl Traffic {
-    /// The same generator makes the same traffic, up to so many milliseconds late.
-    pub(super) fn new(rng: Rng, late_ms_max: i64) -> Self {
-        Self { rng, late_ms_max, oldest_host: 0, recent: Vec::new() }
+    /// The same generator makes the same traffic.
+    pub(super) fn new(rng: Rng, settings: &Settings) -> Self {
+        Self {
+            rng,
+            late_ms_max: settings.late_ms_max,
+            // They are not rolled up.
+            has_histograms: !settings.has_tiers,
+            oldest_host: 0,
+            recent: Vec::new(),
+        }
     }
 
     /// The rows of one append.
@@ -36,7 +45,11 @@ impl Traffic {
         let n_rows = if self.rng.per_mille(100) { 300 } else { 20 };
         let n_rows = self.rng.index(n_rows) + 1;
         let mut rows: Vec<Row> = (0..n_rows).map(|i| self.row(now_ms + i as i64)).collect();
-        choose_kind(&mut rows, &mut self.rng);
+        if self.has_histograms {
+            choose_kind(&mut rows, &mut self.rng);
+        } else {
+            be_numbers(&mut rows);
+        }
         rows
     }
 

@@ -39,7 +39,7 @@ impl Simulator {
     /// What is seen now is in blocks.
     fn settle_flushed(&mut self) -> Outcome {
         self.poll_commits()?;
-        let seen = everything(&self.reference)?;
+        let seen = self.all_there_is(&everything(&self.reference)?)?;
         self.history.settle_flushed(&seen);
         Ok(())
     }
@@ -47,10 +47,19 @@ impl Simulator {
     pub(super) fn compact(&mut self) {
         let now_ms = self.now_ms();
         for _ in 0..self.rng.below(4) + 1 {
-            let result = self.db().compact(now_ms);
-            self.note(&format!("{result:?}"));
-            self.report.n_compactions += u64::from(matches!(result, Ok(true)));
+            self.compact_once(now_ms);
         }
+    }
+
+    /// Says whether there is perhaps more to do.
+    pub(super) fn compact_once(&mut self, now_ms: i64) -> bool {
+        let n_before = self.db().meter().rollups.get();
+        let result = self.db().compact(now_ms);
+        let n_rolled = self.db().meter().rollups.get() - n_before;
+        self.note(&format!("{result:?}"));
+        self.report.n_rollups += n_rolled;
+        self.report.n_compactions += u64::from(matches!(result, Ok(true)) && n_rolled == 0);
+        matches!(result, Ok(true))
     }
 
     pub(super) fn enforce_retention(&mut self) -> Outcome {
@@ -98,14 +107,20 @@ impl Simulator {
         self.floors.raise(&self.settings.config, self.now_ms());
         let (config, floors) = (&self.settings.config, &self.floors);
         self.reference.retain(|labels, t_ms| floors.keep(config, labels, t_ms));
-        self.history.retain(|labels, t_ms| floors.keep(config, labels, t_ms));
+        // Rollups tell of samples that are too old themselves.
+        if !self.settings.has_tiers {
+            self.history.retain(|labels, t_ms| floors.keep(config, labels, t_ms));
+        }
     }
 
     pub(super) fn delete(&mut self) -> Outcome {
         if !self.history.has_room_for_doubt() {
             return Ok(());
         }
-        let what = self.traffic.deletion(self.now_ms());
+        let mut what = self.traffic.deletion(self.now_ms());
+        if self.settings.has_tiers && !self.prepare_deletion(&mut what) {
+            return Ok(());
+        }
         let (start_ms, end_ms) = (what.start_ms, what.end_ms);
         let result = self.db().delete_series(&what.matchers, start_ms, end_ms);
         self.note(&format!("{result:?}"));
@@ -113,6 +128,7 @@ impl Simulator {
             Ok(()) => {
                 self.report.n_deletions += 1;
                 self.reference.delete_series(&what.matchers, start_ms, end_ms);
+                self.whole.delete_series(&what.matchers, start_ms, end_ms);
                 self.history.delete(&what.matchers, start_ms, end_ms);
                 self.settle_flushed()
             }
@@ -144,7 +160,14 @@ impl Simulator {
             floors: self.floors.clone(),
             is_sure: made.is_ok(),
         });
-        if made.is_ok() { self.check_copy() } else { Ok(()) }
+        if made.is_err() {
+            return Ok(());
+        }
+        if self.settings.has_tiers {
+            // It has flushed everything, so samples may go from now on.
+            self.settle_flushed()?;
+        }
+        self.check_copy()
     }
 
     /// Makes room for the next snapshot; a disk that fails may keep the old one.

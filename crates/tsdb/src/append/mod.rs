@@ -165,10 +165,15 @@ impl Core {
             if is_kept {
                 let spelling = spellings.fingerprint(speller, batch.spelling(index));
                 match spellings.find(spelling, guess) {
-                    Some(found) => slot = found,
+                    Some(found) => {
+                        slot = found;
+                        guess = slot.wrapping_add(1);
+                    }
+                    None if spellings.is_dropped(spelling) => {
+                        resolved.rejected.push(Rejected { index, cause: LimitError::Relabel });
+                    }
                     None => unknown.push((index, spelling)),
                 }
-                guess = slot.wrapping_add(1);
             }
             resolved.slots.push(slot);
         }
@@ -205,6 +210,9 @@ impl Core {
                     }
                 }
                 Err(cause) => {
+                    if cause == LimitError::Relabel {
+                        spellings.add_dropped(*spelling);
+                    }
                     resolved.rejected.push(Rejected { index: *index, cause });
                     if or_nothing {
                         break;

@@ -15,6 +15,9 @@ use super::page::PAGE_BYTES;
 #[cfg(feature = "planted-bugs")]
 use crate::config::PlantedBug;
 
+/// The content of a page, where it was read to.
+pub(super) type PageContent = Arc<Vec<u8>>;
+
 /// A file in the cache; each opening is another one.
 pub(super) type FileNumber = u64;
 type Key = (FileNumber, u64);
@@ -39,7 +42,7 @@ struct Pages {
 #[derive(Debug)]
 struct Slot {
     key: Key,
-    content: Arc<[u8]>,
+    content: PageContent,
     used: bool,
 }
 
@@ -76,7 +79,7 @@ impl PageCache {
     }
 
     /// A page, if it is there.
-    pub(super) fn get(&self, file: FileNumber, page: u64) -> Option<Arc<[u8]>> {
+    pub(super) fn get(&self, file: FileNumber, page: u64) -> Option<PageContent> {
         let mut pages = self.pages.lock();
         let at = *pages.slot_of.get(&(file, page))?;
         let slot = &mut pages.slots[at];
@@ -85,7 +88,7 @@ impl PageCache {
     }
 
     /// Keeps a page.
-    pub(super) fn put(&self, file: FileNumber, page: u64, content: Arc<[u8]>) {
+    pub(super) fn put(&self, file: FileNumber, page: u64, content: PageContent) {
         let key = (file, page);
         let slot = Slot { key, content, used: false };
         let mut pages = self.pages.lock();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use model::HistogramSample;
 
 use super::bytes::{Cursor, put_varint};
+use super::cache::PageContent;
 use super::columns::{ChunkColumns, Columns};
 use super::histogram_chunk::decode_histograms;
 use super::page::{PAGE_CONTENT_BYTES, page_of};
@@ -60,7 +61,7 @@ pub(super) struct ChunkReader {
     /// The column of the last chunk, and where it stands.
     column: (u64, Arc<Vec<i64>>),
     /// The page of the last chunk: the next one usually stands behind it.
-    page: Option<(u64, Arc<[u8]>)>,
+    page: Option<(u64, PageContent)>,
     values: Vec<u64>,
     starts: Vec<i64>,
     /// Where in its column the last chunk begins, and which of its samples are wanted.

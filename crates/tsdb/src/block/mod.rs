@@ -49,7 +49,7 @@ pub(crate) use rollups::{BlockRollups, TierWriter};
 pub(crate) use scan::BlockScan;
 pub(crate) use select::BlockSeries;
 pub(crate) use verify::Damage;
-pub(crate) use visible::Search;
+pub(crate) use visible::{Search, VisibleSeries};
 pub(crate) use writer::{BlockWriter, block_path, is_block_name, is_unfinished_name};
 
 /// A block's number, unique within a data directory; it salts every checksum in the file.

@@ -74,9 +74,10 @@ pub(super) fn read_page(
     if n_read < bytes.len() {
         return Ok(None);
     }
-    let sum = bytes.split_off(n_content);
-    let whole = id.is_none_or(|id| checksum(id, page, &bytes).to_le_bytes() == *sum);
-    Ok(whole.then_some(bytes))
+    let (content, sum) = bytes.split_at(n_content);
+    let is_whole = id.is_none_or(|id| checksum(id, page, content).to_le_bytes() == *sum);
+    bytes.truncate(n_content);
+    Ok(is_whole.then_some(bytes))
 }
 
 /// Content from an offset on, checksums left out but not checked; shorter at the end of the file.

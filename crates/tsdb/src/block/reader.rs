@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use stdx::Disk;
 
-use super::cache::FileNumber;
+use super::cache::{FileNumber, PageContent};
 use super::dictionary::{self, Names, Tag, ValuesGroup};
 use super::footer::{
     FOOTER_BYTES_MAX, FOOTER_MAGIC, Footer, FooterError, footer_bytes, newer_header,
@@ -53,14 +53,14 @@ pub(crate) struct LabelCardinality {
 /// Content of a block: within one page it is not copied.
 pub(super) enum Bytes {
     /// A part of a page.
-    Page(Arc<[u8]>, Range<usize>),
+    Page(PageContent, Range<usize>),
     /// Parts of several pages.
     Joined(Vec<u8>),
 }
 
 impl Bytes {
     /// Content that lies on this page alone.
-    pub(super) fn within(page: u64, content: &Arc<[u8]>, offset: u64, n: u64) -> Option<Self> {
+    pub(super) fn within(page: u64, content: &PageContent, offset: u64, n: u64) -> Option<Self> {
         let start = offset.checked_sub(page * PAGE_CONTENT_BYTES as u64)?;
         let end = start.checked_add(n).filter(|end| *end <= content.len() as u64)?;
         Some(Self::Page(Arc::clone(content), start as usize..end as usize))
@@ -215,11 +215,11 @@ impl Block {
         Ok(Bytes::Joined(joined))
     }
 
-    fn page(&self, page: u64) -> Result<Arc<[u8]>, ReadError> {
+    fn page(&self, page: u64) -> Result<PageContent, ReadError> {
         if let Some(content) = self.cache.get(self.file, page) {
             return Ok(content);
         }
-        let content: Arc<[u8]> = self.read_page_from_disk(page)?.into();
+        let content = Arc::new(self.read_page_from_disk(page)?);
         self.cache.put(self.file, page, Arc::clone(&content));
         Ok(content)
     }

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::{Labels, Matcher};
-use storage::Select;
+use storage::{Kinds, Select};
 
 use super::ReadError;
 use super::chunk::ChunkReader;
 use super::cursor::{LabelReader, Lost, SeriesCursor};
 use super::reader::Block;
-use super::series_table::ChunkRef;
+use super::series_table::{ChunkRef, KIND_HISTOGRAMS};
 use crate::query::hidden::{Gaps, Hidden};
 
 /// What a search in a block has found.
@@ -30,6 +30,85 @@ impl Search {
             (true, _) => Self::Found,
             (false, true) => Self::Absent,
             (false, false) => Self::Unreadable,
+        }
+    }
+}
+
+/// The series that match and of which a sample in the range is not hidden, in the order of their
+/// labels. What cannot be read is skipped.
+pub(crate) struct VisibleSeries {
+    cursor: SeriesCursor,
+    labels: LabelReader,
+    reader: ChunkReader,
+    hidden: Hidden,
+    kinds: Kinds,
+    /// Those of the series it stands at.
+    chunks: Vec<ChunkRef>,
+}
+
+impl VisibleSeries {
+    /// Before the first series of a selection.
+    pub(crate) fn new(block: &Arc<Block>, select: &Select, hidden: Hidden) -> Self {
+        let range = (select.start_ms, select.end_ms);
+        Self {
+            cursor: SeriesCursor::new(Arc::clone(block), &select.matchers, range),
+            labels: LabelReader::default(),
+            reader: ChunkReader::default(),
+            hidden,
+            kinds: select.kinds,
+            chunks: Vec::new(),
+        }
+    }
+
+    /// The labels of the next series that matches and has a chunk that overlaps the range.
+    fn next_matching(&mut self) -> Option<Labels> {
+        while let Some(mut series) = self.cursor.next_series() {
+            if self.kinds == Kinds::Floats {
+                series.chunks.retain(|chunk| chunk.kind != KIND_HISTOGRAMS);
+            }
+            if series.chunks.is_empty() {
+                continue;
+            }
+            match self.labels.labels(self.cursor.block(), &series.tags) {
+                Ok(labels) => {
+                    self.chunks = series.chunks;
+                    return Some(labels);
+                }
+                Err(_) => self.cursor.lose_series(),
+            }
+        }
+        None
+    }
+
+    /// Whether something of the series it stands at, which has these labels, is not hidden.
+    fn is_visible(&mut self, labels: &Labels) -> bool {
+        let gaps = self.hidden.gaps(labels);
+        let range = self.cursor.range();
+        for chunk in &self.chunks {
+            match self.cursor.block().shows(chunk, range, &gaps, &mut self.reader) {
+                Ok(true) => return true,
+                Ok(false) => {}
+                Err(_) => self.cursor.lose_chunk(),
+            }
+        }
+        false
+    }
+
+    /// What was skipped so far.
+    pub(crate) fn lost(&self) -> Lost {
+        self.cursor.lost()
+    }
+}
+
+impl Iterator for VisibleSeries {
+    type Item = Labels;
+
+    fn next(&mut self) -> Option<Labels> {
+        loop {
+            let labels = self.next_matching()?;
+            if self.is_visible(&labels) {
+                return Some(labels);
+            }
         }
     }
 }
@@ -80,25 +159,11 @@ impl Block {
         lost: &mut Lost,
         mut visit: impl FnMut(&Labels, &mut dyn FnMut() -> bool),
     ) {
-        let range = (select.start_ms, select.end_ms);
-        let mut cursor = SeriesCursor::new(Arc::clone(self), &select.matchers, range);
-        let (mut labels_of, mut chunks) = (LabelReader::default(), ChunkReader::default());
-        while let Some(series) = cursor.next_series() {
-            let Ok(labels) = labels_of.labels(self, &series.tags) else {
-                cursor.lose_series();
-                continue;
-            };
-            let gaps = hidden.gaps(&labels);
-            visit(&labels, &mut || {
-                series.chunks.iter().any(|chunk| {
-                    self.shows(chunk, range, &gaps, &mut chunks).unwrap_or_else(|_| {
-                        cursor.lose_chunk();
-                        false
-                    })
-                })
-            });
+        let mut series = VisibleSeries::new(self, select, hidden.clone());
+        while let Some(labels) = series.next_matching() {
+            visit(&labels, &mut || series.is_visible(&labels));
         }
-        *lost += cursor.lost();
+        *lost += series.lost();
     }
 
     /// Whether a sample of a chunk that overlaps the range lies in it and is not hidden. Only a

@@ -182,6 +182,7 @@ impl Core {
         self.commit_as_far_as(Reach::Durable).map_err(FlushError::Log)?;
         let last_lsn = self.writer.lock().end_segment();
         self.head.freeze();
+        self.tiers.note_epoch(self.floor_ms.load(Ordering::Acquire));
         Ok((self.epoch.fetch_add(1, Ordering::AcqRel), last_lsn))
     }
 

@@ -12,6 +12,7 @@ mod epoch;
 mod histograms;
 mod identity;
 mod pages;
+mod present;
 mod scan;
 mod shard;
 mod sources;

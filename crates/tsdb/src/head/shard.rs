@@ -267,6 +267,37 @@ impl Shard {
         Captured { frozen, live }
     }
 
+    /// Whether a series has a sample here that is wanted. Its chain is unpacked, into `bytes`, if it
+    /// goes on beyond the range, and until the first sample that is not before it.
+    pub(super) fn has_sample(
+        &self,
+        (at, slot): (usize, u32),
+        wanted: Wanted,
+        bytes: &mut Vec<u8>,
+    ) -> bool {
+        let Some(line) = self.line(at) else { return false };
+        let (start_ms, end_ms) = wanted.range;
+        let epochs = self.frozen.as_deref().into_iter().chain([&self.live]);
+        let mut parts = epochs.filter_map(|epoch| line.part_of(epoch));
+        if parts.clone().any(|(epoch, _)| epoch.has_beside(slot, &wanted)) {
+            return true;
+        }
+        let newest_ms = line.before.t_ms;
+        parts.any(|(epoch, first)| {
+            if first == 0 || newest_ms < start_ms {
+                return false;
+            }
+            if newest_ms <= end_ms {
+                // In this chain or in the next one.
+                return true;
+            }
+            bytes.clear();
+            epoch.pages.read(first, bytes);
+            let mut times = chain::Samples::new(bytes, epoch.base_ms).map(|sample| sample.t_ms);
+            times.find(|t_ms| *t_ms >= start_ms).is_some_and(|t_ms| t_ms <= end_ms)
+        })
+    }
+
     /// Whether any series has a sample here.
     pub(super) fn has_samples(&self) -> bool {
         self.frozen.iter().map(|epoch| &**epoch).chain([&self.live]).any(|epoch| epoch.bytes() > 0)

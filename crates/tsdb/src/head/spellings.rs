@@ -6,8 +6,11 @@
 //!
 //! Senders name their series in the same order time after time, and slots are handed out in the
 //! order in which series first come: so the first guess is the slot after the last one found.
+//!
+//! What rules drop is no series and has no slot; its spelling is noted as such, so that it is not
+//! looked at again with every message.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use hashbrown::HashTable;
 use storage::Speller;
@@ -17,6 +20,8 @@ use xxhash_rust::xxh3::xxh3_128_with_secret;
 pub(crate) const NO_SLOT: u32 = u32::MAX;
 /// Further spellings of known series that are kept. One that is not is read each time.
 const OTHERS_MAX: usize = 1 << 20;
+/// Spellings of what rules drop that are kept. One that is not is read each time.
+const DROPPED_MAX: usize = 1 << 20;
 /// Hashes stand in parts, so that growing copies none of them.
 const PART: usize = 4096;
 /// Bytes of the key: what the hash takes at least, and a little more.
@@ -41,12 +46,14 @@ pub(crate) struct Spellings {
     /// Slots by the first spelling.
     slots: HashTable<u32>,
     others: HashMap<Fingerprint, u32>,
+    dropped: HashSet<Fingerprint>,
 }
 
 impl Spellings {
     /// No spelling, and the key for those to come.
     pub(crate) fn new(key: [u8; KEY_BYTES]) -> Self {
-        Self { key, firsts: Vec::new(), slots: HashTable::new(), others: HashMap::new() }
+        let (firsts, slots) = (Vec::new(), HashTable::new());
+        Self { key, firsts, slots, others: HashMap::new(), dropped: HashSet::new() }
     }
 
     /// What a spelling is known by.
@@ -87,6 +94,18 @@ impl Spellings {
         }
     }
 
+    /// Notes a spelling of what rules drop.
+    pub(crate) fn add_dropped(&mut self, spelling: Fingerprint) {
+        if self.dropped.len() < DROPPED_MAX {
+            self.dropped.insert(spelling);
+        }
+    }
+
+    /// Whether rules drop what is spelled so.
+    pub(crate) fn is_dropped(&self, spelling: Fingerprint) -> bool {
+        !self.dropped.is_empty() && self.dropped.contains(&spelling)
+    }
+
     /// Forgets how these slots, rising, are spelled.
     pub(crate) fn remove(&mut self, slots: &[u32]) {
         for slot in slots {
@@ -99,7 +118,7 @@ impl Spellings {
         self.others.retain(|_, slot| slots.binary_search(slot).is_err());
     }
 
-    /// Forgets how all series are spelled.
+    /// Forgets how all series are spelled, and what is dropped.
     pub(crate) fn clear(&mut self) {
         *self = Self::new(self.key);
     }
@@ -109,6 +128,7 @@ impl Spellings {
         let other_bytes = size_of::<(Fingerprint, u32)>() + 1;
         self.slots.len() * (size_of::<Fingerprint>() + size_of::<u32>() + 1)
             + self.others.len() * other_bytes
+            + self.dropped.len() * (size_of::<Fingerprint>() + 1)
     }
 
     fn first_of(&self, slot: u32) -> Option<Fingerprint> {

@@ -162,13 +162,11 @@ impl Core {
     }
 
     /// Whether a block holds a sample that the tombstone hides, or cannot be read where one may be.
+    /// One that is too old to be seen counts too: it may still be rolled up, and a store that is
+    /// told to keep more sees it again.
     fn touches(&self, tombstone: &Tombstone, block: &Arc<Block>) -> bool {
-        let floor_ms = self.floor_ms.load(Ordering::Acquire);
-        let select = Select::floats(
-            tombstone.matchers.clone(),
-            tombstone.start_ms.max(floor_ms),
-            tombstone.end_ms,
-        );
+        let (start_ms, end_ms) = (tombstone.start_ms, tombstone.end_ms);
+        let select = Select::floats(tombstone.matchers.clone(), start_ms, end_ms);
         tombstone.reaches(&block.info()) && block.has_sample(&select) != Search::Absent
     }
 

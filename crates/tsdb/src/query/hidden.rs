@@ -171,6 +171,11 @@ impl Gaps {
         t_ms < self.floor_ms || self.deleted.iter().any(is_deleted)
     }
 
+    /// Whether nothing is hidden but what is before the floor.
+    pub(crate) fn is_floor_alone(&self) -> bool {
+        self.deleted.is_empty()
+    }
+
     /// Whether some time within these, both included, may be hidden.
     pub(crate) fn touch(&self, min_ms: i64, max_ms: i64) -> bool {
         let overlaps = |(start_ms, end_ms): &(i64, i64)| *start_ms <= max_ms && *end_ms >= min_ms;

@@ -3,12 +3,13 @@
 //!
 //! `view` takes hold of all that at one moment, `hidden` leaves out what is deleted or too old, and
 //! `mixed` joins the sources of one series. `scan` goes through the same in columns, one series at a
-//! time, whose samples `gathered` holds.
+//! time, whose samples `gathered` holds; `series` tells which series there are, without samples.
 
 pub(crate) mod gathered;
 pub(crate) mod hidden;
 pub(crate) mod mixed;
 mod scan;
+mod series;
 pub(crate) mod times;
 pub(crate) mod view;
 
@@ -16,8 +17,8 @@ use std::sync::atomic::Ordering;
 
 use model::{Labels, Matcher, Metadata};
 use storage::{
-    Cardinality, Querier, Remains, RollupSet, Scan, Select, SelectError, SeriesExemplars,
-    SeriesSet, SeriesVisitor,
+    Cardinality, LabelsSet, Querier, Remains, RollupSet, Scan, Select, SelectError,
+    SeriesExemplars, SeriesSet, SeriesVisitor,
 };
 
 use crate::block::Lost;
@@ -38,7 +39,7 @@ impl Core {
             values.extend(recovered.label_values(name, matchers, floor_of));
         }
         let mut lost = Lost::default();
-        let select = Select::floats(matchers.to_vec(), floor_ms, i64::MAX);
+        let select = Select::both(matchers.to_vec(), floor_ms, i64::MAX);
         for block in blocks.iter() {
             values.extend(self.hiding.seen_values(block, name, &select, &mut lost));
         }
@@ -60,7 +61,7 @@ impl Core {
             names.extend(recovered.label_names(matchers, floor_of));
         }
         let mut lost = Lost::default();
-        let select = Select::floats(matchers.to_vec(), floor_ms, i64::MAX);
+        let select = Select::both(matchers.to_vec(), floor_ms, i64::MAX);
         for block in blocks.iter() {
             names.extend(self.hiding.seen_names(block, &select, &mut lost));
         }
@@ -88,6 +89,10 @@ impl Querier for Db {
     fn scan(&self, scan: &Scan, visitor: &mut dyn SeriesVisitor) -> Result<(), SelectError> {
         self.core.scan(scan, visitor);
         Ok(())
+    }
+
+    fn series(&self, select: &Select) -> Result<LabelsSet, SelectError> {
+        Ok(Box::new(self.core.series(select).map(Ok)))
     }
 
     fn rollups(&self, select: &Select, width_ms: i64) -> Result<Option<RollupSet>, SelectError> {

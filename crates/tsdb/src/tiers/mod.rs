@@ -48,6 +48,8 @@ pub(crate) struct Tiers {
     /// What is not newer may have left the disk because the store was too large, Unix
     /// milliseconds. It only rises.
     gone_ms: AtomicI64,
+    /// What the live epoch holds is not older, Unix milliseconds.
+    epoch_from_ms: AtomicI64,
     /// What is older of each tier is gone, Unix milliseconds. They only rise.
     floors_ms: [AtomicI64; ROLLUP_WIDTHS_MS.len()],
     /// Days in which there was nothing to roll up, by width and begin, and as of which epoch.
@@ -86,6 +88,7 @@ impl Tiers {
             blocks: RwLock::new(Vec::new()),
             kept_ms: AtomicI64::new(kept_ms),
             gone_ms: AtomicI64::new(gone_ms),
+            epoch_from_ms: AtomicI64::new(floor_ms),
             floors_ms: [const { AtomicI64::new(i64::MIN) }; ROLLUP_WIDTHS_MS.len()],
             barren: Mutex::new(BTreeMap::new()),
         };
@@ -131,6 +134,12 @@ impl Tiers {
         self.gone_ms.fetch_max(up_to_ms, Ordering::AcqRel);
     }
 
+    /// Notes that an epoch begins, which takes no sample before this, Unix milliseconds. Nobody
+    /// appends meanwhile.
+    pub(crate) fn note_epoch(&self, from_ms: i64) {
+        self.epoch_from_ms.store(from_ms, Ordering::Release);
+    }
+
     /// After this moment of its grid the rollups of a tier are kept.
     fn tier_from_ms(&self, width_ms: i64) -> i64 {
         let at = ROLLUP_WIDTHS_MS.iter().position(|width| *width == width_ms);
@@ -153,6 +162,14 @@ fn grid_from(from_ms: i64, width_ms: i64) -> i64 {
             let (_, end_ms) = span_of(before_ms, width_ms);
             end_ms
         }
+    }
+}
+
+/// The latest moment with which some span begins and that is not after this one.
+fn span_begin(t_ms: i64, width_ms: i64) -> i64 {
+    match t_ms {
+        i64::MIN => i64::MIN,
+        t_ms => span_of(t_ms, width_ms).0.saturating_add(1),
     }
 }
 

@@ -2,19 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use storage::Select;
 
-use super::tier;
+use super::{GRID_MS, span_begin, tier};
 use crate::block::Block;
 use crate::config::before;
 use crate::db::{Core, Upkeep};
 use crate::keep::tombstones::Tombstone;
-
-/// Samples stay on the disk for so long beyond their retention, and the longest time that a flush
-/// lets them be in memory: what came in at the last moment is rolled up as well.
-const LATE: Duration = Duration::from_secs(3600);
 
 impl Core {
     /// Lets samples go from the disk that are hidden at this moment (Unix milliseconds) and that no
@@ -30,12 +25,17 @@ impl Core {
             tiers.kept_ms.fetch_max(hidden_ms, Ordering::AcqRel);
             return;
         }
-        // What is not in blocks cannot be rolled up.
+        #[cfg(feature = "planted-bugs")]
+        if self.config.planted_bug == Some(crate::PlantedBug::DropUnrolled) {
+            tiers.kept_ms.fetch_max(hidden_ms, Ordering::AcqRel);
+        }
+        // What is not in blocks is still to be rolled up, however old it is by now: what was frozen
+        // or is in the old log, and the live epoch, which takes nothing older than what was seen
+        // when it began. Whole spans stay: one of which a part is gone cannot be made again.
         if upkeep.old_log.is_none() && upkeep.frozen.is_none() {
-            let late = LATE.saturating_add(self.config.flush_after);
-            let late_ms = i64::try_from(late.as_millis()).unwrap_or(i64::MAX);
-            let hidden_ms = hidden_ms.saturating_sub(late_ms);
-            tiers.kept_ms.fetch_max(hidden_ms.min(self.awaited_ms()), Ordering::AcqRel);
+            let epoch_from_ms = tiers.epoch_from_ms.load(Ordering::Acquire);
+            let kept_ms = span_begin(hidden_ms.min(epoch_from_ms), GRID_MS);
+            tiers.kept_ms.fetch_max(kept_ms.min(self.awaited_ms()), Ordering::AcqRel);
         }
     }
 

@@ -195,6 +195,8 @@ impl Core {
         let folder = self.dir.blocks();
         let mut writer = TierWriter::create(Arc::clone(disk), &folder, meta, span)?;
         for series in self.parts_view(&parts, &blocks, span.width_ms) {
+            #[cfg(feature = "planted-bugs")]
+            let series = self.without_last_if_planted(series);
             writer.add_series(&series.labels, &series.rollups)?;
         }
         if n_skipped() > n_skipped_before && !self.is_urgent(span, &parts, now_ms) {
@@ -206,6 +208,15 @@ impl Core {
         self.meter.rollups.add(n_rollups);
         let path = block_path(&folder, &info);
         Ok(Some(Arc::new(Block::open(Arc::clone(disk), &path, Arc::clone(&self.pages))?)))
+    }
+
+    #[cfg(feature = "planted-bugs")]
+    fn without_last_if_planted(&self, mut series: storage::RollupSeries) -> storage::RollupSeries {
+        let is_planted = self.config.planted_bug == Some(crate::PlantedBug::RollWithoutLastSpan);
+        if is_planted && series.rollups.len() > 1 {
+            series.rollups.pop();
+        }
+        series
     }
 
     fn parts_view(

@@ -80,6 +80,7 @@ fn a_damaged_page_of_samples_is_waited_for_as_long_as_they_are_kept() {
     let both = both.reopened(|_| {});
     both.at(5 * DAY_MS);
     both.db.enforce_retention(both.now_ms()).unwrap();
+    both.db.flush(both.now_ms()).unwrap();
     while both.db.compact(both.now_ms()).unwrap_or(false) {}
     both.db.enforce_retention(both.now_ms()).unwrap();
     assert!(!both.world.disk.list(Path::new("/data/blk")).unwrap().contains(&first));

@@ -190,3 +190,26 @@ fn samples_dropped_for_their_size_are_not_rolled_up_from_what_is_left() {
     assert_eq!(before.len(), after.len());
     assert!(expected["a"].len() > after.len());
 }
+
+/// A deletion is needed as long as its samples are on the disk, seen or not: once it was forgotten
+/// when retention had hidden them, and the next round rolled them up again.
+#[test]
+fn deleted_samples_that_are_too_old_to_be_seen_are_not_rolled_up_again() {
+    let both = Both::new(1, |_| {});
+    both.at(26 * HOUR_MS);
+    both.counter("a", 0..26);
+    both.counter("b", 0..26);
+    delete(&both, "a", day(0) + 3 * HOUR_MS + 1, day(0) + 5 * HOUR_MS);
+    // All is hidden, and on the disk, as nothing is rolled up yet.
+    both.at(20 * DAY_MS);
+    both.db.enforce_retention(both.now_ms()).unwrap();
+    assert_eq!(n_samples(&both.db), 0);
+    // Whoever looks for deletions that hide nothing any more finds this one at work.
+    delete(&both, "c", day(0), day(1));
+    both.check();
+    while both.db.compact(both.now_ms()).unwrap() {}
+    both.check();
+    let both = both.reopened(|_| {});
+    both.settle();
+    both.check();
+}

@@ -224,3 +224,46 @@ fn a_day_is_rolled_up_a_day_before_its_samples_go() {
     world.clock.advance(DAY);
     assert!(upkeep() > 0);
 }
+
+/// What a store takes is rolled up, whatever time passes before it is in a block: once samples that
+/// came shortly before a pass of retention were too old for it and gone with the flush.
+#[test]
+fn samples_in_memory_are_rolled_up_however_old_retention_finds_them() {
+    let both = Both::new(1, |_| {});
+    both.at(26 * HOUR_MS);
+    both.counter("a", 0..26);
+    both.settle();
+    // A machine that slept: what it takes on waking is too old before its first pass.
+    both.at(4 * DAY_MS);
+    both.append("late", [(day(0) + 3 * HOUR_MS + 1, 1.0)]);
+    both.db.enforce_retention(both.now_ms()).unwrap();
+    both.check();
+    both.settle();
+    both.check();
+    both.settle();
+    both.check();
+}
+
+/// The disk is full for days: samples wait for it in memory and in the log.
+#[test]
+fn samples_that_could_not_be_flushed_for_days_are_rolled_up() {
+    let both = Both::new(1, |_| {});
+    both.at(26 * HOUR_MS);
+    both.counter("a", 0..26);
+    both.settle();
+    both.append("late", [(day(0) + 3 * HOUR_MS + 1, 1.0)]);
+    // Nothing can be frozen, as the log cannot be ended.
+    both.world.disk.set_free_bytes(Some(0));
+    for days in 2..10 {
+        both.at(days * DAY_MS);
+        let labels = Labels::of_metric("up", [("job", "lost")]).unwrap();
+        let sample = Sample::new(both.now_ms(), 1.0);
+        let _refused = both.db.append(vec![Row { labels, sample }]);
+        assert!(both.db.flush(both.now_ms()).is_err());
+        let _full = both.db.enforce_retention(both.now_ms());
+    }
+    both.world.disk.set_free_bytes(None);
+    both.settle();
+    let found = rollups(&both.db, FINE);
+    assert_eq!(found["late"].len(), 1);
+}

@@ -138,10 +138,7 @@ impl LineReader for PointReader {
     const LINE_BYTES_MAX: usize = LINE_BYTES_MAX;
 
     fn line(&mut self, number: u64, line: &[u8], sink: &mut Sink) -> Result<(), ApiError> {
-        let Ok(line) = str::from_utf8(line) else {
-            sink.refuse(number, &"not UTF-8");
-            return Ok(());
-        };
+        let Some(line) = sink.text(number, line) else { return Ok(()) };
         let point = match read_line(line) {
             Ok(Some(point)) => point,
             Ok(None) => return Ok(()),

@@ -8,3 +8,4 @@ mod memory;
 pub(crate) mod otlp;
 pub(crate) mod pushgateway;
 pub(crate) mod remote_write;
+mod untimely;

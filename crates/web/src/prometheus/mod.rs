@@ -20,6 +20,7 @@ pub(crate) mod metadata;
 mod names;
 mod pieces;
 pub(crate) mod query;
+pub(crate) mod remote_read;
 mod reply;
 pub(crate) mod rules;
 mod run;

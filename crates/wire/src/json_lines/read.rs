@@ -22,9 +22,9 @@ pub struct SeriesLine {
 
 /// A line is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("column {column}: {reason}")]
+#[error("{}{reason}", place(*column))]
 pub struct LineError {
-    /// The byte from 1; 0 when it concerns the line as a whole.
+    /// The byte from 1; 0 when it concerns the line as a whole, which is not said.
     pub column: usize,
     /// What was expected or found.
     pub reason: String,
@@ -45,6 +45,10 @@ pub fn read_line(line: &[u8]) -> Result<SeriesLine, LineError> {
         LineError { column: error.column(), reason }
     })?;
     parts.series().map_err(|reason| LineError { column: 0, reason })
+}
+
+fn place(column: usize) -> String {
+    if column == 0 { String::new() } else { format!("column {column}: ") }
 }
 
 /// The fields of a line as they come.

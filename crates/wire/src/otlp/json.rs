@@ -79,8 +79,26 @@ impl Visitor<'_> for KeyOf {
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.0.iter().find(|field| field.key == key))
+        let known = self.0.iter().find(|field| field.key == key);
+        match known.is_none().then(|| elsewhere(key)).flatten() {
+            Some(reason) => Err(E::custom(reason)),
+            None => Ok(known),
+        }
     }
+}
+
+/// Why a key that names no field is not passed over as others are: with it everything would be.
+fn elsewhere(key: &str) -> Option<String> {
+    let what = match key {
+        "resource_metrics" => {
+            return Some(format!("{key:?} is \"resourceMetrics\" in OTLP's JSON"));
+        }
+        "resourceLogs" | "resource_logs" => "logs",
+        "resourceSpans" | "resource_spans" => "traces",
+        "resourceProfiles" | "resource_profiles" => "profiles",
+        _ => return None,
+    };
+    Some(format!("only metrics are stored here, and {key:?} holds {what}"))
 }
 
 /// What stands behind a key, or within the list that stands there.

@@ -1,12 +1,11 @@
-//! Page: the metrics of one push, by family, and a group as it is kept: a page again, with every name
-//! in quotes, so that whatever was pushed can be read back.
+//! Page: the metrics of one push, by family.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fmt::Write as _;
+use std::sync::Arc;
 
-use model::{Labels, METRIC_NAME, MetadataKind};
+use model::{Histogram, Labels, METRIC_NAME, MetadataKind};
 
-use crate::openmetrics::{Dialect, Kind, Line, Page, PageError, SampleLine};
+use crate::openmetrics::{Dialect, Kind, Line, ORDINARY_NAN_BITS, Page, PageError, SampleLine};
 
 /// Series of one push.
 pub(super) const SERIES_MAX: usize = 100_000;
@@ -19,7 +18,42 @@ pub struct PushedFamily {
     /// A sentence on them; may be empty.
     pub help: String,
     /// Its series, metric name included, and their values.
-    pub series: Vec<(Labels, f64)>,
+    pub series: Vec<(Labels, PushedValue)>,
+}
+
+/// What a series is pushed with.
+#[derive(Debug, Clone)]
+pub enum PushedValue {
+    /// A number.
+    Number(f64),
+    /// A native histogram, which is valid.
+    Histogram(Arc<Histogram>),
+}
+
+impl PushedValue {
+    /// The number, or how many observations there were.
+    pub fn number(&self) -> f64 {
+        match self {
+            Self::Number(number) => *number,
+            Self::Histogram(histogram) => histogram.count,
+        }
+    }
+}
+
+impl From<f64> for PushedValue {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl PartialEq for PushedValue {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Number(one), Self::Number(other)) => one == other,
+            (Self::Histogram(one), Self::Histogram(other)) => one.same_bits(other),
+            _ => false,
+        }
+    }
 }
 
 /// Families by name.
@@ -44,6 +78,12 @@ pub enum PageFault {
         line: u64,
         /// What is wrong.
         reason: String,
+    },
+    /// A line behind the page of a kept group that is no histogram of it.
+    #[error("histogram {number} of a kept group cannot be read")]
+    Histogram {
+        /// Which one, from 1.
+        number: usize,
     },
 }
 
@@ -70,7 +110,7 @@ pub fn read_page(bytes: &[u8], dialect: Dialect) -> Result<PushedPage, PageFault
                     return Err(PageFault::Series { line: number, reason });
                 }
                 let name = family_of(sample.name, &family, kind).to_owned();
-                page.entry(name).or_default().series.push((labels, sample.value));
+                page.entry(name).or_default().series.push((labels, sample.value.into()));
             }
             Some(Line::Type { family, kind }) => {
                 page.entry(family.to_owned()).or_default().kind = kind.into();
@@ -121,51 +161,7 @@ impl From<Kind> for MetadataKind {
     }
 }
 
-/// A page as a text that [`read_group`] reads: as in Prometheus' format, with all its types.
-pub fn write_group(page: &PushedPage) -> String {
-    let mut out = String::new();
-    for (name, family) in page {
-        let quoted = Escaped(name);
-        let help = Escaped(&family.help);
-        // Never fails: a text takes what is written to it.
-        let _ = writeln!(out, "# TYPE \"{quoted}\" {}", family.kind.as_str());
-        let _ = writeln!(out, "# HELP \"{quoted}\" {help}");
-        for (labels, value) in &family.series {
-            let _ = write!(out, "{{\"{}\"", Escaped(labels.metric_name()));
-            for label in labels.iter().filter(|label| label.name != METRIC_NAME) {
-                let _ = write!(out, ",\"{}\"=\"{}\"", Escaped(&label.name), Escaped(&label.value));
-            }
-            let _ = writeln!(out, "}} {value:?}");
-        }
-    }
-    out.push_str("# EOF\n");
-    out
-}
-
-/// Reads what [`write_group`] wrote. Its lines are as long as what was pushed.
-///
-/// # Errors
-/// It did not write this.
-pub fn read_group(text: &str) -> Result<PushedPage, PageFault> {
-    read_page(text.as_bytes(), Dialect::OpenMetrics)
-}
-
-/// A text with what would end it escaped.
-struct Escaped<'a>(&'a str);
-
-impl std::fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut rest = self.0;
-        while let Some(at) = rest.find(['\\', '"', '\n']) {
-            f.write_str(&rest[..at])?;
-            let escape = match rest.as_bytes()[at] {
-                b'\n' => "\\n",
-                b'"' => "\\\"",
-                _ => "\\\\",
-            };
-            f.write_str(escape)?;
-            rest = &rest[at + 1..];
-        }
-        f.write_str(rest)
-    }
+/// A value without the power to end its series.
+pub(super) fn ordinary(value: f64) -> f64 {
+    if value.is_nan() { f64::from_bits(ORDINARY_NAN_BITS) } else { value }
 }

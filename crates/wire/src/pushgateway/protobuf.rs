@@ -1,15 +1,16 @@
 //! Protobuf: the metrics of one push as messages, each after its length, which is how client
 //! libraries in Go push.
 //!
-//! Of a histogram the classic buckets are read; one that has native buckets alone keeps its sum and
-//! count. Field numbers: `io/prometheus/client/metrics.proto` of prometheus/client_model.
+//! A histogram may have classic buckets, which are a series each, and native ones, which are one
+//! series together; one that has both is both. Field numbers: `io/prometheus/client/metrics.proto` of prometheus/client_model.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use model::{Labels, METRIC_NAME, MetadataKind};
+use model::{Histogram, Labels, METRIC_NAME, MetadataKind};
 
-use super::page::{PushedFamily, PushedPage, SERIES_MAX};
-use crate::openmetrics::ORDINARY_NAN_BITS;
+use super::native::{as_gauge, read_native};
+use super::page::{PushedFamily, PushedPage, PushedValue, SERIES_MAX, ordinary};
 use crate::remote_write::fields::{FieldError, Fields, Value};
 
 /// Labels of one metric. Far above what is stored.
@@ -84,7 +85,7 @@ fn message_end(bytes: &[u8], at: &mut usize) -> Option<usize> {
 enum Type {
     Number(u32),
     Summary,
-    Histogram,
+    Histogram { is_gauge: bool },
 }
 
 fn family(bytes: &[u8]) -> Result<(String, PushedFamily), ProtobufFault> {
@@ -104,18 +105,21 @@ fn family(bytes: &[u8]) -> Result<(String, PushedFamily), ProtobufFault> {
         0 => (MetadataKind::Counter, Type::Number(3)),
         1 => (MetadataKind::Gauge, Type::Number(2)),
         2 => (MetadataKind::Summary, Type::Summary),
-        4 => (MetadataKind::Histogram, Type::Histogram),
-        5 => (MetadataKind::GaugeHistogram, Type::Histogram),
+        4 => (MetadataKind::Histogram, Type::Histogram { is_gauge: false }),
+        5 => (MetadataKind::GaugeHistogram, Type::Histogram { is_gauge: true }),
         _ => (MetadataKind::Unknown, Type::Number(5)),
     };
     let mut series = Vec::new();
     for span in metrics {
         metric(fields.bytes(span), &name, of, &mut series)?;
     }
+    if name.is_empty() {
+        return Err(ProtobufFault::Family { name, reason: "it has no name".to_owned() });
+    }
     Ok((name, PushedFamily { kind, help, series }))
 }
 
-type SeriesList = Vec<(Labels, f64)>;
+type SeriesList = Vec<(Labels, PushedValue)>;
 
 fn metric(bytes: &[u8], name: &str, of: Type, out: &mut SeriesList) -> Result<(), ProtobufFault> {
     let fault =
@@ -136,26 +140,65 @@ fn metric(bytes: &[u8], name: &str, of: Type, out: &mut SeriesList) -> Result<()
             }
             (wanted, Value::Bytes(span), Type::Number(own)) if wanted == own => part = Some(span),
             (4, Value::Bytes(span), Type::Summary) => part = Some(span),
-            (7, Value::Bytes(span), Type::Histogram) => part = Some(span),
+            (7, Value::Bytes(span), Type::Histogram { .. }) => part = Some(span),
             _ => {}
         }
     }
     let part = part.ok_or_else(|| fault("a metric without a value of the family's type"))?;
     let labels = Labels::new(pairs).map_err(|error| fault(&error.to_string()))?;
-    let mut push = |suffix: &str, more: Option<(&str, f64)>, value: f64| {
-        let mut labels = labels.clone().with(METRIC_NAME, &format!("{name}{suffix}"));
+    let metric = Metric { name, labels };
+    let part = fields.bytes(part);
+    match of {
+        Type::Number(_) => {
+            let value = number(Fields::new(part), 1)?.unwrap_or(0.0);
+            out.push(metric.point("", None, value));
+        }
+        Type::Summary => {
+            distribution(Fields::new(part), "", "quantile", &metric, out)?;
+        }
+        Type::Histogram { is_gauge } => {
+            let native = read_native(part).map_err(|error| fault(&error.to_string()))?;
+            let is_native = native.is_some();
+            out.extend(native.map(|native| metric.native(native, is_gauge)));
+            // Sum and count of one that is native alone stand in its one series.
+            if !is_native || has_classic_buckets(part)? {
+                distribution(Fields::new(part), "_bucket", "le", &metric, out)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whose points are being read.
+struct Metric<'n> {
+    name: &'n str,
+    labels: Labels,
+}
+
+impl Metric<'_> {
+    fn point(&self, suffix: &str, more: Option<(&str, f64)>, value: f64) -> (Labels, PushedValue) {
+        let mut labels = self.labels.clone().with(METRIC_NAME, &format!("{}{suffix}", self.name));
         if let Some((label, bound)) = more {
             labels = labels.with(label, &bound_text(bound));
         }
-        out.push((labels, ordinary(value)));
-    };
-    let part = Fields::new(fields.bytes(part));
-    match of {
-        Type::Number(_) => push("", None, number(part, 1)?.unwrap_or(0.0)),
-        Type::Summary => distribution(part, "", "quantile", &mut push)?,
-        Type::Histogram => distribution(part, "_bucket", "le", &mut push)?,
+        (labels, ordinary(value).into())
     }
-    Ok(())
+
+    fn native(&self, histogram: Histogram, is_gauge: bool) -> (Labels, PushedValue) {
+        let histogram = if is_gauge { as_gauge(histogram) } else { histogram };
+        let labels = self.labels.clone().with(METRIC_NAME, self.name);
+        (labels, PushedValue::Histogram(Arc::new(histogram)))
+    }
+}
+
+fn has_classic_buckets(histogram: &[u8]) -> Result<bool, FieldError> {
+    let mut fields = Fields::new(histogram);
+    while let Some((number, _)) = fields.next()? {
+        if number == 3 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The parts of a summary, or of a histogram: they have the same numbers, but what stands in a part
@@ -164,7 +207,8 @@ fn distribution(
     mut fields: Fields<'_>,
     suffix: &str,
     label: &str,
-    push: &mut impl FnMut(&str, Option<(&str, f64)>, f64),
+    metric: &Metric<'_>,
+    out: &mut SeriesList,
 ) -> Result<(), ProtobufFault> {
     let is_histogram = label == "le";
     let (mut count, mut sum, mut has_parts, mut has_infinity) = (0.0, 0.0, false, false);
@@ -184,16 +228,16 @@ fn distribution(
                 };
                 has_parts = true;
                 has_infinity |= bound == f64::INFINITY;
-                push(suffix, Some((label, bound)), value);
+                out.push(metric.point(suffix, Some((label, bound)), value));
             }
             _ => {}
         }
     }
     if is_histogram && has_parts && !has_infinity {
-        push(suffix, Some((label, f64::INFINITY)), count);
+        out.push(metric.point(suffix, Some((label, f64::INFINITY)), count));
     }
-    push("_sum", None, sum);
-    push("_count", None, count);
+    out.push(metric.point("_sum", None, sum));
+    out.push(metric.point("_count", None, count));
     Ok(())
 }
 
@@ -236,11 +280,6 @@ fn bound_text(bound: f64) -> String {
     if bound == f64::INFINITY { "+Inf".to_owned() } else { bound.to_string() }
 }
 
-/// A value without the power to end its series.
-fn ordinary(value: f64) -> f64 {
-    if value.is_nan() { f64::from_bits(ORDINARY_NAN_BITS) } else { value }
-}
-
 #[cfg(test)]
 mod tests {
     use model::{Family, Labels, MetricKind, Point};
@@ -249,7 +288,7 @@ mod tests {
     use super::{PushedPage, read_protobuf};
     use crate::exposition::{Escaping, Format, Syntax, write};
     use crate::openmetrics::Dialect;
-    use crate::pushgateway::read_page;
+    use crate::pushgateway::{PushedValue, read_group, read_page, write_group};
 
     fn families() -> Vec<Family> {
         let mut runs = Family::counter("runs_total", "Runs.");
@@ -295,7 +334,7 @@ mod tests {
 
     #[test]
     fn messages_that_no_group_can_have_are_refused() {
-        assert_eq!(read_protobuf(&family(&[])).unwrap()["m"].series[0].1, 1.0);
+        assert_eq!(read_protobuf(&family(&[])).unwrap()["m"].series[0].1, 1.0.into());
         for (bytes, told) in [
             (family(&[0x30, 5]), "family \"m\": a pushed metric has no timestamp"),
             ([family(&[]), family(&[])].concat(), "family \"m\": m{} is there before"),
@@ -303,6 +342,7 @@ mod tests {
             (vec![0xff; 9], "byte 5: no length of a message"),
             (vec![2, 0x0a, 7], "no protobuf of a MetricFamily"),
             (vec![2, 0x22, 0], "a metric without a value"),
+            (vec![2, 0x18, 1], "family \"\": it has no name"),
             (vec![3, 0x0a, 1, 0xff], "the name is not UTF-8"),
         ] {
             let fault = read_protobuf(&bytes).unwrap_err().to_string();
@@ -318,11 +358,50 @@ mod tests {
         bytes.extend(histogram);
         bytes.insert(0, bytes.len() as u8);
         let page = read_protobuf(&bytes).unwrap();
-        let told: Vec<String> =
-            page["h"].series.iter().map(|(labels, value)| format!("{labels} {value}")).collect();
+        let told: Vec<String> = page["h"]
+            .series
+            .iter()
+            .map(|(labels, value)| format!("{labels} {}", value.number()))
+            .collect();
         let expected =
             ["h_bucket{le=\"1\"} 0", "h_bucket{le=\"+Inf\"} 5", "h_sum{} 0", "h_count{} 5"];
         assert_eq!(told, expected);
+    }
+
+    /// `MetricFamily{name="h", type=kind, metric={histogram={parts}}}` after its length.
+    fn histogram(kind: u8, parts: &[u8]) -> Vec<u8> {
+        let metric = [&[0x3a, parts.len() as u8][..], parts].concat();
+        let family = [&[0x0a, 1, b'h', 0x18, kind, 0x22, metric.len() as u8][..], &metric].concat();
+        [&[family.len() as u8][..], &family].concat()
+    }
+
+    /// `{count=5, schema=0, positive_span={0, 1}, positive_delta=5}`.
+    const NATIVE: [u8; 12] = [0x08, 5, 0x28, 0, 0x62, 4, 0x08, 0, 0x10, 1, 0x68, 10];
+    /// `{bucket={upper=1}}`.
+    const CLASSIC: [u8; 11] = [0x1a, 9, 0x11, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f];
+
+    #[test]
+    fn native_buckets_are_one_series_beside_classic_ones() {
+        let names = |bytes: &[u8]| {
+            let page = read_protobuf(bytes).unwrap();
+            assert_eq!(read_group(&write_group(&page)).unwrap(), page, "as it is kept");
+            let series = &page["h"].series;
+            let names = series.iter().map(|(labels, value)| {
+                let is_native = matches!(value, PushedValue::Histogram(h) if h.positive == [5.0]);
+                format!("{labels}{}", if is_native { " native" } else { "" })
+            });
+            names.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(names(&histogram(4, &NATIVE)), "h{} native");
+        let both = names(&histogram(4, &[&NATIVE[..], &CLASSIC].concat()));
+        let expected = "h{} native h_bucket{le=\"1\"} h_bucket{le=\"+Inf\"} h_sum{} h_count{}";
+        assert_eq!(both, expected);
+        let page = read_protobuf(&histogram(5, &NATIVE)).unwrap();
+        let PushedValue::Histogram(gauge) = &page["h"].series[0].1 else { panic!("{page:?}") };
+        assert_eq!(gauge.reset_hint, model::ResetHint::Gauge);
+        let wrong = [0x08, 5, 0x62, 4, 0x08, 0, 0x10, 2, 0x68, 10];
+        let fault = read_protobuf(&histogram(4, &wrong)).unwrap_err().to_string();
+        assert!(fault.starts_with("family \"h\": "), "{fault}");
     }
 
     proptest! {
@@ -336,7 +415,10 @@ mod tests {
             let mut bytes = page(Syntax::Protobuf);
             let at = at.index(bytes.len());
             bytes[at] = to;
-            let _ = read_protobuf(&bytes);
+            if let Ok(page) = read_protobuf(&bytes) {
+                let kept = write_group(&page);
+                prop_assert!(read_group(&kept).is_ok(), "{kept}");
+            }
         }
     }
 }

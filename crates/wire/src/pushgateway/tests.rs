@@ -1,7 +1,9 @@
-use model::{Labels, MetadataKind};
+use std::sync::Arc;
+
+use model::{BucketLayout, BucketSpan, Histogram, Labels, MetadataKind, ResetHint};
 use proptest::prelude::*;
 
-use super::{PushedFamily, PushedPage, read_group, read_page, read_path, write_group};
+use super::{PushedFamily, PushedPage, PushedValue, read_group, read_page, read_path, write_group};
 use crate::openmetrics::Dialect;
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
@@ -96,6 +98,49 @@ fn pages_that_no_group_can_have_are_refused_with_the_line() {
     }
 }
 
+/// A histogram stands behind the page, and is found by its series, whatever that is called.
+#[test]
+fn histograms_are_kept() {
+    let layout = BucketLayout {
+        schema: -4,
+        zero_threshold: 0.5,
+        positive_spans: vec![
+            BucketSpan { offset: -3, length: 1 },
+            BucketSpan { offset: 9, length: 2 },
+        ],
+        negative_spans: vec![BucketSpan { offset: 0, length: 1 }],
+        custom_bounds: Vec::new(),
+    };
+    let histogram = Histogram {
+        reset_hint: ResetHint::Gauge,
+        layout: Arc::new(layout),
+        count: 7.5,
+        sum: -0.0,
+        zero_count: 1.0,
+        positive: vec![1.0, 0.0, 2.5],
+        negative: vec![3.0],
+    };
+    let odd = labels(&[("__name__", "a\n# EOF\n"), ("x y", "} \"\\ 1")]);
+    let series = vec![
+        (odd, PushedValue::Histogram(Arc::new(histogram))),
+        (labels(&[("__name__", "n")]), 2.0.into()),
+        (labels(&[("__name__", "b")]), PushedValue::Histogram(Arc::new(Histogram::default()))),
+    ];
+    let mut page = PushedPage::new();
+    for (series, value) in series {
+        let family =
+            PushedFamily { series: vec![(series.clone(), value)], ..PushedFamily::default() };
+        page.insert(series.metric_name().to_owned(), family);
+    }
+    let kept = write_group(&page);
+    assert_eq!(read_group(&kept).unwrap(), page);
+    for wrong in ["{\"c\"} AA==\n", "{\"b\"} !\n", "{\"b\"} CAUI\n", "b\n"] {
+        let fault = read_group(&format!("{kept}{wrong}")).unwrap_err().to_string();
+        assert!(fault.contains("histogram 3"), "{wrong}: {fault}");
+    }
+    assert_eq!(read_group("# EOF\n").unwrap(), PushedPage::new());
+}
+
 proptest! {
     #[test]
     fn any_path_is_a_group_or_a_fault(path in "[a-z/%@=0-9_]{0,40}") {
@@ -125,7 +170,7 @@ proptest! {
             let family = PushedFamily {
                 kind: MetadataKind::ALL[kind],
                 help,
-                series: vec![(series, f64::from(number) / 8.0)],
+                series: vec![(series, (f64::from(number) / 8.0).into())],
             };
             page.insert(metric, family);
         }

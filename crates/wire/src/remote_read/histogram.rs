@@ -10,7 +10,7 @@ use model::{BucketSpan, HistogramSample, ResetHint};
 use super::message::{put_bytes, put_double, put_number, put_varint};
 
 /// Appends the message of a histogram.
-pub(super) fn put_histogram(out: &mut Vec<u8>, sample: &HistogramSample) {
+pub(crate) fn put_histogram(out: &mut Vec<u8>, sample: &HistogramSample) {
     let (histogram, layout) = (&sample.histogram, &sample.histogram.layout);
     put_double(out, 2, histogram.count);
     put_double(out, 3, histogram.sum);

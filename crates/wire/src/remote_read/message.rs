@@ -108,7 +108,7 @@ pub(super) fn take_varint(bytes: &mut &[u8]) -> Result<u64, MessageError> {
 }
 
 /// Appends a number.
-pub(super) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -125,13 +125,13 @@ pub(super) fn put_number(out: &mut Vec<u8>, field: u64, number: u64) {
 }
 
 /// Appends a field with a double.
-pub(super) fn put_double(out: &mut Vec<u8>, field: u64, value: f64) {
+pub(crate) fn put_double(out: &mut Vec<u8>, field: u64, value: f64) {
     put_varint(out, field << 3 | 1);
     out.extend_from_slice(&value.to_bits().to_le_bytes());
 }
 
 /// Appends a field with bytes.
-pub(super) fn put_bytes(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
+pub(crate) fn put_bytes(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
     put_varint(out, field << 3 | 2);
     put_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);

@@ -14,9 +14,9 @@ mod answer;
 mod bits;
 mod chunk;
 mod frames;
-mod histogram;
+pub(crate) mod histogram;
 mod histogram_chunk;
-mod message;
+pub(crate) mod message;
 mod request;
 mod response;
 

@@ -62,6 +62,16 @@ pub enum FieldErrorKind {
     /// More texts in the table of version 2 than are taken.
     #[error("the message has more than {SYMBOLS_MAX} symbols")]
     TooManySymbols,
+    /// Series where the other version of remote write has them, and none where this one has.
+    #[error("field {field} holds series of version {version}, for which {said} in Content-Type")]
+    OtherVersion {
+        /// The field's number.
+        field: u32,
+        /// The version that has series there.
+        version: &'static str,
+        /// What would tell it.
+        said: &'static str,
+    },
     /// A known field with another type.
     #[error("field {0} has another type than remote write gives it")]
     Type(u32),

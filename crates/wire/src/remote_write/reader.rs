@@ -85,6 +85,24 @@ enum Version {
     Two,
 }
 
+/// Where version 2 has its series.
+const SERIES_FIELD_V2: u32 = 5;
+const SERIES_OF_V2: FieldErrorKind = FieldErrorKind::OtherVersion {
+    field: SERIES_FIELD_V2,
+    version: "2.0",
+    said: "proto=io.prometheus.write.v2.Request stands",
+};
+
+/// A field of the outline that does not begin as usual.
+enum Other {
+    /// A series, and where it lies.
+    Series(Span),
+    /// What would be a series in the other version.
+    SeriesOfV2,
+    /// Metadata, or what nobody knows.
+    Unknown,
+}
+
 impl Reader {
     /// Reads a message. What is wrong within one series leaves out that series alone.
     ///
@@ -96,10 +114,19 @@ impl Reader {
             return Err(FieldError { offset: 0, kind: FieldErrorKind::TooLong }.into());
         }
         let (mut at, mut index) = (0, 0);
+        let mut of_v2 = None;
         while at < message.len() {
+            let offset = at;
             let span = match usual::series(message, at) {
                 Some((start, end)) => Some(Span { start, end }),
-                None => self.other_field(message, &mut at)?,
+                None => match self.other_field(message, &mut at)? {
+                    Other::Series(span) => Some(span),
+                    Other::SeriesOfV2 => {
+                        of_v2 = of_v2.or(Some(offset));
+                        None
+                    }
+                    Other::Unknown => None,
+                },
             };
             let Some(span) = span else { continue };
             at = span.end;
@@ -108,7 +135,11 @@ impl Reader {
             }
             index += 1;
         }
-        Ok(Request { message, read: self, version: Version::One })
+        match of_v2.filter(|_| index == 0 && self.counts.metadata == 0) {
+            // Taken for a message without series, it would be lost without a word.
+            Some(offset) => Err(FieldError { offset, kind: SERIES_OF_V2 }.into()),
+            None => Ok(Request { message, read: self, version: Version::One }),
+        }
     }
 
     /// Forgets a message. Its memory is kept.
@@ -142,21 +173,22 @@ impl Reader {
         self.table.shrink_to(items_max / 2);
     }
 
-    /// Reads over a field that does not begin as usual; where the series lies, if it is one.
+    /// Reads over a field that does not begin as usual, and says what it is.
     #[cold]
-    fn other_field(&mut self, message: &[u8], at: &mut usize) -> Result<Option<Span>, FieldError> {
+    fn other_field(&mut self, message: &[u8], at: &mut usize) -> Result<Other, FieldError> {
         let offset = *at;
         let mut fields = Fields::new(message);
         fields.skip(offset);
         let field = fields.next()?;
         *at = fields.offset();
         match field {
-            Some((1, Value::Bytes(span))) => return Ok(Some(span)),
+            Some((1, Value::Bytes(span))) => return Ok(Other::Series(span)),
+            Some((SERIES_FIELD_V2, Value::Bytes(_))) => return Ok(Other::SeriesOfV2),
             Some((3, Value::Bytes(_))) => self.counts.metadata += 1,
             Some((number @ (1 | 3), _)) => return Err(Fields::wrong_type(offset, number)),
             _ => {}
         }
-        Ok(None)
+        Ok(Other::Unknown)
     }
 
     /// Reads a series of labels and samples in the usual form; otherwise leaves all as it was.

@@ -2,7 +2,7 @@
 
 use model::Sample;
 
-use super::fields::{FieldError, Fields, Span, Value};
+use super::fields::{FieldError, FieldErrorKind, Fields, Span, Value};
 use super::{Counts, LABELS_MAX, MessageError, SAMPLES_MAX, SeriesError, SeriesErrorKind};
 
 /// One series that names something: its labels are sorted by name, each name once, nothing empty.
@@ -137,15 +137,23 @@ impl<'a> Decoder<'a> {
 /// Walks over the outline.
 fn check_outline(mut fields: Fields<'_>) -> Result<(), FieldError> {
     let mut offset = fields.offset();
+    let (mut says_something, mut of_v2) = (false, None);
     while let Some((number, value)) = fields.next()? {
+        says_something |= matches!(number, 1 | 3);
         match (number, value) {
+            (5, Value::Bytes(_)) if of_v2.is_none() => of_v2 = Some(offset),
             (1 | 3, Value::Varint(_) | Value::Fixed64(_) | Value::Fixed32 | Value::Group) => {
                 return Err(Fields::wrong_type(offset, number));
             }
-            _ => offset = fields.offset(),
+            _ => {}
         }
+        offset = fields.offset();
     }
-    Ok(())
+    let kind = FieldErrorKind::OtherVersion { field: 5, version: "2.0", said: "" };
+    match of_v2.filter(|_| !says_something) {
+        Some(offset) => Err(FieldError { offset, kind }),
+        None => Ok(()),
+    }
 }
 
 /// Name and value of a label; `None` if one of them is no text.

@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import threading
 from datetime import datetime, timezone
-from typing import Dict, Optional
+from typing import Dict, Optional, Tuple
 
 from ..client import Client
 
 _lock = threading.Lock()
-_clients: Dict[str, Client] = {}
+_clients: Dict[Tuple[str, Optional[str]], Client] = {}
 
 
 def server(service: Optional[str] = None) -> Optional[Client]:
@@ -21,7 +21,11 @@ def server(service: Optional[str] = None) -> Optional[Client]:
     url = os.environ.get("PHAROS_URL")
     if not url:
         return None
-    key = "%s %s" % (url, service)
+    key = (url, service)
+    # Without the lock first: recording asks for it each time.
+    found = _clients.get(key)
+    if found is not None:
+        return found
     with _lock:
         if key not in _clients:
             _clients[key] = Client(url, service)

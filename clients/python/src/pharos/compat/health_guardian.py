@@ -1,16 +1,19 @@
 """The guardian family: collectors of CPU, memory and GPU, with JSON and Prometheus text.
 
-Each collector reads into typed records; `MetricsCollector` holds them by name and exports. Names of
-metrics and keys of JSON are those of the guardian's pages.
+Each collector reads into Pydantic models, which refuse what cannot be; `MetricsCollector` holds them by
+name and exports. Names of metrics and keys of JSON are those of the guardian's pages.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import os
-from dataclasses import asdict, dataclass
 from typing import Any, Dict, Iterator, List, Optional, Protocol, Tuple
+
+from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import Annotated
 
 from ..gpu import gpus
 from ..host import psutil
@@ -19,6 +22,8 @@ __all__ = [
     "CPUCollector", "CPUMetrics", "Collector", "GPUCollector", "GPUMetrics", "MemoryCollector", "MemoryMetrics",
     "MetricsCollector",
 ]
+
+log = logging.getLogger("pharos")
 
 # (name, type, labels, value)
 Sample = Tuple[str, str, Dict[str, str], float]
@@ -40,94 +45,152 @@ class Collector(Protocol):
     def collect(self) -> Metrics: ...
 
 
-@dataclass(frozen=True)
-class CPUMetrics:
+class _Model(BaseModel):
+    """Checked when it is made: a reading that cannot be is an error of its collector."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+Count = Annotated[int, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+
+class CPUCount(_Model):
+    """How many processors; None where the system does not tell."""
+
+    physical: Optional[Count]
+    logical: Optional[Count]
+
+
+class CPUFrequency(_Model):
+    """In MHz; None where the system does not tell."""
+
+    current: Optional[Amount]
+    min: Optional[Amount]
+    max: Optional[Amount]
+
+
+class CPUPercent(_Model):
+    """How busy, since the reading before."""
+
+    total: Percent
+    per_cpu: List[Percent]
+
+
+class CPUStats(_Model):
+    """Counters since boot."""
+
+    ctx_switches: Count
+    interrupts: Count
+    soft_interrupts: Count
+    syscalls: Count
+
+
+class CPUMetrics(_Model):
     """Processors: counts, MHz, percent, and counters since boot."""
 
-    physical: Optional[int]
-    logical: Optional[int]
-    current: Optional[float]
-    min: Optional[float]
-    max: Optional[float]
-    total: float
-    per_cpu: List[float]
-    ctx_switches: int
-    interrupts: int
-    soft_interrupts: int
-    syscalls: int
+    count: CPUCount
+    frequency: CPUFrequency
+    percent: CPUPercent
+    stats: CPUStats
 
     def to_json(self) -> Dict[str, Any]:
-        parts = asdict(self)
-
-        def group(*names: str) -> Dict[str, Any]:
-            return {name: parts[name] for name in names}
-
-        return {
-            "count": group("physical", "logical"),
-            "frequency": group("current", "min", "max"),
-            "percent": group("total", "per_cpu"),
-            "stats": group("ctx_switches", "interrupts", "soft_interrupts", "syscalls"),
-        }
+        return self.model_dump()
 
     def samples(self) -> Iterator[Sample]:
         gauges = {
-            "cpu_physical_count": self.physical, "cpu_logical_count": self.logical,
-            "cpu_frequency_current_mhz": self.current, "cpu_frequency_min_mhz": self.min,
-            "cpu_frequency_max_mhz": self.max, "cpu_percent_total": self.total,
+            "cpu_physical_count": self.count.physical, "cpu_logical_count": self.count.logical,
+            "cpu_frequency_current_mhz": self.frequency.current, "cpu_frequency_min_mhz": self.frequency.min,
+            "cpu_frequency_max_mhz": self.frequency.max, "cpu_percent_total": self.percent.total,
         }
         for name, value in gauges.items():
             if value is not None:
                 yield name, "gauge", {}, float(value)
-        for core, percent in enumerate(self.per_cpu):
+        for core, percent in enumerate(self.percent.per_cpu):
             yield "cpu_percent_per_cpu", "gauge", {"core": str(core)}, percent
-        for name in ("ctx_switches", "interrupts", "soft_interrupts", "syscalls"):
-            yield "cpu_%s_total" % name, "counter", {}, float(getattr(self, name))
+        for name, count in self.stats.model_dump().items():
+            yield "cpu_%s_total" % name, "counter", {}, float(count)
 
 
-@dataclass(frozen=True)
-class MemoryMetrics:
-    """Memory and swap in bytes and percent; `sin` and `sout` are pages since boot."""
+class VirtualMemory(_Model):
+    """In bytes."""
 
-    virtual: Dict[str, float]
-    swap: Dict[str, float]
+    total: Count
+    available: Count
+    used: Count
+    free: Count
+    percent: Percent
+
+
+class SwapMemory(_Model):
+    """In bytes; `sin` and `sout` are pages since boot."""
+
+    total: Count
+    used: Count
+    free: Count
+    percent: Percent
+    sin: Count
+    sout: Count
+
+
+class MemoryMetrics(_Model):
+    """Memory and swap."""
+
+    virtual: VirtualMemory
+    swap: SwapMemory
 
     def to_json(self) -> Dict[str, Any]:
-        return asdict(self)
+        return self.model_dump()
 
     def samples(self) -> Iterator[Sample]:
-        for name in ("total", "available", "used", "free"):
-            yield "memory_virtual_%s_bytes" % name, "gauge", {}, self.virtual[name]
-        yield "memory_virtual_percent", "gauge", {}, self.virtual["percent"]
-        for name in ("total", "used", "free"):
-            yield "memory_swap_%s_bytes" % name, "gauge", {}, self.swap[name]
-        yield "memory_swap_percent", "gauge", {}, self.swap["percent"]
-        for name in ("sin", "sout"):
-            yield "memory_swap_%s_total" % name, "counter", {}, self.swap[name]
+        for kind, part in (("virtual", self.virtual), ("swap", self.swap)):
+            for name, value in part.model_dump().items():
+                if name in ("sin", "sout"):
+                    yield "memory_swap_%s_total" % name, "counter", {}, float(value)
+                else:
+                    unit = "" if name == "percent" else "_bytes"
+                    yield "memory_%s_%s%s" % (kind, name, unit), "gauge", {}, float(value)
 
 
-@dataclass(frozen=True)
-class GPUMetrics:
+class GPUDevice(_Model):
+    """One card; None is what it does not tell."""
+
+    name: str
+    temperature: Optional[float] = None
+    power_usage: Optional[Amount] = None
+    memory_total: Optional[Amount] = None
+    memory_used: Optional[Amount] = None
+    memory_free: Optional[Amount] = None
+    utilization: Optional[Percent] = None
+    memory_utilization: Optional[Percent] = None
+    fan_speed: Optional[Amount] = None
+
+
+# The key in JSON, and the metric's name after `gpu_`.
+GPU_NAMES = {
+    "temperature": "temperature_celsius", "power_usage": "power_watts", "memory_total": "memory_total_bytes",
+    "memory_used": "memory_used_bytes", "memory_free": "memory_free_bytes", "utilization": "utilization_percent",
+    "memory_utilization": "memory_utilization_percent", "fan_speed": "fan_speed_percent",
+}
+
+
+class GPUMetrics(_Model):
     """NVIDIA devices; none is a count of 0, not an error."""
 
-    devices: List[Dict[str, Any]]
-
-    # The key in JSON, and the metric's name after `gpu_`.
-    NAMES = {
-        "temperature": "temperature_celsius", "power_usage": "power_watts", "memory_total": "memory_total_bytes",
-        "memory_used": "memory_used_bytes", "memory_free": "memory_free_bytes", "utilization": "utilization_percent",
-        "memory_utilization": "memory_utilization_percent", "fan_speed": "fan_speed_percent",
-    }
+    devices: List[GPUDevice]
 
     def to_json(self) -> Dict[str, Any]:
-        return {"device_count": len(self.devices), "devices": self.devices}
+        return {"device_count": len(self.devices), **self.model_dump()}
 
     def samples(self) -> Iterator[Sample]:
         yield "gpu_device_count", "gauge", {}, float(len(self.devices))
         for number, device in enumerate(self.devices):
-            labels = {"gpu_id": str(number), "name": str(device["name"])}
-            for key, name in self.NAMES.items():
-                if device[key] is not None:
-                    yield "gpu_" + name, "gauge", labels, float(device[key])
+            labels = {"gpu_id": str(number), "name": device.name}
+            for key, name in GPU_NAMES.items():
+                value = getattr(device, key)
+                if value is not None:
+                    yield "gpu_" + name, "gauge", labels, float(value)
 
 
 class _Hardware:
@@ -163,12 +226,22 @@ class CPUCollector(_Hardware):
         ps = _psutil()
         frequency, stats = ps.cpu_freq() if hasattr(ps, "cpu_freq") else None, ps.cpu_stats()
         return CPUMetrics(
-            physical=ps.cpu_count(logical=False), logical=ps.cpu_count(),
-            current=frequency and frequency.current, min=frequency and frequency.min,
-            max=frequency and frequency.max, total=ps.cpu_percent(), per_cpu=ps.cpu_percent(percpu=True),
-            ctx_switches=stats.ctx_switches, interrupts=stats.interrupts,
-            soft_interrupts=stats.soft_interrupts, syscalls=stats.syscalls,
+            count=CPUCount(physical=ps.cpu_count(logical=False), logical=ps.cpu_count()),
+            frequency=CPUFrequency(
+                current=frequency and frequency.current, min=frequency and frequency.min,
+                max=frequency and frequency.max,
+            ),
+            percent=CPUPercent(total=_percent(ps.cpu_percent()), per_cpu=[_percent(p) for p in ps.cpu_percent(percpu=True)]),
+            stats=CPUStats(
+                ctx_switches=stats.ctx_switches, interrupts=stats.interrupts,
+                soft_interrupts=stats.soft_interrupts, syscalls=stats.syscalls,
+            ),
         )
+
+
+def _percent(value: float) -> float:
+    """Clocks that are read one after the other may add up to a little more."""
+    return min(max(float(value), 0.0), 100.0)
 
 
 class MemoryCollector(_Hardware):
@@ -184,7 +257,9 @@ class MemoryCollector(_Hardware):
         # psutil tells bytes; the metric is pages.
         page_bytes = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
         swapped.update(sin=swap.sin // page_bytes, sout=swap.sout // page_bytes)
-        return MemoryMetrics({name: getattr(virtual, name) for name in names}, swapped)
+        return MemoryMetrics(
+            virtual=VirtualMemory(**{name: getattr(virtual, name) for name in names}), swap=SwapMemory(**swapped)
+        )
 
 
 class GPUCollector(_Hardware):
@@ -194,8 +269,8 @@ class GPUCollector(_Hardware):
 
     def collect(self) -> GPUMetrics:
         """The figures of now."""
-        return GPUMetrics([
-            {"name": device.name, **{key: getattr(device, name) for key, name in GPUMetrics.NAMES.items()}}
+        return GPUMetrics(devices=[
+            GPUDevice(name=device.name, **{key: getattr(device, name) for key, name in GPU_NAMES.items()})
             for device in gpus()
         ])
 
@@ -213,8 +288,11 @@ class MetricsCollector:
         self.collectors[collector.name] = collector
 
     def collect_metrics(self, name: Optional[str] = None) -> Dict[str, Any]:
-        """JSON of all collectors, or of one. Raises KeyError for a name that is not there."""
-        return {key: self.collectors[key].collect().to_json() for key in self._names(name)}
+        """JSON of all collectors, or of one. Raises KeyError for a name that is not there.
+
+        One that fails is left out of all, and in the log; asked for alone, it raises.
+        """
+        return {key: metrics.to_json() for key, metrics in self._collected(name)}
 
     async def collect_metrics_async(self, name: Optional[str] = None) -> Dict[str, Any]:
         """The same, without holding up the event loop."""
@@ -224,8 +302,8 @@ class MetricsCollector:
         """The Prometheus text of all collectors, or of one."""
         lines: List[str] = []
         described = ""
-        for key in self._names(name):
-            for metric, kind, labels, value in self.collectors[key].collect().samples():
+        for _, metrics in self._collected(name):
+            for metric, kind, labels, value in metrics.samples():
                 if metric != described:
                     lines.append("# TYPE %s %s" % (metric, kind))
                     described = metric
@@ -234,9 +312,20 @@ class MetricsCollector:
 
     def push(self, client: Any) -> None:
         """Sends all figures by a `pharos.Client`."""
-        for collector in self.collectors.values():
-            for metric, _, labels, value in collector.collect().samples():
+        for _, metrics in self._collected(None):
+            for metric, _, labels, value in metrics.samples():
                 client.metric(metric, value, labels)
+
+    def _collected(self, name: Optional[str]) -> Iterator[Tuple[str, Any]]:
+        for key in self._names(name):
+            try:
+                metrics = self.collectors[key].collect()
+            except Exception as error:  # A driver's or the program's own.
+                if name is not None:
+                    raise
+                log.warning("the collector %s fails: %s", key, error)
+                continue
+            yield key, metrics
 
     def _names(self, name: Optional[str]) -> List[str]:
         if name is not None and name not in self.collectors:

@@ -1,7 +1,7 @@
-"""Requests of a web application: rate, duration, sizes, status and errors by endpoint.
+"""Requests of a web application: rate, duration, sizes, status and errors by route.
 
 `asgi.PharosMiddleware` (FastAPI, Starlette), `flask.PharosFlask`, `django.PharosMiddleware`. The label
-`endpoint` is the route's pattern (`/users/{id}`), never the address, so that its values stay few.
+`route` is the route's pattern (`/users/{id}`), never the address, so that its values stay few.
 """
 
 from .requests import Answered, RequestMetrics

@@ -40,12 +40,12 @@ class PharosMiddleware:
             await self.app(scope, receive, counted)
         finally:
             self.metrics(Answered(
-                endpoint_of(scope), method_of(scope["method"]), told["status"], time.perf_counter() - started_s,
+                route_of(scope), method_of(scope["method"]), told["status"], time.perf_counter() - started_s,
                 size_of(dict(scope["headers"]).get(b"content-length")), told["bytes"],
             ))
 
 
-def endpoint_of(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
     """The route's pattern, as the router left it in the scope."""
     route = getattr(scope.get("route"), "path", None)
     if isinstance(route, str):

@@ -36,9 +36,10 @@ class PharosFlask:
         g._pharos_answer = (response.status_code, size_of(response.content_length))
         return response
 
-    def _end(self, error: Optional[BaseException]) -> None:
+    def _end(self, _error: Optional[BaseException]) -> None:
         from flask import g, request
 
+        # What nobody handled and no answer was made of is a 500.
         started_s = g.pop("_pharos_started_s", None)
         status, n_bytes = g.pop("_pharos_answer", (500, 0))
         if started_s is None:
@@ -46,6 +47,6 @@ class PharosFlask:
         rule = request.url_rule
         self.metrics(Answered(
             str(rule.rule) if rule is not None else UNMATCHED, method_of(request.method),
-            500 if error is not None else status, time.perf_counter() - started_s,
+            status, time.perf_counter() - started_s,
             size_of(request.content_length), n_bytes,
         ))

@@ -7,7 +7,7 @@ from typing import Any, Callable, Optional
 
 from ..client import Recorder
 
-# The endpoint of requests that no route matched: their addresses are anybody's.
+# The route of requests that no route matched: their addresses are anybody's.
 UNMATCHED = "unmatched"
 
 
@@ -15,7 +15,7 @@ UNMATCHED = "unmatched"
 class Answered:
     """One request: its route's pattern, and what came of it."""
 
-    endpoint: str
+    route: str
     method: str
     status: int
     duration_s: float
@@ -43,7 +43,7 @@ class RequestMetrics:
             from .. import client as default
 
             client = self._client = default()
-        route = {"endpoint": answered.endpoint, "method": answered.method}
+        route = {"route": answered.route, "method": answered.method}
         client.counter("http_requests_total", 1, {**route, "status": str(answered.status)})
         if answered.status >= 500:
             client.counter("http_request_errors_total", 1, route)
@@ -52,7 +52,7 @@ class RequestMetrics:
         client.counter("http_response_size_bytes_total", answered.response_bytes, route)
         if self._collector is not None:
             self._collector(
-                answered.endpoint, answered.method, answered.status, answered.duration_s * 1000.0,
+                answered.route, answered.method, answered.status, answered.duration_s * 1000.0,
                 answered.request_bytes, answered.response_bytes,
             )
 

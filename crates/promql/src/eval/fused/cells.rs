@@ -22,6 +22,11 @@ pub(super) trait Cell: Clone {
         add_each(cells, values);
     }
 
+    /// How many numbers are looked at to make one of them.
+    fn work(&self) -> usize {
+        1
+    }
+
     /// What is made of them, with the aggregation's parameter.
     fn value(&self, param: f64) -> f64;
 }
@@ -191,6 +196,10 @@ impl Cell for Members {
 
     fn add(&mut self, value: f64) {
         self.0.push(value);
+    }
+
+    fn work(&self) -> usize {
+        1 + 8 * self.0.len()
     }
 
     fn value(&self, param: f64) -> f64 {

@@ -121,15 +121,22 @@ impl Fold<'_> {
     }
 
     /// The rows of the groups that have members.
-    pub(super) fn into_rows(self, folded: &Folded<'_>) -> Vec<Row> {
-        let mut rows = self.groups.rows(folded);
+    ///
+    /// # Errors
+    /// The query should stop.
+    pub(super) fn into_rows(
+        self,
+        folded: &Folded<'_>,
+        budget: &mut Budget,
+    ) -> Result<Vec<Row>, QueryError> {
+        let mut rows = self.groups.rows(folded, budget)?;
         rows.sort_unstable_by_key(|(met, _, _)| *met);
         let row = |(_, group, points): (Met, usize, Vec<Point>)| Row {
             labels: self.labels[group].clone(),
             drops_name: folded.drops_name,
             points,
         };
-        rows.into_iter().map(row).collect()
+        Ok(rows.into_iter().map(row).collect())
     }
 }
 
@@ -194,7 +201,14 @@ trait Groups {
     fn add(&mut self, group: usize, met: Met, values: &[f64]);
 
     /// Where each group that has members was met, its number, and its points.
-    fn rows(&self, folded: &Folded<'_>) -> Vec<(Met, usize, Vec<Point>)>;
+    ///
+    /// # Errors
+    /// The query should stop.
+    fn rows(
+        &self,
+        folded: &Folded<'_>,
+        budget: &mut Budget,
+    ) -> Result<Vec<(Met, usize, Vec<Point>)>, QueryError>;
 }
 
 impl<C: Cell> Groups for Vec<Group<C>> {
@@ -228,19 +242,25 @@ impl<C: Cell> Groups for Vec<Group<C>> {
         C::add_all(&mut group.cells[start..start + values.len()], values);
     }
 
-    fn rows(&self, folded: &Folded<'_>) -> Vec<(Met, usize, Vec<Point>)> {
+    fn rows(
+        &self,
+        folded: &Folded<'_>,
+        budget: &mut Budget,
+    ) -> Result<Vec<(Met, usize, Vec<Point>)>, QueryError> {
         let groups = self.iter().enumerate().filter(|(_, group)| !group.cells.is_empty());
-        let row = |(number, group): (usize, &Group<C>)| {
-            let cells = group.cells.iter().zip(group.first..);
-            let cells = cells.filter(|(cell, _)| !cell.is_empty());
-            let point = |(cell, step): (&C, usize)| Point {
-                t_ms: folded.steps.at(step),
-                value: Value::Float(
-                    cell.value(folded.param.get(step).copied().unwrap_or(f64::NAN)),
-                ),
-            };
-            (group.met, number, cells.map(point).collect())
-        };
-        groups.map(row).collect()
+        let mut rows = Vec::new();
+        for (number, group) in groups {
+            let mut points = Vec::with_capacity(group.cells.len());
+            for (cell, step) in group.cells.iter().zip(group.first..) {
+                budget.work(cell.work())?;
+                if !cell.is_empty() {
+                    let param = folded.param.get(step).copied().unwrap_or(f64::NAN);
+                    let value = Value::Float(cell.value(param));
+                    points.push(Point { t_ms: folded.steps.at(step), value });
+                }
+            }
+            rows.push((group.met, number, points));
+        }
+        Ok(rows)
     }
 }

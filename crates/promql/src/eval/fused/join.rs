@@ -11,6 +11,7 @@ use model::Labels;
 use super::super::answer::{Point, QueryError, Value};
 use super::super::binary::{Join, is_trim};
 use super::super::binary_op::{floats, truth};
+use super::super::budget::{Budget, LABELS_WORK};
 use super::super::evaluator::Evaluator;
 use super::super::row::Row;
 use crate::ast::Card;
@@ -27,7 +28,7 @@ pub(in super::super) fn rows(
     if !join.many.iter().chain(join.one).all(is_float) {
         return Ok(None);
     }
-    let Some(pairs) = pairs(join) else { return Ok(None) };
+    let Some(pairs) = pairs(join, &mut evaluator.budget)? else { return Ok(None) };
     let mut out = Vec::with_capacity(pairs.len());
     for Pair { many, one, labels } in pairs {
         evaluator.budget.check_stop()?;
@@ -52,29 +53,30 @@ struct Pair {
 }
 
 /// The pairs in the order of the many side; `None` if rows may be rivals.
-fn pairs(join: &Join<'_>) -> Option<Vec<Pair>> {
+fn pairs(join: &Join<'_>, budget: &mut Budget) -> Result<Option<Vec<Pair>>, QueryError> {
     let mut partners = vec![None; join.groups.labels.len()];
     for (one, group) in join.groups.rhs.iter().enumerate() {
         if partners[*group].replace(one).is_some() {
-            return None;
+            return Ok(None);
         }
     }
     let is_one_to_one = join.matching.card == Card::OneToOne;
     let mut has_met = vec![false; partners.len()];
     let (mut pairs, mut known) = (Vec::new(), HashSet::new());
     for (many, group) in join.groups.lhs.iter().enumerate() {
+        budget.work(2 * LABELS_WORK)?;
         let Some(one) = partners[*group] else { continue };
         if std::mem::replace(&mut has_met[*group], true) && is_one_to_one {
-            return None;
+            return Ok(None);
         }
         let labels = join.result_labels(&join.many[many].labels, &join.one[one].labels);
         let labels = Arc::new(labels);
         if !known.insert(Arc::clone(&labels)) {
-            return None;
+            return Ok(None);
         }
         pairs.push(Pair { many, one, labels });
     }
-    Some(pairs)
+    Ok(Some(pairs))
 }
 
 /// When two rows meet first, and what the operator makes of their values.

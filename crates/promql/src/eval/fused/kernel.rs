@@ -45,6 +45,8 @@ pub(super) struct At<'a> {
     pub(super) nth: usize,
     /// Whether it stood for other windows before.
     pub(super) is_new: bool,
+    /// How many steps were filled before: more than none of [`Kernel::is_of_whole_windows`] alone.
+    pub(super) n_before: usize,
 }
 
 impl Kernel {
@@ -80,6 +82,12 @@ impl Kernel {
             Self::Resets(_) => true,
             _ => false,
         }
+    }
+
+    /// Whether it looks at all numbers of each window, however many steps see them.
+    pub(super) fn is_of_whole_windows(&self) -> bool {
+        use Kernel::{Avg, Max, Min, Stddev, Stdvar, Sum};
+        matches!(self, Avg | Max | Min | Stddev | Stdvar | Sum)
     }
 
     /// Puts the value of each step that has one into `out`, which has a place for each.
@@ -122,7 +130,7 @@ impl Kernel {
 /// A function of the numbers in each window that has some.
 #[inline]
 fn each(values: &[f64], at: At<'_>, out: &mut [f64], function: impl Fn(&[f64]) -> f64) {
-    for (out, (start, end)) in out.iter_mut().zip(at.bounds.windows()) {
+    for (out, (start, end)) in out.iter_mut().zip(at.bounds.windows().skip(at.n_before)) {
         if start < end {
             *out = function(&values[start..end]);
         }
@@ -161,7 +169,8 @@ const LANES: usize = 4;
 /// A function of the sum of each window that has some.
 #[inline(always)]
 fn each_sum(values: &[f64], at: At<'_>, out: &mut [f64], function: &OfSum) {
-    let mut windows = at.bounds.windows().enumerate().filter(|(_, (start, end))| start < end);
+    let windows = at.bounds.windows().skip(at.n_before).take(out.len());
+    let mut windows = windows.enumerate().filter(|(_, (start, end))| start < end);
     loop {
         let mut lanes: [(usize, &[f64]); LANES] = [(0, &[]); LANES];
         let mut n_lanes = 0;

@@ -6,7 +6,7 @@ use super::super::answer::QueryError;
 use super::super::binary_op::floats;
 use super::super::evaluator::{Evaluator, args_alone};
 use super::super::instant::{greater, lesser, math, rounded};
-use super::super::over_time::{Form, check_params, form};
+use super::super::over_time::{Form, RangeArgs, form};
 use super::super::steps::Steps;
 use super::super::window::RangeVector;
 use super::{ABSENT, is_absent};
@@ -44,8 +44,7 @@ pub(super) struct Over<'e> {
     pub(super) name: &'static str,
     pub(super) form: Form,
     pub(super) params: Vec<Vec<f64>>,
-    /// The range vector.
-    pub(super) arg: &'e Expr,
+    pub(super) args: RangeArgs<'e>,
 }
 
 /// What is computed of the numbers of a series from a step on, each by itself; false if that makes
@@ -187,7 +186,6 @@ impl Evaluator<'_> {
                 _ => params.push(self.scalars(arg, steps)?),
             }
         }
-        check_params(call, &params, self)?;
         let range = RangeVector {
             series: Vec::new(),
             reference: self.reference(&node.selector)?,
@@ -197,7 +195,8 @@ impl Evaluator<'_> {
         };
         let name = call.function.name;
         let Some(form) = form(name) else { unreachable!("it was looked for before") };
-        let over = Some(Over { name, form, params, arg: of_range });
+        let args = RangeArgs { range: of_range, first: &call.args[0] };
+        let over = Some(Over { name, form, params, args });
         Ok(Source { select: selected(&range, &node.selector, steps), range, over })
     }
 

@@ -33,6 +33,10 @@ const SERIES_WEIGHT: usize = 16;
 /// It is asked for each series, or less often for very small ones.
 const CHECKED_WEIGHT: usize = 1024;
 
+/// Where windows overlap so that all steps together see more numbers of one series than this, it is
+/// asked in between, too: some milliseconds.
+const SEEN_MAX: u64 = 1 << 22;
+
 /// Runs a stream into a sink.
 pub(super) fn run(
     evaluator: &mut Evaluator<'_>,
@@ -194,8 +198,19 @@ impl Runner<'_, '_, '_> {
         let bounds = self.known.get(nth);
         self.values.clear();
         self.values.resize(bounds.len(), ABSENT);
-        let (first, at) = (bounds.first, At { bounds, grid: &self.grid, nth, is_new });
-        kernel.fill(numbers, at, &mut self.values);
+        let first = bounds.first;
+        let n_parts = match kernel.is_of_whole_windows() {
+            true => (bounds.n_seen / SEEN_MAX) as usize + 1,
+            false => 1,
+        };
+        let n_steps = bounds.len().div_ceil(n_parts).max(1);
+        for (part, values) in self.values.chunks_mut(n_steps).enumerate() {
+            if part > 0 {
+                self.evaluator.budget.check_stop()?;
+            }
+            let at = At { bounds, grid: &self.grid, nth, is_new, n_before: part * n_steps };
+            kernel.fill(numbers, at, values);
+        }
         self.evaluator.n_queryable += match &self.stream.source.over {
             Some(_) => bounds.n_seen,
             None => self.values.iter().filter(|value| !is_absent(**value)).count() as u64,
@@ -222,7 +237,7 @@ impl Runner<'_, '_, '_> {
         let points = match &source.over {
             Some(over) => {
                 ranged.histograms.retain(|sample| !sample.histogram.is_stale_marker());
-                let of = (&source.range, &ranged, over.arg);
+                let of = (&source.range, &ranged, over.args);
                 let params = &over.params;
                 self.evaluator.row_over(over.name, over.form, of, params, self.steps)?.points
             }
@@ -278,7 +293,7 @@ impl Runner<'_, '_, '_> {
         let Some(over) = &self.stream.source.over else { return };
         if !std::mem::replace(&mut self.doubted[key], true) {
             let metric = self.keys[key].metric_name();
-            doubt_counter(&mut self.evaluator.remarks, over.name, metric, over.arg.span());
+            doubt_counter(&mut self.evaluator.remarks, over.name, metric, over.args.range.span());
         }
     }
 }

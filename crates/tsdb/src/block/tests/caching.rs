@@ -1,10 +1,11 @@
 //! The page cache keeps its bound and never mixes pages up.
 
 use super::*;
+use crate::block::cache::PageContent;
 use crate::block::page::PAGE_BYTES;
 
-fn page(byte: u8) -> Arc<[u8]> {
-    vec![byte].into()
+fn page(byte: u8) -> PageContent {
+    Arc::new(vec![byte])
 }
 
 #[test]
@@ -13,7 +14,7 @@ fn it_holds_no_more_than_its_bound() {
     for number in 0..100_u8 {
         cache.put(1, u64::from(number), page(number));
     }
-    let held: Vec<Arc<[u8]>> = (0..100).filter_map(|number| cache.get(1, number)).collect();
+    let held: Vec<PageContent> = (0..100).filter_map(|number| cache.get(1, number)).collect();
     assert_eq!(held.len(), 3);
 }
 

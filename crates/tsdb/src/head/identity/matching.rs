@@ -2,6 +2,9 @@
 //!
 //! A matcher becomes the set of tags that decide it. The set with the fewest series leads; the
 //! others are asked of each of its series, whose tags lie side by side in memory.
+//!
+//! To look a value up costs nothing. To search all values of a label for those that match may cost
+//! more than all the rest: where few series are left, their values alone are looked at.
 
 use model::Matcher;
 
@@ -19,20 +22,15 @@ struct Condition {
     n_series: usize,
 }
 
+/// Finding the value that a series has of a label costs as much as looking at so many values, which
+/// stand side by side.
+const VALUES_PER_SERIES: usize = 16;
+
 /// The slots of the series that match, rising.
 pub(super) fn matching(matchers: &[Matcher], rows: &Rows, tags: &Tags) -> Vec<u32> {
-    let mut conditions = Vec::with_capacity(matchers.len());
-    // What is looked up comes before what is searched for: where it finds nothing, nothing matches.
-    let is_listed = |matcher: &&Matcher| matcher.test().literals().is_some();
-    let (listed, searched): (Vec<_>, Vec<_>) = matchers.iter().partition(is_listed);
-    for matcher in listed.into_iter().chain(searched) {
-        let condition = Condition::of(matcher, tags);
-        match (condition.n_series, condition.is_negative) {
-            (0, false) => return Vec::new(),
-            (0, true) => {}
-            _ => conditions.push(condition),
-        }
-    }
+    let Some((mut conditions, late)) = conditions(matchers, rows, tags) else {
+        return Vec::new();
+    };
     let leads = conditions.iter().enumerate().filter(|(_, condition)| !condition.is_negative);
     let lead = leads.min_by_key(|(_, condition)| condition.n_series).map(|(at, _)| at);
     let mut found = match lead.map(|at| conditions.swap_remove(at)) {
@@ -40,13 +38,50 @@ pub(super) fn matching(matchers: &[Matcher], rows: &Rows, tags: &Tags) -> Vec<u3
         None => rows.slots().collect(),
     };
     let checks: Vec<Check> = conditions.iter().map(|c| Check::of(c, tags)).collect();
-    if !checks.is_empty() {
+    if !checks.is_empty() || !late.is_empty() {
         found.retain(|slot| {
             let row = rows.get(*slot);
             checks.iter().all(|check| check.is_met(row))
+                && late.iter().all(|late| late.is_met(row, tags))
         });
     }
     found
+}
+
+/// What is asked of series by their tags, and what by their values; `None` if nothing matches.
+fn conditions<'m>(
+    matchers: &'m [Matcher],
+    rows: &Rows,
+    tags: &Tags,
+) -> Option<(Vec<Condition>, Vec<Late<'m>>)> {
+    let (mut conditions, mut late) = (Vec::with_capacity(matchers.len()), Vec::new());
+    // What is looked up comes before what is searched for: where it finds nothing, nothing matches.
+    let is_listed =
+        |matcher: &&Matcher| matcher.test().literals().is_some() && !matcher.test().matches_empty();
+    let (listed, mut searched): (Vec<_>, Vec<_>) = matchers.iter().partition(is_listed);
+    let n_values =
+        |matcher: &Matcher| tags.find_name(&matcher.name).map_or(0, |name| tags.name(name).1.len());
+    searched.sort_by_key(|matcher| n_values(matcher));
+    let n_listed = listed.len();
+    let mut n_left = rows.len();
+    for (at, matcher) in listed.into_iter().chain(searched).enumerate() {
+        if at >= n_listed
+            && n_values(matcher) > n_left.saturating_mul(VALUES_PER_SERIES)
+            && let Some(name) = tags.find_name(&matcher.name)
+        {
+            late.push(Late { matcher, name });
+            continue;
+        }
+        let condition = Condition::of(matcher, tags);
+        match (condition.n_series, condition.is_negative) {
+            (0, false) => return None,
+            (0, true) => continue,
+            (n, false) => n_left = n_left.min(n),
+            (_, true) => {}
+        }
+        conditions.push(condition);
+    }
+    Some((conditions, late))
 }
 
 impl Condition {
@@ -121,5 +156,19 @@ impl Check {
                 row.iter().any(|tag| tags.contains(*tag)) != *is_negative
             }
         }
+    }
+}
+
+/// A matcher that is asked of few series, by their values.
+struct Late<'m> {
+    matcher: &'m Matcher,
+    /// The number of its label's name.
+    name: u32,
+}
+
+impl Late<'_> {
+    fn is_met(&self, row: &[u32], tags: &Tags) -> bool {
+        let tag = row.iter().find(|tag| tags.name_of(**tag) == self.name);
+        self.matcher.matches_value(tag.map_or("", |tag| tags.value(*tag)))
     }
 }

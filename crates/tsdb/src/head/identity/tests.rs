@@ -229,6 +229,41 @@ fn a_fleet_is_found_sorted_and_removed() {
     check_all(&identities, &naive);
 }
 
+/// A pod, or one of the few series of its node that are of no pod.
+fn of_node(i: usize) -> Labels {
+    let (node, pod) = (format!("node-{:02}", i / 40), format!("app-{:02}-{i:04}", i % 7));
+    let pod = if i.is_multiple_of(13) { "" } else { &pod };
+    let pairs = [(METRIC_NAME, "memory_bytes"), ("node", &node), ("pod", pod)];
+    pairs.iter().fold(Labels::default(), |labels, (name, value)| labels.with(name, value))
+}
+
+/// Where few series are left, values are looked at series by series.
+#[test]
+fn few_series_of_a_label_with_many_values_are_asked_for_their_own() {
+    const N: usize = 2_000;
+    let (mut identities, mut naive) = (Identities::new(7), Naive::new());
+    check_add(&mut identities, &mut naive, (0..N).map(of_node).collect());
+    let node = || Matcher::equal("node", "node-07");
+    let regexes = ["app-0[1-3].*", ".*9.*", "", ".*", ".+", "|app-.*", "app-05-0285|x", "x.*"];
+    for expression in regexes {
+        for of_pod in [Matcher::regex("pod", expression), Matcher::not_regex("pod", expression)] {
+            let of_pod = of_pod.unwrap();
+            check_match(&identities, &naive, &[of_pod.clone(), node()]);
+            let more = [Matcher::not_equal("pod", ""), of_pod, node()];
+            check_match(&identities, &naive, &more);
+        }
+    }
+    for value in ["", "app-05-0285"] {
+        check_match(&identities, &naive, &[Matcher::equal("pod", value), node()]);
+        check_match(&identities, &naive, &[Matcher::not_equal("pod", value), node()]);
+    }
+    // A label that nobody has, and a set of nodes.
+    let nodes = Matcher::regex("node", "node-0[1-2]").unwrap();
+    let pods = Matcher::not_regex("pod", ".*1").unwrap();
+    check_match(&identities, &naive, &[pods.clone(), nodes.clone()]);
+    check_match(&identities, &naive, &[pods, nodes, Matcher::regex("x", "y.*").unwrap()]);
+}
+
 /// Containers come and go for days: what they leave behind does not add up.
 #[test]
 fn labels_that_come_and_go_leave_nothing_behind() {

@@ -64,10 +64,7 @@ impl LineReader for RowReader {
     const LINE_BYTES_MAX: usize = ROW_BYTES_MAX;
 
     fn line(&mut self, number: u64, line: &[u8], sink: &mut Sink) -> Result<(), ApiError> {
-        let Ok(line) = str::from_utf8(line) else {
-            sink.refuse(number, &"not UTF-8");
-            return Ok(());
-        };
+        let Some(line) = sink.text(number, line) else { return Ok(()) };
         let row = match read_row(&self.format, line) {
             Ok(Some(row)) => row,
             Ok(None) => return Ok(()),

@@ -63,6 +63,11 @@ async fn told_apart(
     if is_said(b"application/openmetrics-text") {
         return Ok((Dialect::OpenMetrics, body));
     }
+    if is_said(b"application/vnd.google.protobuf") {
+        let detail = "Content-Type must be text/plain or application/openmetrics-text: pages in \
+                      protobuf are taken at /metrics/job/JOB";
+        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
     let is_short = body.size_hint().upper().is_some_and(|n| n <= SNIFFED_BYTES_MAX);
     if is_said(b"text/plain") || encoding != Encoding::Identity || !is_short {
         return Ok((Dialect::Prometheus, body));

@@ -67,7 +67,7 @@ enum Kind {
 type Each<'e> = &'e mut dyn FnMut(&[u8]) -> Result<(), ApiError>;
 
 impl Decoder {
-    pub(super) fn new(encoding: Encoding) -> Result<Self, ApiError> {
+    pub(in crate::ingest) fn new(encoding: Encoding) -> Result<Self, ApiError> {
         let kind = match encoding {
             Encoding::Identity => Kind::Identity,
             Encoding::Gzip => Kind::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
@@ -92,7 +92,11 @@ impl Decoder {
     ///
     /// # Errors
     /// Those of `each`; bytes that are not what the sender says; a bound.
-    pub(super) fn decode(&mut self, piece: Option<&[u8]>, each: Each<'_>) -> Result<(), ApiError> {
+    pub(in crate::ingest) fn decode(
+        &mut self,
+        piece: Option<&[u8]>,
+        each: Each<'_>,
+    ) -> Result<(), ApiError> {
         let Self { kind, n_sent, n_plain } = self;
         *n_sent += piece.map_or(0, <[u8]>::len) as u64;
         if *n_sent > SENT_BYTES_MAX {

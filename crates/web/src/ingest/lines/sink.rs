@@ -9,6 +9,7 @@ use model::{Exemplar, Metadata, Sample};
 use storage::{Batch as _, Commit, Ingest, LimitError, SpelledBatch, Times};
 
 use crate::error::ApiError;
+use crate::ingest::untimely;
 use crate::meter::ImportMeter;
 
 /// Samples, and bytes of labels, that are appended together.
@@ -60,10 +61,11 @@ impl Told {
         }
         let more = if (reasons.len() as u64) < n_refused { "; and more" } else { "" };
         let (lines, all) = if n_refused == 1 { ("line", "") } else { ("lines", "all of ") };
+        let samples = if n_stored == 1 { "sample" } else { "samples" };
         let reasons = reasons.join("; ");
         let detail = format!(
             "partial write: {n_refused} {lines} refused in whole or part, {all}the rest stored \
-             ({n_stored} samples): {reasons}{more}"
+             ({n_stored} {samples}): {reasons}{more}"
         );
         Err(ApiError::new(StatusCode::BAD_REQUEST, detail))
     }
@@ -109,14 +111,14 @@ impl Sink {
         pairs: Vec<(&str, &str)>,
         samples: &[Sample],
     ) -> Result<(), ApiError> {
-        let checked = samples.iter().find_map(|sample| self.times.check(sample.t_ms).err());
-        match checked {
+        let check = |t_ms: i64| self.times.check(t_ms).err().map(|cause| (cause, t_ms));
+        match samples.iter().find_map(|sample| check(sample.t_ms)) {
             None => self.timely(line, pairs, samples),
-            Some(cause) => {
+            Some((cause, t_ms)) => {
                 let is_good = |sample: &&Sample| self.times.check(sample.t_ms).is_ok();
                 let good: Vec<Sample> = samples.iter().filter(is_good).copied().collect();
                 self.ingest.count_rejected(&cause, (samples.len() - good.len()) as u64);
-                self.refuse(line, &cause);
+                self.refuse(line, &untimely::told(&cause, t_ms));
                 if good.is_empty() { Ok(()) } else { self.timely(line, pairs, &good) }
             }
         }
@@ -194,6 +196,17 @@ impl Sink {
         self.meter.refused.inc();
         if told.reasons.len() < REASONS_TOLD_MAX {
             told.reasons.push(format!("line {line}: {reason}"));
+        }
+    }
+
+    /// A line as a text; `None` is one that is none, and is refused.
+    pub(in crate::ingest) fn text<'l>(&mut self, number: u64, line: &'l [u8]) -> Option<&'l str> {
+        match str::from_utf8(line) {
+            Ok(line) => Some(line),
+            Err(error) => {
+                self.refuse(number, &format!("not UTF-8 from byte {} on", error.valid_up_to() + 1));
+                None
+            }
         }
     }
 

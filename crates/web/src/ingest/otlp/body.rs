@@ -1,7 +1,6 @@
 //! Body: a message as it was sent, with what its headers say of it, and how it is unpacked.
 
 use std::borrow::Cow;
-use std::io::Read as _;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -9,17 +8,15 @@ use wire::otlp::{Encoding, from_json};
 
 use super::BYTES_MAX;
 use crate::error::ApiError;
+use crate::ingest::lines::{Decoder, Encoding as Compression};
 use crate::ingest::memory::{HeldBody, Room};
-
-/// Room is taken in parts of this size while a body is decompressed: its end tells how large it is.
-const PART_BYTES: usize = 256 << 10;
 
 /// A message that has arrived.
 #[derive(Debug)]
 pub(super) struct Sent {
     pub(super) encoding: Encoding,
     pub(super) bytes: Bytes,
-    is_gzip: bool,
+    compression: Compression,
     room: Room,
     /// What the bytes take, as long as they are there.
     _held: Option<HeldBody>,
@@ -31,35 +28,32 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Sent, ApiErr
     let encoding = encoding.ok_or_else(|| {
         unsupported("Content-Type must be application/x-protobuf or application/json")
     })?;
-    let is_gzip = match text(headers, &header::CONTENT_ENCODING)? {
-        "" => false,
-        word if word.eq_ignore_ascii_case("identity") => false,
-        word if word.eq_ignore_ascii_case("gzip") => true,
-        _ => return Err(unsupported("Content-Encoding must be gzip or absent")),
-    };
+    let compression = Compression::of(headers)?;
     let held = HeldBody::read(body, BYTES_MAX).await?;
     let bytes = held.bytes.clone();
-    Ok(Sent { encoding, bytes, is_gzip, room: Room::reserve(0)?, _held: Some(held) })
+    Ok(Sent { encoding, bytes, compression, room: Room::reserve(0)?, _held: Some(held) })
 }
 
 impl Sent {
     /// A message of protobuf as it is, of which the room is taken elsewhere.
     pub(super) fn plain(bytes: Bytes) -> Result<Self, ApiError> {
         let room = Room::reserve(bytes.len())?;
-        Ok(Self { encoding: Encoding::Protobuf, bytes, is_gzip: false, room, _held: None })
+        let (encoding, compression) = (Encoding::Protobuf, Compression::Identity);
+        Ok(Self { encoding, bytes, compression, room, _held: None })
     }
 
     /// Whether to unpack it takes so little that a thread that serves others may do it.
     pub(super) fn is_small(&self, bytes_max: usize) -> bool {
         // Usual messages become five to ten times as large.
-        self.bytes.len() <= if self.is_gzip { bytes_max / 8 } else { bytes_max }
+        let is_plain = self.compression == Compression::Identity;
+        self.bytes.len() <= if is_plain { bytes_max } else { bytes_max / 8 }
     }
 
     /// The message as protobuf.
     pub(super) fn unpack(&mut self) -> Result<Cow<'_, [u8]>, ApiError> {
-        let plain = match self.is_gzip {
-            true => Cow::Owned(gunzip(&self.bytes, &mut self.room)?),
-            false => Cow::Borrowed(&*self.bytes),
+        let plain = match self.compression {
+            Compression::Identity => Cow::Borrowed(&*self.bytes),
+            other => Cow::Owned(decompressed(other, &self.bytes, &mut self.room)?),
         };
         match self.encoding {
             Encoding::Protobuf => Ok(plain),
@@ -82,23 +76,24 @@ fn unsupported(detail: &str) -> ApiError {
     ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
 }
 
-/// Decompresses a body, whose size is bounded before each part is written.
-fn gunzip(bytes: &[u8], room: &mut Room) -> Result<Vec<u8>, ApiError> {
+/// Decompresses a body. Room is taken part by part: its end tells how large it is.
+fn decompressed(
+    compression: Compression,
+    bytes: &[u8],
+    room: &mut Room,
+) -> Result<Vec<u8>, ApiError> {
     let mut plain = Vec::new();
-    let mut decoder = flate2::read::MultiGzDecoder::new(bytes);
-    loop {
-        let before = plain.len();
-        room.grow(PART_BYTES)?;
-        let part = (&mut decoder).take(PART_BYTES as u64).read_to_end(&mut plain);
-        part.map_err(|error| {
-            ApiError::new(StatusCode::BAD_REQUEST, format!("the body is not gzip: {error}"))
-        })?;
-        if plain.len() > BYTES_MAX {
+    let mut take = |part: &[u8]| {
+        if plain.len() + part.len() > BYTES_MAX {
             let detail = format!("the body is larger than {} MiB, decompressed", BYTES_MAX >> 20);
             return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
         }
-        if plain.len() - before < PART_BYTES {
-            return Ok(plain);
-        }
-    }
+        room.grow(part.len())?;
+        plain.extend_from_slice(part);
+        Ok(())
+    };
+    let mut decoder = Decoder::new(compression)?;
+    decoder.decode(Some(bytes), &mut take)?;
+    decoder.decode(None, &mut take)?;
+    Ok(plain)
 }

@@ -44,8 +44,8 @@ pub(crate) fn serves(path: &str) -> bool {
     plain == "/v1/metrics" || NOT_STORED.contains(&path) || grpc::SERVICES.contains(&path)
 }
 
-/// Stores metrics sent by OTLP: an `ExportMetricsServiceRequest` as protobuf or JSON, plain or
-/// gzip.
+/// Stores metrics sent by OTLP: an `ExportMetricsServiceRequest` as protobuf or JSON, plain, gzip or
+/// zstd.
 ///
 /// Points that break a rule or a limit are left out; the answer, in the encoding of the request, says
 /// how many and why. Points of delta temporality are added up.

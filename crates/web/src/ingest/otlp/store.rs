@@ -11,6 +11,7 @@ use wire::otlp::{Deltas, Refusals, Settings, Translated, translate};
 
 use super::body::Sent;
 use crate::error::ApiError;
+use crate::ingest::untimely;
 use crate::state::{AppState, Shared};
 
 /// Messages above this many bytes are translated and appended on a thread that may take its time.
@@ -96,7 +97,7 @@ impl Door<'_> {
         let untimely = RefCell::new(Vec::new());
         let check_time = |t_ms: i64| {
             times.check(t_ms).map_err(|cause| {
-                let reason = cause.to_string();
+                let reason = untimely::told(&cause, t_ms);
                 untimely.borrow_mut().push(cause);
                 reason
             })

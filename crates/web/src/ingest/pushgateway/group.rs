@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::{Labels, METRIC_NAME, MetadataKind};
-use wire::pushgateway::{PushedFamily, PushedPage, read_group, write_group};
+use wire::pushgateway::{PushedFamily, PushedPage, PushedValue, read_group, write_group};
 
 const PUSH_TIME: &str = "push_time_seconds";
 const FAILURE_TIME: &str = "push_failure_time_seconds";
@@ -38,7 +38,7 @@ impl Group {
     }
 
     /// Its series and their values. The labels of the group win.
-    pub(super) fn series(&self, labels: &Labels) -> BTreeMap<Labels, f64> {
+    pub(super) fn series(&self, labels: &Labels) -> BTreeMap<Labels, PushedValue> {
         self.all_series(labels).collect()
     }
 
@@ -50,21 +50,25 @@ impl Group {
         twice.map(|both| both[0].clone())
     }
 
-    fn all_series<'a>(&'a self, labels: &'a Labels) -> impl Iterator<Item = (Labels, f64)> + 'a {
+    fn all_series<'a>(
+        &'a self,
+        labels: &'a Labels,
+    ) -> impl Iterator<Item = (Labels, PushedValue)> + 'a {
         let times = self.times(labels);
         let pushed = self.page.values().flat_map(|family| &family.series);
-        let times: Vec<(Labels, f64)> =
+        let times: Vec<(Labels, PushedValue)> =
             times.into_iter().flat_map(|(_, family)| family.series).collect();
         let of_group = move |series: &Labels| {
             labels.iter().fold(series.clone(), |series, l| series.with(&l.name, &l.value))
         };
-        pushed.map(move |(series, value)| (of_group(series), *value)).chain(times)
+        pushed.map(move |(series, value)| (of_group(series), value.clone())).chain(times)
     }
 
     /// The two families that say when there were pushes.
     fn times(&self, labels: &Labels) -> [(&'static str, PushedFamily); 2] {
         let family = |name: &'static str, help: &str, t_ms: i64| {
-            let series = vec![(labels.clone().with(METRIC_NAME, name), t_ms as f64 / 1000.0)];
+            let series =
+                vec![(labels.clone().with(METRIC_NAME, name), (t_ms as f64 / 1000.0).into())];
             (name, PushedFamily { kind: MetadataKind::Gauge, help: help.to_owned(), series })
         };
         [
@@ -85,7 +89,7 @@ impl Group {
         let mut page = read_group(text).ok()?;
         let mut time = |name| {
             let (labels, seconds) = page.remove(name)?.series.pop()?;
-            let t_ms = wire::openmetrics::seconds_to_ms(seconds)?;
+            let t_ms = wire::openmetrics::seconds_to_ms(seconds.number())?;
             Some((labels.with(METRIC_NAME, ""), t_ms))
         };
         let (labels, pushed_ms) = time(PUSH_TIME)?;

@@ -5,15 +5,20 @@
 //! that is awaited outside of the lock.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use model::{Labels, Metadata, MetadataKind, STALE_MARKER_BITS, Sample};
+use model::{
+    Histogram, HistogramSample, Labels, METRIC_NAME, Metadata, MetadataKind, STALE_MARKER_BITS,
+    Sample,
+};
 use parking_lot::Mutex;
 use storage::{
-    Batch as _, Commit, GroupWrite, Ingest, RecordWrite, Records, RecordsCommit, SpelledBatch,
+    Batch as _, Commit, GroupWrite, Ingest, LimitError, RecordWrite, Records, RecordsCommit,
+    Rejected, SpelledBatch,
 };
-use wire::pushgateway::PushedPage;
+use wire::pushgateway::{PushedPage, PushedValue};
 
 use super::group::Group;
 use crate::error::ApiError;
@@ -188,7 +193,7 @@ impl All {
         for series in after.series(labels).keys() {
             if let Err(cause) = ingest.check_labels(series) {
                 ingest.count_rejected(&cause, 1);
-                return refuse(cause.to_string());
+                return refuse(of_metric(series.metric_name(), &cause));
             }
         }
         let is_new = !self.groups.contains_key(labels);
@@ -234,15 +239,15 @@ impl Doors<'_> {
     ) -> Result<Commit, ApiError> {
         let (old, new) = (before.series(labels), after.series(labels));
         let t_ms = self.time(before);
-        let stays = new.iter().map(|(series, value)| (series, *value));
+        let stays = new.iter().map(|(series, value)| (series, value.clone()));
         let was_stored = before.stored_ms > 0;
-        let leaves = old.keys().filter(|series| was_stored && !new.contains_key(*series));
-        let all = stays.chain(leaves.map(|series| (series, STALE)));
+        let leaves = old.iter().filter(|(series, _)| was_stored && !new.contains_key(*series));
+        let all = stays.chain(leaves.map(|(series, value)| (series, end_of(value))));
         let (commit, refused) = self.append(all, t_ms)?;
         if let Some(detail) = refused {
             // Nothing of a push may be there if not all is.
-            let added = new.keys().filter(|series| !old.contains_key(*series));
-            self.append(added.map(|series| (series, STALE)), t_ms + 1)?;
+            let added = new.iter().filter(|(series, _)| !old.contains_key(*series));
+            self.append(added.map(|(series, value)| (series, end_of(value))), t_ms + 1)?;
             return Err(ApiError::new(StatusCode::BAD_REQUEST, detail));
         }
         after.stored_ms = t_ms;
@@ -254,7 +259,7 @@ impl Doors<'_> {
         let t_ms = self.time(group);
         let series = group.series(labels);
         // Nobody waits for this to be durable: it comes again.
-        self.append(series.iter().map(|(series, value)| (series, *value)), t_ms)?;
+        self.append(series.iter().map(|(series, value)| (series, value.clone())), t_ms)?;
         group.stored_ms = t_ms;
         Ok(())
     }
@@ -262,7 +267,7 @@ impl Doors<'_> {
     /// Stores that all series of a group end.
     fn end(&self, labels: &Labels, group: &Group) -> Result<Commit, ApiError> {
         let series = group.series(labels);
-        let ends = series.keys().map(|series| (series, STALE));
+        let ends = series.iter().map(|(series, value)| (series, end_of(value)));
         self.append(ends, self.time(group)).map(|(commit, _)| commit)
     }
 
@@ -274,21 +279,34 @@ impl Doors<'_> {
     /// Appends a sample of each series, and says why one was refused, if one was.
     fn append<'l>(
         &self,
-        all: impl Iterator<Item = (&'l Labels, f64)>,
+        all: impl Iterator<Item = (&'l Labels, PushedValue)>,
         t_ms: i64,
     ) -> Result<(Commit, Option<String>), ApiError> {
         let mut batch = SpelledBatch::new(self.source.into());
         for (series, value) in all {
             let mut pairs: Vec<(&str, &str)> =
                 series.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
-            let pushed = batch.push(&mut pairs, &[Sample::new(t_ms, value)]);
+            let number = match &value {
+                PushedValue::Number(number) => Some(Sample::new(t_ms, *number)),
+                PushedValue::Histogram(_) => None,
+            };
+            let pushed = batch.push(&mut pairs, number.as_slice());
             pushed.expect("labels are sorted and each is there once");
+            if let PushedValue::Histogram(histogram) = value {
+                batch.push_histogram(HistogramSample { t_ms, start_ms: 0, histogram });
+            }
         }
         if batch.n_series() == 0 {
             return Ok((Commit::done(), None));
         }
         let appended = self.ingest.append_batch(&batch)?;
-        let refused = appended.rejected.first().map(|first| first.cause.to_string());
+        let refused = appended.rejected.first().map(|Rejected { index, cause }| {
+            let mut labels = Vec::new();
+            // A batch that was spelled by labels has them all.
+            let _ = batch.labels(*index, &mut labels);
+            let name = labels.iter().find(|(name, _)| *name == METRIC_NAME);
+            of_metric(name.map_or("", |(_, name)| name), cause)
+        });
         Ok((appended.commit, refused))
     }
 
@@ -298,7 +316,19 @@ impl Doors<'_> {
     }
 }
 
-const STALE: f64 = f64::from_bits(STALE_MARKER_BITS);
+/// Why a metric is refused.
+fn of_metric(name: &str, cause: &LimitError) -> String {
+    let name: String = name.chars().take(128).collect();
+    format!("metric {name:?}: {cause}")
+}
+
+/// What ends a series that had this value.
+fn end_of(value: &PushedValue) -> PushedValue {
+    match value {
+        PushedValue::Number(_) => PushedValue::Number(f64::from_bits(STALE_MARKER_BITS)),
+        PushedValue::Histogram(_) => PushedValue::Histogram(Arc::new(Histogram::stale_marker())),
+    }
+}
 
 /// What a push says of its metrics.
 fn metadata(page: &PushedPage) -> Vec<(String, Metadata)> {

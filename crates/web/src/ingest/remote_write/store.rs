@@ -1,5 +1,7 @@
 //! Store: a message into storage as one batch, and an account of what was left out.
 
+use std::fmt::Display;
+
 use axum::http::StatusCode;
 use model::{Exemplar, HistogramSample, METRIC_NAME, Sample};
 use storage::{Batch, Commit, Ingest, LimitError, Rejected, Speller, Times};
@@ -7,6 +9,7 @@ use wire::remote_write::{MessageError, Request, read_labels};
 
 use super::beside::{Bad, Beside};
 use crate::error::ApiError;
+use crate::ingest::untimely;
 
 /// Reasons that an answer names.
 const REASONS_TOLD_MAX: usize = 5;
@@ -170,11 +173,12 @@ fn leave_out_untimely(
     let mut notes = 0..REASONS_TOLD_MAX;
     for series in 0..request.n_series() {
         let mut is_noted = false;
-        for cause in request.samples(series).iter().filter_map(|s| times.check(s.t_ms).err()) {
+        let samples = request.samples(series).iter();
+        for (cause, t_ms) in samples.filter_map(|s| Some((times.check(s.t_ms).err()?, s.t_ms))) {
             if !is_noted {
                 is_noted = true;
                 let named = (request.index(series), request.spelling(series));
-                refused.note(&mut notes, named, &cause);
+                refused.note(&mut notes, named, &untimely::told(&cause, t_ms));
             }
             match counts.iter_mut().find(|(other, _)| other.reason() == cause.reason()) {
                 Some((_, n_samples)) => *n_samples += 1,
@@ -215,7 +219,7 @@ impl Refused {
         &mut self,
         notes: &mut impl Iterator,
         (index, spelling): (usize, &[u8]),
-        cause: &LimitError,
+        cause: &impl Display,
     ) {
         self.series.push(index);
         if notes.next().is_some() {

@@ -46,8 +46,8 @@ fn values_have_an_exponent_only_when_tiny_or_huge() {
 /// Where two texts of the fewest digits are equally near, Prometheus writes the even one.
 #[test]
 fn digits_halfway_are_even() {
-    assert_eq!(of_value(586_239_850_517_944.25), "586239850517944.2");
-    assert_eq!(of_value(-586_239_850_517_944.75), "-586239850517944.8");
+    assert_eq!(of_value(2_344_959_402_071_777.0 / 4.0), "586239850517944.2");
+    assert_eq!(of_value(-2_344_959_402_071_779.0 / 4.0), "-586239850517944.8");
 }
 
 #[test]

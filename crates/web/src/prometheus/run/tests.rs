@@ -77,6 +77,16 @@ fn ask(gate: &Arc<Gate>, stop: StopCheck) -> Result<usize, Failure> {
     }
 }
 
+/// Ten thousand million additions, for which it takes no store.
+const DEATH: &str = "max_over_time(sum_over_time(vector(1)[100000s:1s])[100000s:1s])";
+
+/// Begins a query of death.
+fn die(stop: StopCheck) -> Result<usize, Failure> {
+    let options = Options { stop, ..Options::default() };
+    let answer = Engine::new(Arc::new(Gated(Arc::default())), options).instant(DEATH, 0)?;
+    Ok(answer.value.n_series())
+}
+
 #[derive(Clone)]
 struct World {
     lanes: Lanes,
@@ -98,6 +108,12 @@ impl World {
         runner.run(timeout, move |stop| ask(&gate, stop)).await
     }
 
+    async fn death(self, timeout: Duration) -> Result<Ran<usize>, Failure> {
+        let clock = SystemClock::new();
+        let runner = Runner { lanes: &self.lanes, meter: &self.meter, clock: &clock };
+        runner.run(timeout, die).await
+    }
+
     /// A query that is under way.
     fn start(&self, timeout: Duration) -> JoinHandle<Result<Ran<usize>, Failure>> {
         tokio::spawn(self.clone().query(timeout))
@@ -107,6 +123,15 @@ impl World {
     async fn crowd(&self, n: usize) {
         let gate = Arc::clone(&self.gate);
         tokio::task::spawn_blocking(move || gate.crowd(n)).await.unwrap();
+    }
+
+    /// Until so many have run out of time; some may not have begun when their clients are told.
+    async fn timed_out(&self, n: u64) {
+        while self.meter.queries.timed_out.get() < n {
+            tokio::task::yield_now().await;
+        }
+        self.quiet().await;
+        assert_eq!(self.meter.queries.timed_out.get(), n);
     }
 
     /// Until none runs.
@@ -149,6 +174,43 @@ async fn rules_run_while_users_fill_their_lane_with_slow_queries() {
     assert_eq!(world.meter.queries.answered.get(), 3);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_are_answered_while_queries_of_death_fill_the_lane_of_users() {
+    let world = World::new(3, 2);
+    let dying: Vec<_> = (0..5).map(|_| tokio::spawn(world.clone().death(LONG))).collect();
+    while world.meter.queries.running.get() < 3 {
+        tokio::task::yield_now().await;
+    }
+    let open = Arc::new(Gate::default());
+    open.open();
+    for _ in 0..20 {
+        let place = world.lanes.rules().enter().await.unwrap();
+        let open = Arc::clone(&open);
+        let rule = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            ask(&open, StopCheck::never()).unwrap()
+        });
+        assert_eq!(rule.await.unwrap(), 2);
+    }
+    assert_eq!(world.meter.queries.running.get(), 3, "none of them has ended");
+    dying.iter().for_each(JoinHandle::abort);
+    world.quiet().await;
+    assert_eq!(world.meter.queries.answered.get(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_of_death_end_when_their_time_is_over() {
+    let world = World::new(2, 2);
+    let short = Duration::from_millis(5);
+    let dying: Vec<_> = (0..4).map(|_| tokio::spawn(world.clone().death(short))).collect();
+    for task in dying {
+        assert_eq!(kind(task.await.unwrap()), Kind::Timeout);
+    }
+    world.timed_out(4).await;
+    world.gate.open();
+    assert_eq!(world.clone().query(LONG).await.unwrap().value, 2, "there is room again");
+}
+
 /// What one query more is told while the lane and its queue are full; none before they are.
 async fn kind_if_full(world: &World) -> Option<Kind> {
     let more = world.start(Duration::from_millis(1));
@@ -182,8 +244,7 @@ async fn a_query_whose_time_is_over_is_answered_at_once_and_ends() {
     let queued = world.clone().query(short).await.map(|ran| ran.value).unwrap_err();
     assert_eq!(queued.message, "query timed out in query queue");
     world.gate.open();
-    world.quiet().await;
-    assert_eq!(world.meter.queries.timed_out.get(), 2);
+    world.timed_out(2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

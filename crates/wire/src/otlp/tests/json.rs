@@ -61,6 +61,12 @@ fn other_shapes_are_refused_with_their_place() {
     for (json, words) in [
         ("", "EOF"),
         ("[]", "expected an object"),
+        (
+            r#"{"resourceSpans": []}"#,
+            "only metrics are stored here, and \"resourceSpans\" holds traces",
+        ),
+        (r#"{"resource_logs": []}"#, "and \"resource_logs\" holds logs"),
+        (r#"{"resource_metrics": []}"#, "is \"resourceMetrics\" in OTLP's JSON"),
         ("{} x", "trailing characters"),
         (r#"{"resourceMetrics": {}}"#, "\"resourceMetrics\" is not a list"),
         (r#"{"resourceMetrics": [{"scopeMetrics": "no list"}]}"#, "\"scopeMetrics\" is not a list"),

@@ -197,6 +197,12 @@ struct Said {
     created_ms: i64,
 }
 
+const SERIES_OF_V1: FieldErrorKind = FieldErrorKind::OtherVersion {
+    field: 1,
+    version: "1.0",
+    said: "no proto, or proto=prometheus.WriteRequest, stands",
+};
+
 impl Reader {
     /// Reads a message of version 2. What is wrong within one series leaves out that series alone.
     ///
@@ -223,9 +229,11 @@ impl Reader {
             return Err(FieldError { offset: 0, kind: FieldErrorKind::TooLong });
         }
         let mut fields = Fields::new(message);
-        let mut offset = 0;
+        let (mut offset, mut n_series, mut of_v1) = (0, 0_usize, None);
         while let Some((number, value)) = fields.next()? {
             match (number, value) {
+                (1, Value::Bytes(_)) => of_v1 = of_v1.or(Some(offset)),
+                (5, Value::Bytes(_)) => n_series += 1,
                 (4, Value::Bytes(symbol)) => {
                     let pushed = self.table.push(message, symbol);
                     pushed.map_err(|kind| FieldError { offset, kind })?;
@@ -237,7 +245,11 @@ impl Reader {
             }
             offset = fields.offset();
         }
-        Ok(())
+        match of_v1.filter(|_| n_series == 0) {
+            // Taken for a message without series, it would be lost without a word.
+            Some(offset) => Err(FieldError { offset, kind: SERIES_OF_V1 }),
+            None => Ok(()),
+        }
     }
 
     fn read_series_v2(&mut self, message: &[u8], index: usize, span: Span) {

@@ -62,6 +62,7 @@ class HealthCheck:
         self._history: Dict[str, Deque[Result]] = {}
         self._stop: Optional[threading.Event] = None
         self._alerts: Any = None
+        self._monitor: Any = None
 
     def register_check(self, name: str, check_function: CheckFunction, description: str = "") -> None:
         """Adds a check, or replaces the one of that name."""
@@ -81,6 +82,10 @@ class HealthCheck:
     def raise_alerts_with(self, alert_system: Any) -> None:
         """Alerts when a check becomes worse: degraded is a warning, unhealthy an error."""
         self._alerts = alert_system
+
+    def report_to(self, monitor: Any) -> None:
+        """Tells a `SystemMonitor` the overall status after each round of checks."""
+        self._monitor = monitor
 
     def run_check(self, name: str) -> Result:
         """Runs one check. Raises KeyError for a name that is not registered."""
@@ -103,9 +108,12 @@ class HealthCheck:
         with self._lock:
             names = list(self._checks)
         results = {name: self.run_check(name) for name in names}
+        overall = self.get_overall_status()
+        if self._monitor is not None:
+            self._monitor.set_health_status(bool(overall), "checks: %s" % overall)
         pharos = server(self.service_name)
         if pharos is not None:
-            pharos.status("down" if self.get_overall_status() == HealthStatus.UNHEALTHY else "up")
+            pharos.status("down" if overall == HealthStatus.UNHEALTHY else "up")
         return results
 
     def get_overall_status(self) -> HealthStatus:
@@ -203,22 +211,32 @@ def _threshold_check(
     return check
 
 
-def create_cpu_health_check(warning_threshold: float = 80.0, critical_threshold: float = 90.0) -> CheckFunction:
-    """A check of the processors' load in percent, since the check before."""
-    return _threshold_check("CPU", Host().cpu_percent, warning_threshold, critical_threshold)
+def _figure_of(name: str, monitor: Any, host: Host) -> Callable[[], float]:
+    """A figure of the monitor, which reads the machine anyway, or else read for the check."""
+    if monitor is None:
+        return lambda: host.read()[name]
+    return lambda: float(monitor.figure(name) or 0.0)
+
+
+def create_cpu_health_check(
+    warning_threshold: float = 80.0, critical_threshold: float = 90.0, monitor: Any = None
+) -> CheckFunction:
+    """A check of the processors' load in percent: the `monitor`'s figure, or the load since the check before."""
+    read = Host().cpu_percent if monitor is None else _figure_of("cpu", monitor, Host())
+    return _threshold_check("CPU", read, warning_threshold, critical_threshold)
 
 
 def create_memory_health_check(
-    warning_threshold: float = 80.0, critical_threshold: float = 90.0
+    warning_threshold: float = 80.0, critical_threshold: float = 90.0, monitor: Any = None
 ) -> CheckFunction:
     """A check of the memory in use, in percent."""
-    host = Host()
-    return _threshold_check("Memory", lambda: host.read()["memory"], warning_threshold, critical_threshold)
+    read = _figure_of("memory", monitor, Host())
+    return _threshold_check("Memory", read, warning_threshold, critical_threshold)
 
 
 def create_disk_health_check(
-    warning_threshold: float = 80.0, critical_threshold: float = 90.0, path: str = "/"
+    warning_threshold: float = 80.0, critical_threshold: float = 90.0, path: str = "/", monitor: Any = None
 ) -> CheckFunction:
     """A check of the file system that holds `path`, in percent."""
-    host = Host(path)
-    return _threshold_check("Disk", lambda: host.read()["disk"], warning_threshold, critical_threshold)
+    read = _figure_of("disk", monitor, Host(path))
+    return _threshold_check("Disk", read, warning_threshold, critical_threshold)

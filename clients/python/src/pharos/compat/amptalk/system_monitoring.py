@@ -11,9 +11,10 @@ import os
 import platform
 import threading
 import time
-from typing import Any, Callable, Dict, Iterable, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ...host import Host, memory_bytes
+from ...series import Key, key_of
 from ..bridge import server
 
 __all__ = ["SystemMonitor"]
@@ -22,6 +23,20 @@ log = logging.getLogger("pharos")
 
 # Milliseconds, from a cache's answer to a long transcription.
 DURATION_BUCKETS_MS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000)
+
+
+# Endpoints, methods and status codes whose labels are kept.
+WORDS_MAX = 1000
+
+
+class _Words(NamedTuple):
+    """The labels of a request, made once: they cost as much as recording it."""
+
+    request: Dict[str, str]
+    route: Dict[str, str]
+    # The same for the server's engine.
+    counter: Key
+    histogram: Key
 
 
 class SystemMonitor:
@@ -51,6 +66,7 @@ class SystemMonitor:
         self._lock = threading.Lock()
         self._figures: Dict[str, float] = {}
         self._figures_s = 0.0
+        self._words: Dict[Tuple[str, str, int], _Words] = {}
         self._page: Any = None
         self._registry: Any = None
         readers = self._readers(metrics_export_interval, enable_console)
@@ -60,16 +76,12 @@ class SystemMonitor:
 
     def record_request(self, endpoint: str, method: str, status_code: int, duration_ms: float) -> None:
         """Counts a request and its duration in milliseconds."""
-        labels = {"endpoint": endpoint, "method": method, "status_code": str(status_code)}
-        self._requests.add(1, labels)
-        self._durations.record(duration_ms, {"endpoint": endpoint, "method": method})
+        words = self._words.get((endpoint, method, status_code)) or self._new_words(endpoint, method, status_code)
+        self._requests.add(1, words.request)
+        self._durations.record(duration_ms, words.route)
         pharos = server(self.service_name)
         if pharos is not None:
-            pharos.counter("app_requests_total", 1, labels)
-            pharos.histogram(
-                "app_request_duration_milliseconds", duration_ms,
-                {"endpoint": endpoint, "method": method}, DURATION_BUCKETS_MS,
-            )
+            pharos.engine.count_and_observe(words.counter, words.histogram, duration_ms, DURATION_BUCKETS_MS)
 
     def record_error(self, error_type: str, error_details: Optional[Dict[str, Any]] = None) -> None:
         """Counts an error; its details go to the log, since they would be endless as labels."""
@@ -80,6 +92,18 @@ class SystemMonitor:
         if pharos is not None:
             pharos.counter("app_errors_total", 1, labels)
 
+    def _new_words(self, endpoint: str, method: str, status_code: int) -> "_Words":
+        route = {"endpoint": endpoint, "method": method}
+        request = {**route, "status_code": str(status_code)}
+        words = _Words(
+            request, route, key_of("app_requests_total", request), key_of("app_request_duration_milliseconds", route)
+        )
+        # Addresses without end must not fill the memory.
+        if len(self._words) >= WORDS_MAX:
+            self._words.clear()
+        self._words[(endpoint, method, status_code)] = words
+        return words
+
     def set_health_status(self, is_healthy: bool, message: str = "") -> None:
         """Sets the health that `app.health.status` tells as 1 or 0."""
         self.healthy, self.health_message = bool(is_healthy), message
@@ -87,6 +111,10 @@ class SystemMonitor:
         if pharos is not None:
             pharos.status("up" if is_healthy else "down")
             pharos.metric("app_health_status", 1.0 if is_healthy else 0.0)
+
+    def figure(self, name: str) -> Optional[float]:
+        """`cpu`, `memory` or `disk` in percent, at most `collect_interval` old; health checks look at it."""
+        return self._read(name)
 
     def get_system_info(self) -> Dict[str, Any]:
         """The machine's description and its figures of now."""

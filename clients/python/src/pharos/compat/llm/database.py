@@ -117,6 +117,11 @@ class Database:
         with self._lock:
             return [dict(row) for row in self._connection.execute(statement, values)]
 
+    def column(self, statement: str, values: Sequence[Any] = ()) -> List[Any]:
+        """The first column of a query: of many rows much quicker than dictionaries."""
+        with self._lock:
+            return [row[0] for row in self._connection.execute(statement, values)]
+
     def integrity_check(self) -> str:
         """`ok`, or what SQLite finds wrong."""
         return str(self.read("PRAGMA integrity_check")[0]["integrity_check"])

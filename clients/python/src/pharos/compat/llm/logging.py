@@ -6,20 +6,20 @@
 
 from __future__ import annotations
 
-import contextvars
 import functools
 import inspect
 import json
 import logging
 import logging.handlers
 import os
-import re
 import sys
 import time
 import traceback
 from datetime import datetime, timezone
-from typing import Any, Callable, Dict, Mapping, Optional, TypeVar, Union
+from typing import Any, Callable, Dict, Optional, TypeVar, Union
 
+from ...fields import clear_context, current, redact, set_context, told
+from ...logs import OWN_FIELDS
 from ..bridge import time_text
 from .log_search import LogAggregator
 
@@ -30,43 +30,9 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-SENSITIVE = (
-    "password", "api_key", "token", "secret", "authorization", "credit_card", "ssn", "social_security",
-    "private_key",
-)
-CAMEL = re.compile(r"([a-z0-9])([A-Z])")
-REDACTED = "***REDACTED***"
-# Fields nested deeper are told as text.
-DEPTH_MAX = 8
 LOG_FILE_BYTES_MAX = 10 << 20
 LOG_FILES_KEPT = 5
 
-# What every record has of itself; the rest are the caller's own fields.
-OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-_context: "contextvars.ContextVar[Mapping[str, Any]]" = contextvars.ContextVar("pharos_log_context", default={})
-
-
-def is_sensitive(name: Any) -> bool:
-    """Whether a field of this name is taken out: `password`, also as part of `dbPassword`.
-
-    `max_tokens` is a number of words, not a secret; `ssn` is only a word of its own.
-    """
-    text = CAMEL.sub(r"\1_\2", str(name)).lower().replace("-", "_").replace("tokens", "")
-    return "ssn" in text.split("_") or any(word in text for word in SENSITIVE if word != "ssn")
-
-
-def redact(value: Any, depth: int = 0) -> Any:
-    """A copy of `value` with the values of sensitive fields taken out, at every depth."""
-    if depth > DEPTH_MAX:
-        return "..."
-    if isinstance(value, Mapping):
-        return {
-            str(key): REDACTED if is_sensitive(key) else redact(part, depth + 1) for key, part in value.items()
-        }
-    if isinstance(value, (list, tuple, set)):
-        return [redact(part, depth + 1) for part in value]
-    return value
 
 
 class JsonFormatter(logging.Formatter):
@@ -85,7 +51,7 @@ class JsonFormatter(logging.Formatter):
             "process": record.process,
         }
         extra = {key: value for key, value in vars(record).items() if key not in OWN_FIELDS}
-        for key, value in redact({**_context.get(), **extra}).items():
+        for key, value in redact({**current(), **extra}).items():
             entry.setdefault(key, value)
         if record.exc_info and record.exc_info[0] is not None:
             entry["exception"] = {
@@ -104,8 +70,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         extra = {key: value for key, value in vars(record).items() if key not in OWN_FIELDS}
-        fields = redact({**_context.get(), **extra})
-        return super().format(record) + "".join(" %s=%s" % pair for pair in fields.items())
+        return super().format(record) + told({**current(), **extra})
 
 
 class StructuredLogger:
@@ -117,12 +82,12 @@ class StructuredLogger:
     @staticmethod
     def set_context(**fields: Any) -> None:
         """Fields of all lines to come, in this thread or task."""
-        _context.set({**_context.get(), **fields})
+        set_context(**fields)
 
     @staticmethod
     def clear_context() -> None:
         """Forgets the context of this thread or task."""
-        _context.set({})
+        clear_context()
 
     def debug(self, message: str, *args: Any, **fields: Any) -> None:
         self._log(logging.DEBUG, message, args, fields)
@@ -197,15 +162,15 @@ def log_function_call(function: Optional[F] = None, logger: Optional[StructuredL
     """Decorates a function: its calls, durations and exceptions are logged, its arguments are not."""
 
     def wrap(wrapped: F) -> F:
-        told = logger or StructuredLogger(wrapped.__module__)
+        teller = logger or StructuredLogger(wrapped.__module__)
         name = wrapped.__qualname__
 
         def ended(started_s: float, error: Optional[BaseException]) -> None:
             duration_ms = round((time.perf_counter() - started_s) * 1000.0, 3)
             if error is None:
-                told.debug("%s returned", name, duration_ms=duration_ms)
+                teller.debug("%s returned", name, duration_ms=duration_ms)
             else:
-                told.error("%s raised %s", name, type(error).__name__, duration_ms=duration_ms, exc_info=True)
+                teller.error("%s raised %s", name, type(error).__name__, duration_ms=duration_ms, exc_info=True)
 
         @functools.wraps(wrapped)
         def plain(*args: Any, **kwargs: Any) -> Any:

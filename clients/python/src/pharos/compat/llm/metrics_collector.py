@@ -193,6 +193,8 @@ class MetricsCollector:
         if pharos is not None:
             for name in TABLES[ApplicationMetrics][1][1:]:
                 pharos.metric(name, getattr(app_metrics, name))
+            # The same under the name that says what it is: a share from 0 to 1.
+            pharos.metric("cache_hit_ratio", app_metrics.cache_hit_rate)
 
     def _store_app_metrics(self, app_metrics: ApplicationMetrics) -> None:
         """The older name of `record_app_metrics`; the row is in the file when it returns."""

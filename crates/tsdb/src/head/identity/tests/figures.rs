@@ -149,3 +149,29 @@ fn figures_of_a_million_series() {
     let pods: Vec<_> = (0..N_SERIES).map(with_pod).collect();
     report("a label of its own each", &pods);
 }
+
+/// What is asked of one node of many, whose series are few.
+#[test]
+#[ignore = "prints figures"]
+fn figures_of_few_series_among_many() {
+    let mut identities = Identities::new(42);
+    for i in 0..200_000_usize {
+        let mixed = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let pod = format!("app-{:02}-{:08x}-{:05x}", i % 20, mixed >> 32, mixed >> 12 & 0xf_ffff);
+        let node = format!("node-{:04}", i / 100);
+        let pairs = [(METRIC_NAME, "memory_bytes"), ("node", &node), ("pod", &pod)];
+        assert!(identities.find_or_add(&pairs).is_new);
+    }
+    let one = Matcher::equal("node", "node-0007");
+    let many = Matcher::regex("node", "node-0[0-4].*").unwrap();
+    let inside = Matcher::not_regex("pod", ".*123.*").unwrap();
+    let any = Matcher::not_equal("pod", "");
+    let metric = Matcher::equal(METRIC_NAME, "memory_bytes");
+    for (what, of_nodes) in [("a node", &one), ("a quarter of the nodes", &many)] {
+        for (of, of_pods) in [("not .*123.*", &inside), ("not empty", &any)] {
+            let matchers = [metric.clone(), of_pods.clone(), of_nodes.clone()];
+            let found = timed(&format!("{what}, {of}"), 1, || identities.matching(&matchers));
+            println!("  {} series", found.len());
+        }
+    }
+}

@@ -3,7 +3,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::IntoResponse as _;
-use model::{Alert, Labels, METRIC_NAME, Matcher, Pipeline, Service, is_stale_marker};
+use model::{
+    Alert, Histogram, Labels, METRIC_NAME, Matcher, MetadataKind, Pipeline, Service,
+    is_stale_marker,
+};
 use parking_lot::Mutex;
 use stdx::Clock;
 use storage::memory::MemoryStore;
@@ -12,7 +15,7 @@ use storage::{
     RecordsCommit, RecordsError, Select, ServiceFilter,
 };
 use wire::openmetrics::Dialect;
-use wire::pushgateway::read_page;
+use wire::pushgateway::{PushedFamily, PushedValue, read_page};
 
 use super::{Doors, Groups};
 
@@ -148,6 +151,38 @@ fn groups_stay_fresh_until_they_are_deleted() {
     assert_eq!(world.stored("m", "a").len(), 3);
     assert_eq!(world.records.groups().unwrap(), []);
     world.groups.delete(&world.doors(40_000), &group("a")).unwrap();
+}
+
+/// A series of histograms ends as one of them, also where it ends because a push is taken back.
+#[test]
+fn histograms_are_stored_again_and_end() {
+    let world = World::new();
+    let push = |now_ms, job: &str, others: &str| {
+        let mut page = read_page(others.as_bytes(), Dialect::Prometheus).unwrap();
+        let histogram = Histogram { count: 2.0, zero_count: 2.0, ..Histogram::default() };
+        let series = vec![(
+            Labels::new([(METRIC_NAME, "h")]).unwrap(),
+            PushedValue::Histogram(Arc::new(histogram)),
+        )];
+        let family = PushedFamily { kind: MetadataKind::Histogram, series, ..Default::default() };
+        page.insert("h".to_owned(), family);
+        world.groups.push(&world.doors(now_ms), &group(job), page, true)
+    };
+    let counts = |job: &str| {
+        let matchers = vec![Matcher::equal(METRIC_NAME, "h"), Matcher::equal("job", job)];
+        let found = world.store.select(&Select::both(matchers, i64::MIN, i64::MAX)).unwrap();
+        let all = found.flat_map(|series| series.unwrap().histograms.to_vec());
+        let count = |h: &model::HistogramSample| {
+            (h.t_ms, Some(h.histogram.count).filter(|_| !h.histogram.is_stale_marker()))
+        };
+        all.map(|h| count(&h)).collect::<Vec<_>>()
+    };
+    push(1000, "a", "").unwrap();
+    world.refresh(16_000, 0);
+    assert_eq!(counts("a"), [(1000, Some(2.0)), (16_000, Some(2.0))]);
+    assert_eq!(world.put(20_000, "a", "m 1\n"), 200);
+    assert_eq!(counts("a").last(), Some(&(20_000, None)));
+    assert_eq!(world.stored("h", "a"), [], "no number among histograms");
 }
 
 #[test]

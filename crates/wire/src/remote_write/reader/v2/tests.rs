@@ -105,11 +105,17 @@ fn golden_bytes_are_read() {
 }
 
 #[test]
-fn messages_of_one_version_say_nothing_in_the_other() {
+fn messages_of_one_version_are_none_of_the_other() {
     let v1 = encoder::message([encoder::series(&[("a", "b")], &[Sample::new(1, 1.0)])]);
     let mut reader = Reader::default();
-    assert_eq!(reader.read_v2(&v1).unwrap().n_series(), 0);
-    assert_eq!(reader.read(GOLDEN).unwrap().n_series(), 0);
+    let refused = reader.read_v2(&v1).unwrap_err().to_string();
+    assert!(refused.contains("byte 0: field 1 holds series of version 1.0"), "{refused}");
+    let refused = reader.read(GOLDEN).unwrap_err().to_string();
+    assert!(refused.contains("field 5 holds series of version 2.0"), "{refused}");
+    // Beside series, what is unknown is passed over.
+    assert_eq!(reader.read_v2(&[&v1, GOLDEN].concat()).unwrap().n_series(), 1);
+    assert_eq!(reader.read(&[GOLDEN, &v1].concat()).unwrap().n_series(), 1);
+    assert_eq!(reader.read(&[]).unwrap().n_series(), 0);
 }
 
 #[test]
