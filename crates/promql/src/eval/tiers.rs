@@ -244,7 +244,7 @@ impl Evaluator<'_> {
         steps: &Steps,
     ) -> Result<Vec<Row>, QueryError> {
         for row in rows {
-            self.budget.check_stop()?;
+            self.budget.work(1 + row.points.len())?;
             for point in &row.points {
                 is_there[steps.place(point.t_ms)] = true;
             }

@@ -9,9 +9,9 @@ use crate::block::Block;
 use crate::db::Core;
 
 impl Core {
-    /// See [`storage::Querier::remains`]. A store in which nothing is older than its retention, on
-    /// the disk or in a tier, has lost nothing yet. What is still in memory does not count: it is
-    /// flushed long before it is that old, and if not, it will be.
+    /// See [`storage::Querier::remains`]. A store in which nothing is older than its retention has
+    /// lost nothing yet, whatever its settings are. Of what is in memory it is known only whether a
+    /// series is too old as a whole; what is not is flushed long before.
     pub(crate) fn remains(&self) -> Remains {
         let tiers = self.config.tiers();
         let kept = tiers.iter().filter(|(_, keep)| keep.is_some());
@@ -29,7 +29,8 @@ impl Core {
             whole_from_ms > i64::MIN && block.overlaps(i64::MIN, whole_from_ms.saturating_sub(1))
         };
         // What leaves the samples is in the tiers before.
-        let has_old_samples = self.blocks.read().iter().any(is_old);
+        let has_old_samples =
+            self.has_expired.load(Ordering::Acquire) || self.blocks.read().iter().any(is_old);
         match has_old_samples || self.tiers.blocks().iter().any(is_old) {
             true => Remains { whole_from_ms, tiers },
             false => Remains::default(),

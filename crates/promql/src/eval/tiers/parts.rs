@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::answer::QueryError;
-use super::super::budget::Budget;
+use super::super::budget::{Budget, LABELS_WORK};
 use super::super::evaluator::Evaluator;
 use super::super::row::{Evaluated, Row};
 use super::super::select::Reference;
@@ -35,7 +35,7 @@ impl Evaluator<'_> {
                 Evaluated::Scalars(values)
             }
             (Evaluated::Rows(old), Evaluated::Rows(new)) => {
-                Evaluated::Rows(joined(old, new, &self.budget)?)
+                Evaluated::Rows(joined(old, new, &mut self.budget)?)
             }
             (_, new) => new,
         }))
@@ -85,7 +85,7 @@ impl Evaluator<'_> {
 
 /// Rows of earlier steps and of later ones. Where both are in the order of their labels, as a
 /// selector has them, so is the whole: sums depend on the order.
-fn joined(old: Vec<Row>, new: Vec<Row>, budget: &Budget) -> Result<Vec<Row>, QueryError> {
+fn joined(old: Vec<Row>, new: Vec<Row>, budget: &mut Budget) -> Result<Vec<Row>, QueryError> {
     let is_sorted = |rows: &[Row]| rows.is_sorted_by(|a, b| a.labels < b.labels);
     if !is_sorted(&old) || !is_sorted(&new) {
         return joined_by_labels(old, new, budget);
@@ -93,7 +93,7 @@ fn joined(old: Vec<Row>, new: Vec<Row>, budget: &Budget) -> Result<Vec<Row>, Que
     let mut rows = Vec::with_capacity(old.len().max(new.len()));
     let (mut old, mut new) = (old.into_iter().peekable(), new.into_iter().peekable());
     loop {
-        budget.check_stop()?;
+        budget.work(LABELS_WORK)?;
         let order = match (old.peek(), new.peek()) {
             (Some(old), Some(new)) => old.labels.cmp(&new.labels),
             (Some(_), None) => Ordering::Less,
@@ -112,12 +112,12 @@ fn joined(old: Vec<Row>, new: Vec<Row>, budget: &Budget) -> Result<Vec<Row>, Que
 fn joined_by_labels(
     mut rows: Vec<Row>,
     new: Vec<Row>,
-    budget: &Budget,
+    budget: &mut Budget,
 ) -> Result<Vec<Row>, QueryError> {
     let places = rows.iter().enumerate().map(|(place, row)| (Arc::clone(&row.labels), place));
     let mut places: HashMap<_, _> = places.collect();
     for later in new {
-        budget.check_stop()?;
+        budget.work(LABELS_WORK)?;
         match places.remove(&later.labels) {
             Some(place) => {
                 rows[place].points.extend(later.points);
