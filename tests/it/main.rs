@@ -12,6 +12,7 @@ mod config;
 mod differential;
 mod disk;
 mod durability;
+mod history;
 mod layers;
 mod limits;
 mod openapi;

@@ -19,8 +19,8 @@ use crate::exit::{self, Failure, INVALID, UNREACHABLE};
 use crate::server_args::{Server, block_on};
 use crate::{caret, input};
 use answer::Answer;
-use args::Output;
 pub(crate) use args::QueryArgs;
+use args::{Output, Tier};
 use times::Times;
 
 /// An answer has at most so many bytes.
@@ -72,7 +72,7 @@ async fn once(
 ) -> Result<(), Failure> {
     let times = Times::of(&args.times, Env::system().clock.now_ms())
         .map_err(|error| Failure::new(exit::USAGE, error))?;
-    let (path, form) = request(expr, &times)?;
+    let (path, form) = request(expr, &times, args.tier)?;
     let said = server.post(path, FORM, form, ANSWER_BYTES_MAX).await?;
     if !said.status.is_success() {
         return Err(said.failure());
@@ -102,7 +102,11 @@ async fn once(
 }
 
 /// The path and the form of a question.
-fn request(expr: &str, times: &Times) -> anyhow::Result<(&'static str, Vec<u8>)> {
+fn request(
+    expr: &str,
+    times: &Times,
+    tier: Option<Tier>,
+) -> anyhow::Result<(&'static str, Vec<u8>)> {
     let (path, fields) = match *times {
         Times::Instant { t_ms } => ("/api/v1/query", vec![("time", seconds(t_ms))]),
         Times::Range { start_ms, end_ms, step_ms } => (
@@ -114,7 +118,11 @@ fn request(expr: &str, times: &Times) -> anyhow::Result<(&'static str, Vec<u8>)>
             ],
         ),
     };
-    let all = fields.iter().map(|(name, value)| (*name, value.as_str()));
+    let tier = tier.map(|tier| match tier {
+        Tier::Auto => ("tier", "auto"),
+        Tier::Raw => ("tier", "raw"),
+    });
+    let all = fields.iter().map(|(name, value)| (*name, value.as_str())).chain(tier);
     let all = all.chain(std::iter::once(("query", expr)));
     // A form is written as the query of an address is.
     let url = reqwest::Url::parse_with_params("http://form/", all)?;

@@ -55,6 +55,7 @@ mod select;
 mod set;
 mod sort;
 mod steps;
+mod tiers;
 mod window;
 
 pub use annotations::{Annotation, Annotations};

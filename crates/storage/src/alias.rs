@@ -6,8 +6,8 @@ use std::sync::Arc;
 use model::{Labels, METRIC_NAME, MatchOp, Matcher, Metadata};
 
 use crate::{
-    Cardinality, LabelsSet, Querier, RollupSeries, RollupSet, Scan, Select, SelectError, Series,
-    SeriesExemplars, SeriesSet, SeriesVisitor, scan_series,
+    Cardinality, LabelsSet, Querier, Remains, RollupSeries, RollupSet, Scan, Select, SelectError,
+    Series, SeriesExemplars, SeriesSet, SeriesVisitor, scan_series,
 };
 
 /// The name under which all pushed metrics are stored.
@@ -72,6 +72,11 @@ impl Querier for AliasQuerier {
         };
         let aliased = Select { matchers, ..*select };
         let Some(aliased) = self.0.rollups(&aliased, width_ms)? else { return Ok(None) };
+        let mut aliased = aliased.peekable();
+        // Few plain names are those of pushed metrics, and long history is not to be held at once.
+        if aliased.peek().is_none() {
+            return Ok(Some(stored));
+        }
         let renamed = aliased.map(move |series| {
             let RollupSeries { labels, rollups } = series?;
             Ok(RollupSeries { labels: renamed(labels, &plain_name), rollups })
@@ -79,6 +84,10 @@ impl Querier for AliasQuerier {
         let mut all: Vec<_> = stored.chain(renamed).collect::<Result<_, _>>()?;
         all.sort_by(|a, b| a.labels.cmp(&b.labels));
         Ok(Some(Box::new(all.into_iter().map(Ok))))
+    }
+
+    fn remains(&self) -> Remains {
+        self.0.remains()
     }
 
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {

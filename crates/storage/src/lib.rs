@@ -38,7 +38,7 @@ pub use records::{
     AlertFilter, AlertReport, GroupWrite, PipelineFilter, PipelineReport, RecordOutcome,
     RecordWrite, Records, RecordsCommit, RecordsError, ServiceFilter, ServiceReport,
 };
-pub use rollup::{ROLLUP_WIDTHS_MS, Rollup, RollupSeries};
+pub use rollup::{KeptTier, ROLLUP_WIDTHS_MS, Remains, Rollup, RollupSeries};
 pub use rows::RowsBatch;
 pub use scan::{Keys, Scan, SeriesColumns, SeriesVisitor, WantedLabels, scan_series};
 pub use series_batch::SeriesBatch;

@@ -2,7 +2,7 @@
 
 use model::{Exemplar, HistogramSample, Labels, Matcher, Metadata, Sample};
 
-use crate::{Cardinality, RollupSeries, Scan, SeriesVisitor, scan_series};
+use crate::{Cardinality, Remains, RollupSeries, Scan, SeriesVisitor, scan_series};
 
 /// Which kinds of samples to read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -128,6 +128,12 @@ pub trait Querier: Send + Sync {
     fn rollups(&self, select: &Select, width_ms: i64) -> Result<Option<RollupSet>, SelectError> {
         let _none = (select, width_ms);
         Ok(None)
+    }
+
+    /// From when on all samples are there, and which tiers have rollups of those that are not. An
+    /// engine that drops nothing says nothing.
+    fn remains(&self) -> Remains {
+        Remains::default()
     }
 
     /// The values of one label over all series that match (all series if there are no matchers),

@@ -10,6 +10,9 @@
 use model::{Labels, Sample, is_stale_marker};
 
 pub mod over_time;
+mod remains;
+
+pub use remains::{KeptTier, Remains};
 
 /// The widths of the tiers that a store may keep, milliseconds, the finest first. Each divides the
 /// next one.

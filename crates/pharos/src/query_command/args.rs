@@ -20,6 +20,15 @@ pub(crate) enum Output {
     Sparkline,
 }
 
+/// What answers where samples are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tier {
+    /// Rollups, where their answer is that of the samples.
+    Auto,
+    /// Nothing.
+    Raw,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   pharos query 'up == 0'
@@ -43,6 +52,10 @@ pub(crate) struct QueryArgs {
     /// How to print the answer. Default: table on a terminal, json otherwise.
     #[arg(short, long, value_enum)]
     pub(crate) output: Option<Output>,
+
+    /// What answers where samples are gone. Default: auto.
+    #[arg(long, value_enum)]
+    pub(crate) tier: Option<Tier>,
 
     /// Ask again and again, this long after the last answer.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "5s",

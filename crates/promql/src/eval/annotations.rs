@@ -33,6 +33,13 @@ impl fmt::Display for Annotation {
     }
 }
 
+impl Annotation {
+    /// Of what the store has, whatever the query is.
+    pub(super) fn of_store(text: String) -> Self {
+        Self { text, place: None, prefix: "" }
+    }
+}
+
 /// All doubts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Annotations {

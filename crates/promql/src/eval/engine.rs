@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use storage::Querier;
+use storage::rollup::over_time::TierUse;
 
 use super::answer::{Answer, Point, QueryError, QueryValue, SeriesPoints, SeriesValue, Value};
 use super::budget::{Budget, LABELS_WORK, StopCheck};
@@ -34,6 +35,8 @@ pub struct Options {
     /// Whether to evaluate step by step alone, and keep all samples: what the fast evaluation is
     /// compared with. The values are the same.
     pub is_plain: bool,
+    /// Whether rollups answer where samples are gone.
+    pub tier_use: TierUse,
 }
 
 /// As Prometheus has it: 5 minutes back, subqueries by the minute, 50 million samples.
@@ -47,6 +50,7 @@ impl Default for Options {
             bytes_max: 4 << 30,
             stop: StopCheck::never(),
             is_plain: false,
+            tier_use: TierUse::Auto,
         }
     }
 }
@@ -127,7 +131,9 @@ impl Engine {
 /// The value, and what was noted on the way to it.
 fn told(query: &str, value: QueryValue, evaluator: Evaluator<'_>) -> Answer {
     let samples = evaluator.sample_stats();
-    Answer { value, annotations: evaluator.remarks.told(query), samples }
+    let mut annotations = evaluator.remarks.told(query);
+    evaluator.history.tell(&mut annotations);
+    Answer { value, annotations, samples }
 }
 
 /// Drops the names that are marked. Rows that become the same are put together, if no time

@@ -9,6 +9,7 @@ use super::engine::Options;
 use super::native::Native;
 use super::row::{Evaluated, Row};
 use super::steps::Steps;
+use super::tiers::History;
 use super::{binary, labels};
 use crate::ast::{At, Binary, Expr, Unary};
 use crate::{QueryTimes, Sign, Text};
@@ -28,6 +29,8 @@ pub(super) struct Evaluator<'q> {
     pub(super) whole: WholeQuery,
     pub(super) budget: Budget,
     pub(super) remarks: Remarks,
+    /// What is left of samples that are gone.
+    pub(super) history: History,
     /// Samples that were read.
     pub(super) n_read: u64,
     /// Samples that all steps looked at.
@@ -43,6 +46,7 @@ impl<'q> Evaluator<'q> {
             whole,
             budget,
             remarks: Remarks::default(),
+            history: History::of(querier, options),
             n_read: 0,
             n_queryable: 0,
         }
@@ -59,7 +63,10 @@ impl<'q> Evaluator<'q> {
         let before = self.budget.held();
         let value = match steps.n() > 1 && !is_of_time(expr) {
             true => self.once(expr, steps)?,
-            false => self.node(expr, steps)?,
+            false => match self.in_parts(expr, steps)? {
+                Some(value) => value,
+                None => self.node(expr, steps)?,
+            },
         };
         // What the node needed on its way to the value is free again.
         self.budget.set_held(before.plus(value.held()));
@@ -67,6 +74,9 @@ impl<'q> Evaluator<'q> {
     }
 
     fn node(&mut self, expr: &Expr, steps: &Steps) -> Result<Evaluated, QueryError> {
+        if let Some(rows) = self.tier_rows(expr, steps)? {
+            return Ok(Evaluated::Rows(rows));
+        }
         if let Some(rows) = self.fused(expr, steps)? {
             return Ok(Evaluated::Rows(rows));
         }

@@ -55,6 +55,7 @@ impl Evaluator<'_> {
         start_ms: i64,
         end_ms: i64,
     ) -> Result<Vec<Ranged>, QueryError> {
+        self.note_read(start_ms);
         let select = Select::both(matchers.to_vec(), start_ms, end_ms);
         let mut series = Vec::new();
         for found in self.querier.select(&select)? {

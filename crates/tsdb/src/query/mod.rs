@@ -17,8 +17,8 @@ use std::sync::atomic::Ordering;
 
 use model::{Labels, Matcher, Metadata};
 use storage::{
-    Cardinality, LabelsSet, Querier, RollupSet, Scan, Select, SelectError, SeriesExemplars,
-    SeriesSet, SeriesVisitor,
+    Cardinality, LabelsSet, Querier, Remains, RollupSet, Scan, Select, SelectError,
+    SeriesExemplars, SeriesSet, SeriesVisitor,
 };
 
 use crate::block::Lost;
@@ -97,6 +97,10 @@ impl Querier for Db {
 
     fn rollups(&self, select: &Select, width_ms: i64) -> Result<Option<RollupSet>, SelectError> {
         self.core.rollups(select, width_ms)
+    }
+
+    fn remains(&self) -> Remains {
+        self.core.remains()
     }
 
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {

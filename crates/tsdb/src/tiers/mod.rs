@@ -27,6 +27,7 @@ use crate::config::Config;
 
 pub(crate) mod plan;
 mod read;
+mod remains;
 mod retain;
 mod roll;
 

@@ -74,7 +74,7 @@ impl Core {
     /// After this moment of the grid rollups are answered: those that the tier keeps, and those of
     /// samples that are seen themselves. Samples that wait on the disk for another tier are no
     /// reason to show more.
-    fn rollups_from_ms(&self, width_ms: i64) -> i64 {
+    pub(super) fn rollups_from_ms(&self, width_ms: i64) -> i64 {
         let seen_from_ms = super::grid_from(self.floor_ms.load(Ordering::Acquire), width_ms);
         self.tiers.tier_from_ms(width_ms).min(seen_from_ms)
     }

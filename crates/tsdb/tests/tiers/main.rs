@@ -7,4 +7,5 @@ mod both;
 mod files;
 mod going;
 mod lives;
+mod queries;
 mod rolling;

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use promql::{Annotations, Answer, Engine, Options, QueryError, QueryValue, StopCheck};
 use storage::Querier;
+use storage::rollup::over_time::TierUse;
 use utoipa::IntoParams;
 
 use super::envelope::{Notes, Success};
@@ -36,6 +37,10 @@ pub(crate) struct QueryParameters {
     limit: Option<u64>,
     /// How old a sample may be and still be the value of its series, as seconds or as `5m`.
     lookback_delta: Option<String>,
+    /// What answers where samples are gone: `auto`, rollups where their answer is that of the
+    /// samples; `raw`, nothing.
+    #[param(example = "auto")]
+    tier: Option<String>,
     /// Any text tells how long it took and how many samples it read.
     stats: Option<String>,
     /// `1` tells what it did, step by step.
@@ -135,6 +140,7 @@ struct Question {
     limit: Option<usize>,
     timeout: Duration,
     lookback_ms: i64,
+    tier_use: TierUse,
     asked: Asked,
 }
 
@@ -156,6 +162,7 @@ impl Question {
             limit,
             timeout,
             lookback_ms: lookback.filter(|ms| *ms > 0).unwrap_or(shared.queries.lookback_ms),
+            tier_use: tier_use(form)?,
             asked: Asked::read(form),
         })
     }
@@ -193,6 +200,7 @@ impl Question {
             series_max: shared.queries.series_max,
             bytes_max: shared.queries.bytes_max,
             stop,
+            tier_use: self.tier_use,
             ..Options::default()
         };
         let engine = Engine::new(querier, options);
@@ -223,6 +231,15 @@ pub(super) fn timeout(form: &Fields, longest: Duration) -> Result<Duration, Fail
         None => Ok(longest),
         Some(ms) if ms > 0 => Ok(longest.min(Duration::from_millis(ms.unsigned_abs()))),
         Some(_) => Err(Failure::parameter("timeout", "expected a duration above zero")),
+    }
+}
+
+/// Whether rollups may answer.
+fn tier_use(form: &Fields) -> Result<TierUse, Failure> {
+    match form.get("tier") {
+        None | Some("auto") => Ok(TierUse::Auto),
+        Some("raw") => Ok(TierUse::Raw),
+        Some(_) => Err(Failure::parameter("tier", "expected auto or raw")),
     }
 }
 

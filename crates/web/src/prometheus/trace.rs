@@ -8,8 +8,8 @@ use model::{Labels, Matcher, Metadata};
 use parking_lot::Mutex;
 use stdx::Clock;
 use storage::{
-    Cardinality, LabelsSet, Querier, RollupSet, Scan, Select, SelectError, Series, SeriesColumns,
-    SeriesExemplars, SeriesSet, SeriesVisitor,
+    Cardinality, LabelsSet, Querier, Remains, RollupSeries, RollupSet, Scan, Select, SelectError,
+    Series, SeriesColumns, SeriesExemplars, SeriesSet, SeriesVisitor,
 };
 
 /// What was read of the store.
@@ -69,7 +69,8 @@ impl Querier for Noting {
         notes.took += self.clock.monotonic() - began;
         drop(notes);
         let (clock, notes) = (Arc::clone(&self.clock), Arc::clone(&self.notes));
-        Ok(Box::new(NotedSet { inner: set?, clock, notes }))
+        let n_samples = |series: &Series| series.samples.len() + series.histograms.len();
+        Ok(Box::new(NotedSet { inner: set?, n_samples, clock, notes }))
     }
 
     fn scan(&self, scan: &Scan, visitor: &mut dyn SeriesVisitor) -> Result<(), SelectError> {
@@ -92,7 +93,20 @@ impl Querier for Noting {
     }
 
     fn rollups(&self, select: &Select, width_ms: i64) -> Result<Option<RollupSet>, SelectError> {
-        self.inner.rollups(select, width_ms)
+        let began = self.clock.monotonic();
+        let set = self.inner.rollups(select, width_ms);
+        let mut notes = self.notes.lock();
+        notes.n_selects += 1;
+        notes.took += self.clock.monotonic() - began;
+        drop(notes);
+        let (clock, notes) = (Arc::clone(&self.clock), Arc::clone(&self.notes));
+        let Some(inner) = set? else { return Ok(None) };
+        let n_samples = |series: &RollupSeries| series.rollups.len();
+        Ok(Some(Box::new(NotedSet { inner, n_samples, clock, notes })))
+    }
+
+    fn remains(&self) -> Remains {
+        self.inner.remains()
     }
 
     fn label_values(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<String>, SelectError> {
@@ -143,14 +157,15 @@ impl SeriesVisitor for NotedVisitor<'_> {
     }
 }
 
-struct NotedSet {
-    inner: SeriesSet,
+struct NotedSet<T> {
+    inner: Box<dyn Iterator<Item = Result<T, SelectError>> + Send>,
+    n_samples: fn(&T) -> usize,
     clock: Arc<dyn Clock>,
     notes: Notes,
 }
 
-impl Iterator for NotedSet {
-    type Item = Result<Series, SelectError>;
+impl<T> Iterator for NotedSet<T> {
+    type Item = Result<T, SelectError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let began = self.clock.monotonic();
@@ -159,7 +174,7 @@ impl Iterator for NotedSet {
         notes.took += self.clock.monotonic() - began;
         if let Some(Ok(series)) = &next {
             notes.n_series += 1;
-            notes.n_samples += series.samples.len() + series.histograms.len();
+            notes.n_samples += (self.n_samples)(series);
         }
         next
     }

@@ -134,6 +134,13 @@ impl Evaluator<'_> {
         steps: &Steps,
     ) -> Result<Option<Stream<'e>>, QueryError> {
         let Some((nodes, leaf)) = shape(expr) else { return Ok(None) };
+        let is_of_tier = match &leaf {
+            Leaf::Instant(node) => self.is_selector_of_tier(node, steps)?,
+            Leaf::Range(call, _) => self.is_call_of_tier(call, steps)?,
+        };
+        if is_of_tier {
+            return Ok(None);
+        }
         let (source, keeps_name) = match leaf {
             Leaf::Instant(node) => (self.instant_source(node, steps)?, true),
             Leaf::Range(call, selector) => {
