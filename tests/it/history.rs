@@ -64,6 +64,11 @@ fn what_is_older_than_the_samples_is_answered_from_rollups() {
     let told = infos[0].as_str().unwrap();
     assert!(told.contains("are gone") && told.ends_with("rollups of 1h"), "{told}");
     assert!(found.get("warnings").is_none(), "{found}");
+    // A trace has the same answer, and counts what was read.
+    let traced = rates(&client, days, "&trace=1");
+    assert_eq!(traced["data"]["result"], found["data"]["result"]);
+    let text = traced["data"].to_string();
+    assert!(text.contains("\"selects\":") && !text.contains("\"selects\":0"), "{text}");
     // Samples alone, if that is asked for.
     let raw = rates(&client, days, "&tier=raw");
     let n = raw["data"]["result"][0]["values"].as_array().unwrap().len();
