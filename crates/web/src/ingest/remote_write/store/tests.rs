@@ -298,7 +298,7 @@ async fn samples_of_other_times_are_left_out_and_the_rest_of_their_series_stored
         with(&[("__name__", "kept")], &[now]),
     ]
     .concat();
-    let text = "timestamp is 172800000 ms ahead of this server's clock, at most one day is taken";
+    let text = "timestamp is 2d ahead of this server's clock, at most one day is taken";
     let told = told(&Arc::default(), &message).await;
     let expected = expect![[r#"
         400 4 series refused in whole or part, all else stored: series 0: "good": AHEAD; series 1: "gone": AHEAD; series 2: label "a" is given twice; series 3: AHEAD
