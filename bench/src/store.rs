@@ -34,17 +34,12 @@ pub(crate) struct Size {
     pub(crate) quick: bool,
 }
 
-/// How far around the newest sample charts look.
-const AROUND_MS: i64 = 60_000;
-
 /// What must be there after a load.
 struct Arrived<'a> {
     selector: &'a str,
     n_series: usize,
     /// Not asked for when counting would take too long.
     n_samples: Option<u64>,
-    /// A metric, and how many series of it there are: for a server without a query API.
-    metric: (&'a str, usize),
     last_ms: i64,
 }
 
@@ -52,18 +47,12 @@ impl Arrived<'_> {
     /// # Errors
     /// When something else is there.
     fn check(&self, contender: &Contender<'_>) -> anyhow::Result<()> {
-        let Self { selector, n_series, n_samples, metric: (metric, n_metric_series), last_ms } =
-            *self;
-        let Some(n_there) = contender.query(&format!("count({selector})"), last_ms)? else {
-            let n_charted =
-                contender.n_charted(metric, last_ms - AROUND_MS, last_ms + AROUND_MS)?;
-            return ensure_equal("series of a metric", n_charted as f64, n_metric_series as f64);
-        };
+        let Self { selector, n_series, n_samples, last_ms } = *self;
+        let n_there = contender.query(&format!("count({selector})"), last_ms)?;
         ensure_equal("series", n_there, n_series as f64)?;
         if let Some(n_samples) = n_samples {
             let expression = format!("sum(count_over_time({selector}[2d]))");
-            let n_there = contender.query(&expression, last_ms)?.unwrap_or(0.0);
-            ensure_equal("samples", n_there, n_samples as f64)?;
+            ensure_equal("samples", contender.query(&expression, last_ms)?, n_samples as f64)?;
         }
         Ok(())
     }

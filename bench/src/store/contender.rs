@@ -186,58 +186,32 @@ impl<'a> Contender<'a> {
         Ok(())
     }
 
-    /// The only value of an instant query, if the server has a query API.
-    pub(crate) fn query(&self, expression: &str, t_ms: i64) -> anyhow::Result<Option<f64>> {
-        let Some(body) = self.answer_to(expression, t_ms)? else { return Ok(None) };
+    /// The only value of an instant query.
+    pub(crate) fn query(&self, expression: &str, t_ms: i64) -> anyhow::Result<f64> {
+        let body = self.answer_to(expression, t_ms)?;
         let value = body.pointer("/data/result/0/value/1").and_then(Value::as_str);
         let value = value.with_context(|| format!("{expression} gave {body}"))?;
-        Ok(Some(value.parse()?))
+        Ok(value.parse()?)
     }
 
     /// The values of the only series that `expression`, a selector with a range, selects.
-    pub(crate) fn query_values(
-        &self,
-        expression: &str,
-        t_ms: i64,
-    ) -> anyhow::Result<Option<Vec<f64>>> {
-        let Some(body) = self.answer_to(expression, t_ms)? else { return Ok(None) };
+    pub(crate) fn query_values(&self, expression: &str, t_ms: i64) -> anyhow::Result<Vec<f64>> {
+        let body = self.answer_to(expression, t_ms)?;
         let pairs = body.pointer("/data/result/0/values").and_then(Value::as_array);
         let pairs = pairs.with_context(|| format!("{expression} gave no series"))?;
         let value = |pair: &Value| pair.get(1)?.as_str()?.parse().ok();
         let values: Option<Vec<f64>> = pairs.iter().map(value).collect();
-        Ok(Some(values.context("a value is no number")?))
+        values.context("a value is no number")
     }
 
-    fn answer_to(&self, expression: &str, t_ms: i64) -> anyhow::Result<Option<Value>> {
+    fn answer_to(&self, expression: &str, t_ms: i64) -> anyhow::Result<Value> {
         let path = format!(
             "/api/v1/query?nocache=1&time={}&query={}",
             t_ms as f64 / 1000.0,
             percent_encoded(expression)
         );
-        if self.kind == Kind::Pharos && !self.answers(&path)? {
-            return Ok(None);
-        }
         let body = http::fetch(self.address, &path)?;
-        Ok(Some(serde_json::from_str(&body).context("the answer is odd")?))
-    }
-
-    /// How many series of a metric there are between two times, asked the way charts ask.
-    pub(crate) fn n_charted(
-        &self,
-        metric: &str,
-        start_ms: i64,
-        end_ms: i64,
-    ) -> anyhow::Result<usize> {
-        let (start, end) = (start_ms as f64 / 1000.0, end_ms as f64 / 1000.0);
-        let path = format!("/api/v1/monitoring/range?metric={metric}&start={start}&end={end}");
-        let body = http::fetch(self.address, &path)?;
-        let body: Value = serde_json::from_str(&body).context("the answer is odd")?;
-        let series = body.get("series").and_then(Value::as_array);
-        series.map(Vec::len).context("the answer has no series")
-    }
-
-    fn answers(&self, path: &str) -> anyhow::Result<bool> {
-        Ok(Connection::open(self.address)?.status(&http::get(path))? != 404)
+        serde_json::from_str(&body).context("the answer is odd")
     }
 
     /// Where its data lies.

@@ -16,7 +16,7 @@ struct Cost {
     /// The same without its index, where that is apart.
     without_index: Option<f64>,
     /// How many values of one series came back with all their bits.
-    n_exact: Option<usize>,
+    n_exact: usize,
 }
 
 pub(crate) fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
@@ -59,14 +59,9 @@ fn note(history: &History, costs: &[Result<Cost, &'static str>; 3]) -> String {
         if let Some(bytes) = cost.without_index {
             note += &format!("; {} without its index {bytes:.3} B", kind.name());
         }
-        if let Some(n_exact) = cost.n_exact {
-            let n_values = history.probe.1.len();
-            note += &format!(
-                "; {} of {n_values} values of one series exact in {}",
-                n_exact,
-                kind.name()
-            );
-        }
+        let n_values = history.probe.1.len();
+        let Cost { n_exact, .. } = cost;
+        note += &format!("; {n_exact} of {n_values} values of one series exact in {}", kind.name());
     }
     note
 }
@@ -81,12 +76,11 @@ fn cost(bench: &Bench, kind: Kind, history: &History) -> anyhow::Result<Cost> {
         n_series: history.n_series,
         // Without their names some series of a page are the same, which Prometheus does not count.
         n_samples: None,
-        metric: history.metric,
         last_ms: history.last_ms,
     };
     arrived.check(&contender)?;
     let n_exact = n_exact(&contender, history)?;
-    if let (Kind::Pharos, Some(n_exact)) = (kind, n_exact) {
+    if kind == Kind::Pharos {
         // What a peer rounds is its own affair; ours promises every bit.
         ensure_equal("exact values", n_exact as f64, history.probe.1.len() as f64)?;
     }
@@ -99,11 +93,10 @@ fn cost(bench: &Bench, kind: Kind, history: &History) -> anyhow::Result<Cost> {
     })
 }
 
-fn n_exact(contender: &Contender<'_>, history: &History) -> anyhow::Result<Option<usize>> {
+fn n_exact(contender: &Contender<'_>, history: &History) -> anyhow::Result<usize> {
     let (expression, sent) = &history.probe;
     let there = contender.query_values(&format!("{expression}[2d]"), history.last_ms)?;
-    let Some(there) = there else { return Ok(None) };
     ensure_equal("samples of one series", there.len() as f64, sent.len() as f64)?;
     let exact = |(there, sent): &(&f64, &f64)| there.to_bits() == sent.to_bits();
-    Ok(Some(there.iter().zip(sent).filter(exact).count()))
+    Ok(there.iter().zip(sent).filter(exact).count())
 }

@@ -22,8 +22,6 @@ pub(crate) struct History {
     pub(crate) load: Load,
     pub(crate) n_series: usize,
     pub(crate) last_ms: i64,
-    /// A metric, and how many series of it there are.
-    pub(crate) metric: (&'static str, usize),
     /// One series, and the values it must have.
     pub(crate) probe: (String, Vec<f64>),
 }
@@ -64,7 +62,7 @@ pub(crate) fn node(size: Size, now_ms: i64, page: &[PageSeries]) -> anyhow::Resu
     let (load, n_series) = render(&hosts, &times)?;
     let name = "node_exporter's page";
     let last_ms = times.last().copied().unwrap_or(now_ms);
-    Ok(History { name, load, n_series, last_ms, metric: ("node_load1", n_hosts), probe })
+    Ok(History { name, load, n_series, last_ms, probe })
 }
 
 /// A series of the exporter whose values use all their digits.
@@ -110,7 +108,7 @@ fn walk(
     let times = times(now_ms, n_values);
     let (load, n_series) = render(&[lines], &times)?;
     let last_ms = times.last().copied().unwrap_or(now_ms);
-    Ok(History { name, load, n_series, last_ms, metric: ("walk", n_series), probe })
+    Ok(History { name, load, n_series, last_ms, probe })
 }
 
 fn times(now_ms: i64, n_values: usize) -> Vec<i64> {

@@ -151,12 +151,10 @@ impl Plan {
 }
 
 fn check(contender: &Contender<'_>, fleet: &Fleet, n_samples: u64) -> anyhow::Result<()> {
-    let metric = fleet::metric(9);
     let arrived = Arrived {
         selector: fleet::SELECTOR,
         n_series: fleet.n_series(),
         n_samples: Some(n_samples),
-        metric: (&metric, fleet.n_series() / fleet::N_TARGET_SERIES),
         last_ms: fleet.last_ms(),
     };
     arrived.check(contender)

@@ -212,12 +212,10 @@ fn start_again<'a>(
 }
 
 fn check(contender: &Contender<'_>, loads: &Loads) -> anyhow::Result<()> {
-    let metric = fleet::metric(9);
     let arrived = Arrived {
         selector: fleet::SELECTOR,
         n_series: loads.n_series,
         n_samples: None,
-        metric: (&metric, loads.n_series / fleet::N_TARGET_SERIES),
         last_ms: loads.last_ms,
     };
     arrived.check(contender)

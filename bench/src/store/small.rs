@@ -21,12 +21,10 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> 
     let start_ms = bench.env.clock.now_ms() - ago;
     let mut fleet = Fleet::new(N_SERIES, &Watch { n_connections: 1, start_ms, step_ms: STEP_MS });
     let load = fleet.rounds(n_rounds as usize)?;
-    let metric = fleet::metric(9);
     let arrived = Arrived {
         selector: fleet::SELECTOR,
         n_series: N_SERIES,
         n_samples: Some(load.n_samples),
-        metric: (&metric, N_SERIES / fleet::N_TARGET_SERIES),
         last_ms: fleet.last_ms(),
     };
     let resident_mb = |kind, run| {
