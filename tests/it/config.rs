@@ -210,6 +210,24 @@ fn where_to_listen_follows_the_same_order() {
     assert_eq!(served(false, false), file);
 }
 
+#[test]
+fn a_taken_port_is_told_with_the_setting_that_names_it() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let said = |listen: &str, variables: &[(&str, &str)]| {
+        let data = dir.path().to_str().unwrap();
+        let arguments = ["--listen", listen, "--no-collect", "--data-dir", data];
+        let finished = pharos(&arguments, variables);
+        assert_eq!(finished.code, Some(FAILED), "{}", finished.stderr);
+        finished.stderr
+    };
+    let of_all = said(&format!("127.0.0.1:{port}"), &[]);
+    assert!(of_all.contains("choose another with --listen"), "{of_all}");
+    let of_metrics = said("127.0.0.1:0", &[("PROMETHEUS_PORT", &port)]);
+    assert!(of_metrics.contains("choose another with PROMETHEUS_PORT"), "{of_metrics}");
+}
+
 /// Whether the last reading of the configuration was taken.
 fn taken(client: &Client) -> f64 {
     page(client).only("pharos_config_last_reload_successful")

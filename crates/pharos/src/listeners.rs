@@ -16,12 +16,13 @@ use crate::config::Config;
 /// # Errors
 /// One that settings ask for cannot be listened on, with the setting that names it.
 pub(crate) async fn bind(config: &Config) -> anyhow::Result<Vec<Listener>> {
-    let full = config.listen.iter().map(|address| (*address, Surface::Full));
-    let metrics = config.metrics_listen.iter().map(|address| (*address, Surface::MetricsOnly));
+    let full = config.listen.iter().map(|address| (address, Surface::Full, "--listen ADDR:PORT"));
+    let metrics = config.metrics_listen.iter();
+    let metrics = metrics.map(|address| (address, Surface::MetricsOnly, "PROMETHEUS_PORT"));
     let mut listeners = Vec::new();
-    for (address, surface) in full.chain(metrics) {
+    for (address, surface, setting) in full.chain(metrics) {
         let socket = TcpListener::bind(address).await.with_context(|| {
-            format!("cannot listen on {address} (choose another with --listen ADDR:PORT)")
+            format!("cannot listen on {address} (choose another with {setting})")
         })?;
         listeners.push(Listener { socket, surface });
     }
