@@ -10,6 +10,8 @@ rm -rf "$logs"
 mkdir -p "$logs"
 export PHAROS_PEERS=$PWD/target/peers
 export CARGO_TERM_COLOR=never NO_COLOR=1 RUST_BACKTRACE=0
+# The same tree gives the same verdict; `tests/soak.sh properties` looks for other cases.
+export PROPTEST_RNG_SEED=${PROPTEST_RNG_SEED:-1}
 if [ -z "${PHAROS_BIN:-}" ]; then
     # A name of our own: cargo may link the binary anew while a test is about to start it.
     ln -f target/debug/pharos "$logs/pharos" || { echo "no binary: run make build" >&2; exit 1; }
@@ -90,10 +92,15 @@ sum() {
     cat "$@" | awk -v kind="$kind" '$1 == kind { n += $2 } END { print n + 0 }'
 }
 
-# What failed, by name where the log has names, and the end of the log.
+# What failed, by name where the log has names, with what it said, and the end of a log without.
 tell_failure() {
     grep -hE '^(test .* \.\.\. FAILED|FAILED |error(\[|:)| FAIL )' "$1" | head -n 40
-    tail -n 40 "$1"
+    if grep -q '^failures:$' "$1"; then
+        awk '/^failures:$/ { failed = 1 } /^test result:/ { failed = 0 } failed' "$1" |
+            cut -c -600 | head -n 120
+    else
+        tail -n 40 "$1"
+    fi
 }
 
 rust_lane() {

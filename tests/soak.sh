@@ -5,8 +5,9 @@
 #   tests/soak.sh churn kills        these parts alone
 #   tests/soak.sh --quick [PART]...  so little that only the script itself is tested
 #
-# Parts: simulator, planted-bugs, churn, kills, disks, queries.
+# Parts: properties, simulator, planted-bugs, churn, kills, disks, queries.
 #
+#   PHAROS_ROUNDS=100        rounds of all property tests, each with other cases
 #   PHAROS_KILLS=500         kills under load
 #   PHAROS_POWER_CUTS=100    power cuts under load; root is needed for the disk
 #   SIM_SEEDS=20000          lives of the simulated disk
@@ -15,7 +16,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-parts="simulator planted-bugs churn kills disks queries"
+parts="properties simulator planted-bugs churn kills disks queries"
 quick=
 if [ "${1:-}" = --quick ]; then
     quick=--quick
@@ -61,6 +62,18 @@ churn() {
     return "$status"
 }
 
+# Every test of the libraries that have property tests: those have no name in common.
+properties() {
+    local round seed libraries
+    libraries=$(grep -rl --include='*.rs' 'proptest!' crates | sed -E 's|^crates/([^/]+)/.*|--package \1|' | sort -u)
+    for ((round = 1; round <= PHAROS_ROUNDS; round++)); do
+        seed=$(od -An -N6 -tu8 /dev/urandom | tr -d ' ')
+        echo "round $round of $PHAROS_ROUNDS: PROPTEST_RNG_SEED=$seed repeats it"
+        # shellcheck disable=SC2086 # Each is two words.
+        PROPTEST_RNG_SEED=$seed cargo test --release --quiet $libraries --lib --tests || return 1
+    done
+}
+
 # Optimised, because the point is many lives and much data, and as it is shipped.
 if [ -z "${PHAROS_BIN:-}" ]; then
     cargo build --release --bin pharos
@@ -69,14 +82,16 @@ fi
 PHAROS_BIN=$(realpath "$PHAROS_BIN")
 export PHAROS_BIN
 # What is not named: the long form, or the quick one's.
-if [ -n "$quick" ]; then defaults=(3 1 50 50); else defaults=(500 100 20000 200000); fi
+if [ -n "$quick" ]; then defaults=(3 1 50 50 1); else defaults=(500 100 20000 200000 100); fi
 export PHAROS_KILLS=${PHAROS_KILLS:-${defaults[0]}}
 export PHAROS_POWER_CUTS=${PHAROS_POWER_CUTS:-${defaults[1]}}
 export SIM_SEEDS=${SIM_SEEDS:-${defaults[2]}}
 export PHAROS_QUERIES=${PHAROS_QUERIES:-${defaults[3]}}
+export PHAROS_ROUNDS=${PHAROS_ROUNDS:-${defaults[4]}}
 # Each time others; what it prints repeats them.
 export PHAROS_QUERY_SEED=${PHAROS_QUERY_SEED:-$(date +%s)}
 
+soak properties properties
 soak simulator cargo test --release --package testkit -- --nocapture
 soak planted-bugs cargo test --release --package testkit --features planted-bugs -- --nocapture
 soak churn churn

@@ -235,10 +235,11 @@ fn what_came_before_a_series_was_forgotten_is_still_newest() {
 fn a_newest_time_that_came_twice_is_looked_up() {
     let world = sim_env(1);
     let db = open(&world);
-    for value in [1.0, 2.0] {
-        let sample = Sample::new(SIM_START_MS, value);
+    for (value, start_ms) in [(1.0, 0), (1.0, 1), (2.0, 0)] {
+        let sample = Sample { t_ms: SIM_START_MS, value, start_ms };
         append(&db, &[Series::of_floats(labels("up", "1"), vec![sample])]);
+        let starts = if start_ms == 0 { "" } else { "1" };
+        let wanted = format!("0 [{SIM_START_MS}] [{:x}] [{starts}] []", value.to_bits());
+        assert_eq!(newest(&db, 0), ["key {}", &wanted]);
     }
-    let wanted = format!("0 [{SIM_START_MS}] [4000000000000000] [] []");
-    assert_eq!(newest(&db, 0), ["key {}", &wanted]);
 }

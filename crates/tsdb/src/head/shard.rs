@@ -68,7 +68,7 @@ pub(super) struct Shard {
     /// have one, so the line does not know of it.
     newest_histograms: HashMap<usize, i64, foldhash::fast::FixedState>,
     /// By place: the time of the newest number that came late to the time of the newest number of
-    /// all, with another value, Unix milliseconds.
+    /// all, with another value or start, Unix milliseconds.
     disputed: HashMap<usize, i64, foldhash::fast::FixedState>,
 }
 
@@ -90,8 +90,9 @@ impl Shard {
             return Appended { is_late: true, is_first, ..Appended::default() };
         }
         if is_late {
-            let Before { t_ms, value_bits, .. } = line.before;
-            if sample.t_ms == t_ms && sample.value.to_bits() != value_bits {
+            let Before { t_ms, start_ms, value_bits, .. } = line.before;
+            let is_other = (sample.value.to_bits(), sample.start_ms) != (value_bits, start_ms);
+            if sample.t_ms == t_ms && is_other {
                 self.disputed.insert(at, t_ms);
             }
             live.add_late(slot, *sample);
