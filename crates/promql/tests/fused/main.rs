@@ -49,6 +49,16 @@ fn asked(engine: &Engine, query: &str, times: Times) -> Result<Answer, QueryErro
     }
 }
 
+/// The bits of a value. A NaN that arithmetic made has whichever sign the compiler's choice of
+/// instructions gave it, so that only a stale marker is told from others.
+fn bits(value: f64) -> u64 {
+    if value.is_nan() && !model::is_stale_marker(value) {
+        f64::NAN.to_bits()
+    } else {
+        value.to_bits()
+    }
+}
+
 /// Everything that an answer says, with the bits of all values.
 fn told(answer: Result<Answer, QueryError>) -> String {
     let answer = match answer {
@@ -56,11 +66,11 @@ fn told(answer: Result<Answer, QueryError>) -> String {
         Err(error) => return format!("error: {error}"),
     };
     let point = |point: &Point| match point.value.float() {
-        Some(value) => format!("{value:?} ({:016x}) @{}", value.to_bits(), point.t_ms),
+        Some(value) => format!("{value:?} ({:016x}) @{}", bits(value), point.t_ms),
         None => format!("{:?} @{}", point.value, point.t_ms),
     };
     let value = match &answer.value {
-        QueryValue::Scalar { t_ms, value } => format!("{value:?} ({:x}) @{t_ms}", value.to_bits()),
+        QueryValue::Scalar { t_ms, value } => format!("{value:?} ({:x}) @{t_ms}", bits(*value)),
         QueryValue::Text { t_ms, text } => format!("{text} @{t_ms}"),
         QueryValue::Vector(series) => {
             let lines = series.iter().map(|s| format!("{} {}\n", s.labels, point(&s.point)));

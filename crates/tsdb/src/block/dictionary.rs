@@ -87,21 +87,6 @@ fn shared_prefix(a: &[u8], b: &[u8]) -> usize {
     a.iter().zip(b).take_while(|(x, y)| x == y).count()
 }
 
-/// The values of a group of so many.
-pub(super) fn decode_group(bytes: &[u8], n_values: usize) -> Option<Vec<String>> {
-    let mut cursor = Cursor::new(bytes);
-    let mut values = Vec::with_capacity(n_values);
-    let mut value: Vec<u8> = Vec::new();
-    for at in 0..n_values {
-        let n_shared = if at == 0 { 0 } else { cursor.at_most(value.len())? };
-        let n_own = cursor.at_most(cursor.len())?;
-        value.truncate(n_shared);
-        value.extend_from_slice(cursor.take(n_own)?);
-        values.push(std::str::from_utf8(&value).ok()?.to_owned());
-    }
-    (cursor.len() == 0).then_some(values)
-}
-
 /// The values of a group, read again and again into the same memory.
 #[derive(Debug, Default)]
 pub(super) struct ValuesGroup {
@@ -141,6 +126,11 @@ impl ValuesGroup {
         let end = *self.ends.get(at)?;
         let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
         Some(&self.texts[start..end])
+    }
+
+    /// All of them, in their order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.ends.len()).map_while(|at| self.get(at))
     }
 }
 

@@ -342,9 +342,9 @@ impl Block {
 
     /// The values of a group of tags.
     pub(super) fn values_group(&self, group: u32) -> Result<Vec<String>, ReadError> {
-        let (bytes, offset) = self.tag_group(group, Section::Dictionary)?;
-        let values = dictionary::decode_group(&bytes, in_group(self.footer.n_tags, group));
-        values.ok_or_else(|| self.malformed(offset))
+        let mut values = ValuesGroup::default();
+        self.read_values_group(group, &mut values)?;
+        Ok(values.iter().map(str::to_owned).collect())
     }
 
     /// The values of a group of tags into memory that is used again.
