@@ -88,6 +88,23 @@ fn what_is_older_than_the_samples_is_answered_from_rollups() {
 }
 
 #[test]
+fn the_charts_of_the_pages_go_on_where_samples_are_gone() {
+    let (server, _place, hour) = server();
+    let (start, end) = (hour - 7 * DAY, hour - HOUR);
+    let path = format!(
+        "/api/v1/monitoring/range?metric=sent_total&rate=true&start={start}&end={end}&points=200"
+    );
+    let found = server.client().json(&path);
+    assert_eq!(found["step_ms"], 3_600_000);
+    let points = found["series"][0]["points"].as_array().unwrap();
+    // Of the first point, only its last moment is in the range.
+    assert_eq!(points.len(), 7 * 24);
+    for point in &points[1..] {
+        assert!((point[1].as_f64().unwrap() - 1.0).abs() < 1e-9, "{point}");
+    }
+}
+
+#[test]
 fn the_command_asks_for_samples_alone() {
     let (server, _place, hour) = server();
     let url = server.client().url();

@@ -20,7 +20,7 @@ const UNIT_MS: Record<string, number> = {
 };
 
 /** The names on the quick buttons, shortest first. */
-export const QUICK_NAMES = ['5m', '15m', '1h', '6h', '24h', '7d'] as const;
+export const QUICK_NAMES = ['5m', '15m', '1h', '6h', '24h', '7d', '30d'] as const;
 export const DEFAULT_RANGE: Range = { kind: 'live', span_ms: 15 * 60_000 };
 
 const SPAN_MS_MIN = 5_000;

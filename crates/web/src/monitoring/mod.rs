@@ -2,6 +2,7 @@
 //! as it is right now.
 
 pub(crate) mod live;
+mod past;
 pub(crate) mod range;
 pub(crate) mod ranges;
 mod resample;

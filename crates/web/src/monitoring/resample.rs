@@ -9,6 +9,9 @@ use model::{Sample, is_stale_marker};
 /// How many sampling intervals a series may be silent before its line breaks.
 const SILENCE_INTERVALS: i64 = 3;
 
+/// The values of a series, one for each point of a grid.
+pub(super) type Line = Vec<Option<f64>>;
+
 /// The times at which a chart has points.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Grid {
@@ -31,6 +34,12 @@ impl Grid {
 
     fn time(&self, i: usize) -> i64 {
         self.start_ms + i as i64 * self.step_ms
+    }
+
+    /// How many of the points lie at or before a moment.
+    pub(super) fn n_until(&self, until_ms: i64) -> usize {
+        let n = until_ms.saturating_sub(self.start_ms).div_euclid(self.step_ms) + 1;
+        n.clamp(0, self.n_points as i64) as usize
     }
 
     /// Each grid time with its value.
@@ -60,8 +69,13 @@ pub(super) fn rate(samples: &[Sample]) -> Vec<Sample> {
 }
 
 /// One value per grid point.
-pub(super) fn onto_grid(samples: &[Sample], grid: Grid) -> Vec<Option<f64>> {
+pub(super) fn onto_grid(samples: &[Sample], grid: Grid) -> Line {
     let reach_ms = grid.step_ms.max(SILENCE_INTERVALS * median_gap_ms(samples));
+    onto_grid_within(samples, grid, reach_ms)
+}
+
+/// The same, where a value holds for less than so many milliseconds.
+pub(super) fn onto_grid_within(samples: &[Sample], grid: Grid, reach_ms: i64) -> Line {
     let mut values = Vec::with_capacity(grid.n_points);
     let (mut next, mut last) = (0, None::<&Sample>);
     for i in 0..grid.n_points {
@@ -91,7 +105,7 @@ fn median_gap_ms(samples: &[Sample]) -> i64 {
 }
 
 /// The sum over series; a point is absent only where all are.
-pub(super) fn sum(all: &[Vec<Option<f64>>]) -> Vec<Option<f64>> {
+pub(super) fn sum(all: &[Line]) -> Line {
     let n_points = all.first().map_or(0, Vec::len);
     let at = |i: usize| all.iter().filter_map(|values| values[i]).reduce(|a, b| a + b);
     (0..n_points).map(at).collect()

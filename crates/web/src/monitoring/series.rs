@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use storage::{Querier, Select, SelectError};
 use utoipa::ToSchema;
 
-use super::resample::{self, Grid};
+use super::past::{self, Past};
+use super::resample::{self, Grid, Line};
 
 /// The most points a line may have.
 pub(super) const POINTS_MAX: usize = 2000;
@@ -104,28 +105,52 @@ pub(super) fn answer(
     question: &Question,
 ) -> Result<Vec<RangeSeries>, AnswerError> {
     let grid = window.grid();
-    let (mut labels, mut lines) = (Vec::new(), Vec::new());
-    for series in querier.select(&select(window, question))? {
-        let series = series?;
-        if labels.len() == SERIES_MAX {
-            return Err(AnswerError::TooManySeries);
-        }
-        let line = match question.rate {
-            true => resample::onto_grid(&resample::rate(&series.samples), grid),
-            false => resample::onto_grid(&series.samples, grid),
-        };
-        labels.push(series.labels);
-        lines.push(line);
-    }
+    let (mut labels, mut lines): (Vec<Labels>, Vec<Line>) =
+        lines(querier, window, question)?.into_iter().unzip();
     if question.sum && !lines.is_empty() {
         lines = vec![resample::sum(&lines)];
         labels = vec![Labels::default()];
     }
-    let with_points = |(labels, line): (Labels, Vec<Option<f64>>)| RangeSeries {
+    let with_points = |(labels, line): (Labels, Line)| RangeSeries {
         labels: label_object(&labels),
         points: grid.points(&line),
     };
     Ok(labels.into_iter().zip(lines).map(with_points).collect())
+}
+
+/// The same, each by itself, in the order of their labels.
+fn lines(
+    querier: &dyn Querier,
+    window: Window,
+    question: &Question,
+) -> Result<Vec<(Labels, Line)>, AnswerError> {
+    let (grid, all) = (window.grid(), select(window, question));
+    let to_samples = if question.rate { past::rates } else { past::means };
+    let mut past = Past::read(querier, &all, grid, SERIES_MAX, to_samples)?;
+    let left = past.after(all);
+    let mut lines = Vec::new();
+    if left.start_ms <= left.end_ms {
+        for series in querier.select(&left)? {
+            let series = series?;
+            let line = match question.rate {
+                true => resample::onto_grid(&resample::rate(&series.samples), grid),
+                false => resample::onto_grid(&series.samples, grid),
+            };
+            let line = past.continued(&series.labels, grid, line);
+            if lines.len() + past.len() >= SERIES_MAX {
+                return Err(AnswerError::TooManySeries);
+            }
+            lines.push((series.labels, line));
+        }
+    }
+    if lines.len() + past.len() > SERIES_MAX {
+        return Err(AnswerError::TooManySeries);
+    }
+    if past.len() > 0 {
+        lines.extend(past.into_rest());
+        lines.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    }
+    Ok(lines)
 }
 
 fn select(window: Window, question: &Question) -> Select {

@@ -1,6 +1,8 @@
 //! Places, ends and leashes, with queries that run until a test lets them go.
 
+use std::future::{Future as _, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use model::{Matcher, Sample};
@@ -119,6 +121,14 @@ impl World {
         tokio::spawn(self.clone().query(timeout))
     }
 
+    /// A query that waits for its turn: the lane is full.
+    async fn queued(&self) -> JoinHandle<Result<Ran<usize>, Failure>> {
+        let mut query = Box::pin(self.clone().query(LONG));
+        // It takes its place when it is first looked at.
+        poll_fn(|cx| Poll::Ready(assert!(query.as_mut().poll(cx).is_pending()))).await;
+        tokio::spawn(query)
+    }
+
     /// Until so many queries stand at the gate.
     async fn crowd(&self, n: usize) {
         let gate = Arc::clone(&self.gate);
@@ -151,8 +161,8 @@ async fn rules_run_while_users_fill_their_lane_with_slow_queries() {
     let world = World::new(2, 1);
     let slow = [world.start(LONG), world.start(LONG)];
     world.crowd(2).await;
-    let waiting = world.start(LONG);
-    while kind_if_full(&world).await.is_none() {}
+    let waiting = world.queued().await;
+    assert_eq!(kind(world.start(LONG).await.unwrap()), Kind::Busy);
     // A rule: a place on its own lane, and a thread.
     let open = Arc::new(Gate::default());
     open.open();
@@ -209,13 +219,6 @@ async fn queries_of_death_end_when_their_time_is_over() {
     world.timed_out(4).await;
     world.gate.open();
     assert_eq!(world.clone().query(LONG).await.unwrap().value, 2, "there is room again");
-}
-
-/// What one query more is told while the lane and its queue are full; none before they are.
-async fn kind_if_full(world: &World) -> Option<Kind> {
-    let more = world.start(Duration::from_millis(1));
-    let kind = kind(more.await.unwrap());
-    (kind == Kind::Busy).then_some(kind)
 }
 
 #[tokio::test(flavor = "multi_thread")]
