@@ -69,8 +69,11 @@ pub(super) fn quantile(q: f64, histogram: &Histogram) -> (f64, Option<Blur>) {
             break;
         }
     }
-    let Some(bucket) = found else { return (f64::NAN, None) };
     let counted: f64 = all.iter().map(|bucket| bucket.count).sum();
+    let Some(bucket) = found else {
+        // Nothing but observations that are no numbers.
+        return (f64::NAN, histogram.sum.is_nan().then_some(Blur::Unknown));
+    };
     let has_nan = histogram.sum.is_nan() && counted < histogram.count;
     let count = count.min(histogram.count);
     if count < rank {

@@ -51,7 +51,7 @@ fn changed(call: &mut RangeCall<'_>, is_counter: bool, is_rate: bool) -> Option<
     if !call.window.histograms.is_empty() {
         return native_rate::changed(call, is_counter, is_rate);
     }
-    warn_of_overlaps(call, is_counter);
+    warn_of_overlaps(call, call.window.samples, is_counter);
     let (change, mut factor) = extrapolated(call, is_counter)?;
     if is_rate {
         factor /= range_s;
@@ -175,13 +175,18 @@ pub(super) fn began_again(before: Times, sample: Times) -> bool {
     start_ms > before.t_ms || (start_ms == before.t_ms && knows_start)
 }
 
-fn warn_of_overlaps(call: &mut RangeCall<'_>, is_counter: bool) {
-    let overlaps = |pair: &[Sample]| {
-        let start_ms = pair[1].start_ms;
-        start_ms != 0 && start_ms < pair[0].t_ms && start_ms != pair[0].start_ms
+/// Says that a sample of a counter counts since before the one before it.
+pub(super) fn warn_of_overlaps<'s, S>(call: &mut RangeCall<'_>, all: &'s [S], is_counter: bool)
+where
+    Times: From<&'s S>,
+{
+    let overlaps = |pair: &'s [S]| {
+        let (before, sample) = (Times::from(&pair[0]), Times::from(&pair[1]));
+        let start_ms = sample.start_ms;
+        start_ms != 0 && start_ms < before.t_ms && start_ms != before.start_ms
     };
     // The first sample's own start is compared with nothing.
-    if is_counter && call.window.samples.windows(2).any(overlaps) {
+    if is_counter && all.windows(2).any(overlaps) {
         let text = format!(
             "sample has start time that overlaps with previous sample timestamp for metric {}",
             Quoted(call.metric)
