@@ -316,8 +316,11 @@ impl Native {
 
     /// Widens the zero bucket to this threshold, or to the end of the last bucket that it would cut.
     fn widen_zero(&mut self, threshold: f64) {
-        let mut threshold = threshold.max(self.zero_threshold);
-        let schema = self.schema;
+        // A bucket may reach into the zero bucket as it is.
+        if threshold <= self.zero_threshold {
+            return;
+        }
+        let (mut threshold, schema) = (threshold, self.schema);
         for side in [&self.positive, &self.negative] {
             for (index, _) in side.iter().filter(|(_, count)| **count != 0.0) {
                 let lower = exponential_bound(index.saturating_sub(1), schema);
