@@ -44,6 +44,7 @@ mod native_extended;
 mod native_rate;
 mod native_shape;
 mod native_sum;
+mod native_totals;
 mod native_trim;
 mod over_time;
 mod paced;

@@ -182,12 +182,11 @@ impl Evaluator<'_> {
             self.remarks.warn(span, text);
             return None;
         }
-        let mut sum = NativeSum::default();
+        let mut sum = NativeSum::new(node.op == AggregateOp::Avg);
         for histogram in &members.histograms {
             sum.add(histogram);
         }
-        let is_mean = node.op == AggregateOp::Avg;
-        let result = sum.result(is_mean, &members.metric, (&mut self.remarks, span))?;
+        let result = sum.result(&members.metric, (&mut self.remarks, span))?;
         Some(Value::Histogram(result.into_histogram()))
     }
 

@@ -81,7 +81,7 @@ impl Evaluator<'_> {
         members.retain(|(_, value)| value.float().is_some());
         if members.len() < n_all {
             let text = format!("ignored histogram in {} aggregation", node.op);
-            self.remarks.info(node.expr.span(), text);
+            self.remarks.info(node.span, text);
         }
         let is_falling = node.op == AggregateOp::Topk;
         let turned = |order: Ordering| if is_falling { order.reverse() } else { order };

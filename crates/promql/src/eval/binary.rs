@@ -164,6 +164,8 @@ struct Met {
     ones: HashSet<usize>,
     /// Groups and rows of the result that have given an element.
     rows: HashSet<(usize, Arc<Labels>)>,
+    /// What there was to say last: of one step no more is told.
+    doubt: Option<Doubt>,
 }
 
 impl<'j> Join<'j> {
@@ -223,13 +225,17 @@ impl<'j> Join<'j> {
             met.ones.insert(group);
             self.meet(evaluator, t_ms, (*row, *value), partner, group, &mut met)?;
         }
-        let Some(filled_many) = fill.lhs.map(Value::Float) else { return Ok(()) };
-        for (row, value) in one {
-            let group = self.groups.rhs[*row];
-            if !met.ones.contains(&group) {
-                let many = (FILLED, &filled_many);
-                self.meet(evaluator, t_ms, many, (*row, *value), group, &mut met)?;
+        if let Some(filled_many) = fill.lhs.map(Value::Float) {
+            for (row, value) in one {
+                let group = self.groups.rhs[*row];
+                if !met.ones.contains(&group) {
+                    let many = (FILLED, &filled_many);
+                    self.meet(evaluator, t_ms, many, (*row, *value), group, &mut met)?;
+                }
             }
+        }
+        if let Some(doubt) = met.doubt {
+            doubt.note(&mut evaluator.remarks, self.node.span);
         }
         Ok(())
     }
@@ -273,16 +279,17 @@ impl<'j> Join<'j> {
         group: usize,
         met: &mut Met,
     ) -> Result<(), QueryError> {
-        let place = self.place(many.0, one.0, group);
-        self.check_once(place, group, met)?;
         let is_turned = self.matching.card == Card::OneToMany;
         let (lhs, rhs) = if is_turned { (one.1, many.1) } else { (many.1, one.1) };
-        let span = self.node.span;
-        let mut tell = |doubt: Doubt| doubt.note(&mut evaluator.remarks, span);
-        let value = match values(self.node.op, lhs, rhs, &mut tell) {
-            Some(outcome) if self.node.returns_bool => truth(outcome.holds),
-            Some(outcome) if outcome.holds => outcome.value,
-            Some(_) | None => return Ok(()),
+        let mut tell = |doubt: Doubt| met.doubt = Some(doubt);
+        let Some(outcome) = values(self.node.op, lhs, rhs, &mut tell) else { return Ok(()) };
+        // Elements that a comparison filters out have met all the same.
+        let place = self.place(many.0, one.0, group);
+        self.check_once(place, group, met)?;
+        let value = match self.node.returns_bool {
+            true => truth(outcome.holds),
+            false if outcome.holds => outcome.value,
+            false => return Ok(()),
         };
         evaluator.take_points(1)?;
         let carried = self.many.get(many.0).is_some_and(|row| row.drops_name);

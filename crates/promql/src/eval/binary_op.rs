@@ -102,6 +102,7 @@ fn added(op: BinaryOp, a: Native, b: Native, tell: &mut dyn FnMut(Doubt)) -> Opt
     if meeting.hints_conflicted {
         let text = format!("conflicting counter resets during histogram {operation}");
         tell(Doubt::Warning(text));
+        return None;
     }
     if meeting.bounds_differed {
         let text = format!("mismatched custom buckets were reconciled during {operation}");

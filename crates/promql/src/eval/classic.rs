@@ -18,7 +18,7 @@ use super::quantile;
 use super::row::{Row, StepView};
 use super::steps::Steps;
 use crate::Span;
-use crate::ast::Call;
+use crate::ast::{Call, Expr};
 use crate::quote::Quoted;
 
 /// The label that holds a bucket's upper bound.
@@ -60,6 +60,21 @@ enum Question<'a> {
     Fraction(&'a [f64], &'a [f64]),
 }
 
+/// Where doubts stand.
+#[derive(Clone, Copy)]
+struct Spans {
+    /// Of the vector.
+    vector: Span,
+    /// Of the first argument: what native histograms say of observations that are no numbers.
+    first: Span,
+}
+
+impl Spans {
+    fn of(args: &[Expr], vector: usize) -> Self {
+        Self { vector: args[vector].span(), first: args[0].span() }
+    }
+}
+
 /// Rows of buckets, and the histogram that each belongs to.
 struct Groups {
     /// The group and the bound of each row; no bound of rows that are no buckets.
@@ -78,12 +93,12 @@ impl Evaluator<'_> {
                 let upper = self.scalars(&args[1], steps)?;
                 let rows = self.eval_as_rows(&args[2], steps)?;
                 let question = Question::Fraction(&lower, &upper);
-                self.answers(&rows, &question, steps, args[2].span())
+                self.answers(&rows, &question, steps, Spans::of(args, 2))
             }
             "histogram_quantile" => {
                 let q = self.asked(&args[0], steps)?;
                 let rows = self.eval_as_rows(&args[1], steps)?;
-                self.answers(&rows, &Question::Quantile(&q), steps, args[1].span())
+                self.answers(&rows, &Question::Quantile(&q), steps, Spans::of(args, 1))
             }
             _ => {
                 let label = text_of(&args[1]).to_lossy();
@@ -96,13 +111,13 @@ impl Evaluator<'_> {
                 }
                 let rows = self.eval_as_rows(&args[0], steps)?;
                 let question = Question::Quantiles(&label, &asked);
-                self.answers(&rows, &question, steps, args[0].span())
+                self.answers(&rows, &question, steps, Spans::of(args, 0))
             }
         }
     }
 
     /// Which quantile is asked for at each step.
-    fn asked(&mut self, arg: &crate::Expr, steps: &Steps) -> Result<Vec<f64>, QueryError> {
+    fn asked(&mut self, arg: &Expr, steps: &Steps) -> Result<Vec<f64>, QueryError> {
         let asked = self.scalars(arg, steps)?;
         for q in &asked {
             quantile::doubt(&mut self.remarks, *q, arg.span());
@@ -115,9 +130,9 @@ impl Evaluator<'_> {
         rows: &[Row],
         question: &Question<'_>,
         steps: &Steps,
-        span: Span,
+        spans: Spans,
     ) -> Result<Vec<Row>, QueryError> {
-        let groups = self.groups(rows, span)?;
+        let groups = self.groups(rows, spans.vector)?;
         let mut out = Collector::default();
         let (mut view, mut now) = (StepView::new(rows), Vec::new());
         let mut found: Vec<Found<'_>> = Vec::new();
@@ -146,7 +161,7 @@ impl Evaluator<'_> {
                 if !found.is_empty() {
                     self.budget.work(found.work())?;
                     let labels = &groups.labels[group];
-                    self.answer((labels, t_ms, i), found, question, &mut out, span)?;
+                    self.answer((labels, t_ms, i), found, question, &mut out, spans)?;
                 }
             }
         }
@@ -189,12 +204,12 @@ impl Evaluator<'_> {
         mut found: Found<'_>,
         question: &Question<'_>,
         out: &mut Collector,
-        span: Span,
+        spans: Spans,
     ) -> Result<(), QueryError> {
         if !found.buckets.is_empty() && found.native.is_some() {
             let text = "vector contains a mix of classic and native histograms";
             let metric = labels.metric_name();
-            self.remarks.warn(span, format!("{text}{}", of_metric(metric)));
+            self.remarks.warn(spans.vector, format!("{text}{}", of_metric(metric)));
             return Ok(());
         }
         let mut put = |labels: &Arc<Labels>, value: f64| {
@@ -208,7 +223,7 @@ impl Evaluator<'_> {
         let mut quantile = |q: f64| match found.native {
             Some(native) => {
                 let (value, blur) = native_shape::quantile(q, native);
-                tell_blur(blur, metric, (&mut *remarks, span));
+                tell_blur(blur, metric, (&mut *remarks, spans.first));
                 value
             }
             None => quantile_of(q, buckets, &mut repair),
@@ -221,7 +236,7 @@ impl Evaluator<'_> {
                         if has_nan {
                             let text = "input to histogram_fraction has NaN observations, which \
                                         are excluded from all fractions";
-                            remarks.info(span, format!("{text}{}", of_metric(metric)));
+                            remarks.info(spans.first, format!("{text}{}", of_metric(metric)));
                         }
                         value
                     }
@@ -239,7 +254,7 @@ impl Evaluator<'_> {
             }
         }
         if let Some(repair) = repair {
-            self.remarks.repaired(span, labels.metric_name(), repair, t_ms);
+            self.remarks.repaired(spans.vector, labels.metric_name(), repair, t_ms);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use super::answer::{Point, QueryError, SampleStats, Value};
 use super::budget::{Budget, Held};
 use super::engine::Options;
 use super::native::Native;
+use super::native_totals::Need;
 use super::row::{Evaluated, Row};
 use super::steps::Steps;
 use super::tiers::History;
@@ -29,6 +30,8 @@ pub(super) struct Evaluator<'q> {
     pub(super) whole: WholeQuery,
     pub(super) budget: Budget,
     pub(super) remarks: Remarks,
+    /// What is asked for of the histograms below the node that is evaluated.
+    pub(super) need: Need,
     /// What is left of samples that are gone.
     pub(super) history: History,
     /// Samples that were read.
@@ -46,6 +49,7 @@ impl<'q> Evaluator<'q> {
             whole,
             budget,
             remarks: Remarks::default(),
+            need: Need::default(),
             history: History::of(querier, options),
             n_read: 0,
             n_queryable: 0,
@@ -60,7 +64,10 @@ impl<'q> Evaluator<'q> {
 
     /// The value of an expression at these steps.
     pub(super) fn eval(&mut self, expr: &Expr, steps: &Steps) -> Result<Evaluated, QueryError> {
-        let before = self.budget.held();
+        let (before, need) = (self.budget.held(), self.need);
+        if let Expr::Call(node) = expr {
+            self.need = need.within(node);
+        }
         let value = match steps.n() > 1 && !is_of_time(expr) {
             true => self.once(expr, steps)?,
             false => match self.in_parts(expr, steps)? {
@@ -70,6 +77,7 @@ impl<'q> Evaluator<'q> {
         };
         // What the node needed on its way to the value is free again.
         self.budget.set_held(before.plus(value.held()));
+        self.need = need;
         Ok(value)
     }
 
@@ -145,11 +153,21 @@ impl<'q> Evaluator<'q> {
             operators.push(inner);
             leftmost = &inner.lhs;
         }
+        // Whatever stands below an operator that trims needs buckets.
+        let need = self.need;
+        let outermost = operators.iter().position(|operator| binary::is_trim(operator));
+        let below = |depth: usize| match outermost {
+            Some(place) if place < depth => need.with_buckets(),
+            _ => need,
+        };
+        self.need = below(operators.len());
         let mut value = self.eval(leftmost, steps)?;
         while let Some(operator) = operators.pop() {
+            self.need = below(operators.len() + 1);
             let rhs = self.eval(&operator.rhs, steps)?;
             value = binary::apply(self, operator, (value, rhs), steps)?;
         }
+        self.need = need;
         Ok(value)
     }
 

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use model::{BucketLayout, BucketSpan, Histogram, ResetHint, SCHEMA_CUSTOM, exponential_bound};
 
+use super::kahan::KahanSum;
+
 /// A histogram with its buckets by index.
 #[derive(Debug, Clone)]
 pub(super) struct Native {
@@ -17,7 +19,7 @@ pub(super) struct Native {
     custom_bounds: Vec<f64>,
     pub(super) count: f64,
     pub(super) sum: f64,
-    zero_count: f64,
+    pub(super) zero_count: f64,
     positive: BTreeMap<i32, f64>,
     negative: BTreeMap<i32, f64>,
 }
@@ -29,15 +31,6 @@ pub(super) struct Meeting {
     pub(super) bounds_differed: bool,
     /// One says that its counts began again, the other that they did not.
     pub(super) hints_conflicted: bool,
-}
-
-impl Meeting {
-    pub(super) fn or(self, other: Self) -> Self {
-        Self {
-            bounds_differed: self.bounds_differed || other.bounds_differed,
-            hints_conflicted: self.hints_conflicted || other.hints_conflicted,
-        }
-    }
 }
 
 impl From<&Histogram> for Native {
@@ -98,6 +91,20 @@ impl Native {
 
     pub(super) fn is_custom(&self) -> bool {
         self.schema == SCHEMA_CUSTOM
+    }
+
+    pub(super) fn schema(&self) -> i8 {
+        self.schema
+    }
+
+    /// Before any observation, with buckets as wide as these.
+    #[must_use]
+    pub(super) fn emptied(&self) -> Self {
+        Self {
+            schema: self.schema,
+            custom_bounds: self.custom_bounds.clone(),
+            ..Self::from(&Histogram::default())
+        }
     }
 
     /// Each count and the sum changed in the same way.
@@ -167,6 +174,65 @@ impl Native {
         Some((self, differed))
     }
 
+    /// As [`Self::plus`], with what earlier sums lost, which is told apart again.
+    pub(super) fn plus_compensated(
+        mut self,
+        mut lost: Self,
+        mut more: Self,
+    ) -> Option<(Self, Self, bool)> {
+        let differed = reconcile(&mut self, &mut more)?;
+        lost.take_layout(&self);
+        self.hint = met_hints(self.hint, more.hint).0;
+        let add = |sum: &mut f64, lost: &mut f64, more: f64| {
+            let next = KahanSum { sum: *sum, lost: *lost }.plus(more);
+            (*sum, *lost) = (next.sum, next.lost);
+        };
+        add(&mut self.count, &mut lost.count, more.count);
+        add(&mut self.sum, &mut lost.sum, more.sum);
+        add(&mut self.zero_count, &mut lost.zero_count, more.zero_count);
+        let sides = [
+            (&mut self.positive, &mut lost.positive, more.positive),
+            (&mut self.negative, &mut lost.negative, more.negative),
+        ];
+        for (ours, lost, theirs) in sides {
+            for (index, count) in theirs {
+                let ours = ours.entry(index).or_insert(0.0);
+                add(ours, lost.entry(index).or_insert(0.0), count);
+            }
+        }
+        Some((self, lost, differed))
+    }
+
+    /// Brings it to the layout of another one, which is no finer.
+    fn take_layout(&mut self, other: &Self) {
+        if self.is_custom() {
+            if self.custom_bounds != other.custom_bounds {
+                self.keep_bounds(&other.custom_bounds);
+            }
+            return;
+        }
+        if self.zero_threshold != other.zero_threshold {
+            self.widen_zero(other.zero_threshold);
+        }
+        self.coarsen(other.schema);
+    }
+
+    /// Whether any number holds this.
+    fn any(&self, holds: impl Fn(f64) -> bool) -> bool {
+        let buckets = self.positive.values().chain(self.negative.values());
+        [self.count, self.sum, self.zero_count].iter().chain(buckets).any(|value| holds(*value))
+    }
+
+    /// Whether two such may add up to more than a number can be.
+    pub(super) fn is_huge(&self) -> bool {
+        self.any(|value| value.abs() > f64::MAX / 4.0)
+    }
+
+    /// Whether any number is infinite.
+    pub(super) fn is_infinite(&self) -> bool {
+        self.any(f64::is_infinite)
+    }
+
     /// Whether the counts began again after the histogram before.
     pub(super) fn is_reset_after(&self, before: &Self) -> bool {
         match self.hint {
@@ -192,8 +258,9 @@ impl Native {
             || fell(&now.negative, &before.negative)
     }
 
-    /// Visits each bucket: its bounds, whether it is the zero bucket, its count.
-    pub(super) fn for_each_bucket(&mut self, mut visit: impl FnMut(f64, f64, bool, &mut f64)) {
+    /// Visits each bucket but the zero bucket, from 0 upwards and then from 0 downwards: its bounds,
+    /// which may reach into the zero bucket, and its count.
+    pub(super) fn for_each_bucket(&mut self, mut visit: impl FnMut(f64, f64, &mut f64)) {
         if self.is_custom() {
             let bounds = &self.custom_bounds;
             for (index, count) in &mut self.positive {
@@ -202,32 +269,38 @@ impl Native {
                 let lower = place
                     .checked_sub(1)
                     .map_or(f64::NEG_INFINITY, |before| bound(before).unwrap_or(f64::INFINITY));
-                visit(lower, bound(place).unwrap_or(f64::INFINITY), false, count);
+                visit(lower, bound(place).unwrap_or(f64::INFINITY), count);
             }
             return;
         }
-        let (schema, threshold) = (self.schema, self.zero_threshold);
+        let schema = self.schema;
         let bounds = |index: i32| {
-            let lower = exponential_bound(index.saturating_sub(1), schema).max(threshold);
-            (lower, exponential_bound(index, schema))
+            (exponential_bound(index.saturating_sub(1), schema), exponential_bound(index, schema))
         };
-        for (index, count) in self.negative.iter_mut().rev() {
-            let (inner, outer) = bounds(*index);
-            visit(-outer, -inner, false, count);
-        }
-        let lower =
-            if self.negative.is_empty() && !self.positive.is_empty() { 0.0 } else { -threshold };
-        let upper =
-            if self.positive.is_empty() && !self.negative.is_empty() { 0.0 } else { threshold };
-        visit(lower, upper, true, &mut self.zero_count);
         for (index, count) in &mut self.positive {
             let (lower, upper) = bounds(*index);
-            visit(lower, upper, false, count);
+            visit(lower, upper, count);
+        }
+        for (index, count) in &mut self.negative {
+            let (inner, outer) = bounds(*index);
+            visit(-outer, -inner, count);
+        }
+    }
+
+    /// Between which values the zero bucket's observations are taken to be: on one side of 0 alone,
+    /// if all others are on that side.
+    pub(super) fn zero_bounds(&self) -> (f64, f64) {
+        let is_there = |side: &BTreeMap<i32, f64>| side.values().any(|count| *count != 0.0);
+        let threshold = self.zero_threshold;
+        match (is_there(&self.negative), is_there(&self.positive)) {
+            (true, false) => (-threshold, 0.0),
+            (false, true) => (0.0, threshold),
+            _ => (-threshold, threshold),
         }
     }
 
     /// Coarser, if it is finer than this schema.
-    fn coarsen(&mut self, schema: i8) {
+    pub(super) fn coarsen(&mut self, schema: i8) {
         let shift = (i32::from(self.schema) - i32::from(schema)).clamp(0, 31);
         if shift == 0 {
             return;
@@ -243,8 +316,11 @@ impl Native {
 
     /// Widens the zero bucket to this threshold, or to the end of the last bucket that it would cut.
     fn widen_zero(&mut self, threshold: f64) {
-        let mut threshold = threshold.max(self.zero_threshold);
-        let schema = self.schema;
+        // A bucket may reach into the zero bucket as it is.
+        if threshold <= self.zero_threshold {
+            return;
+        }
+        let (mut threshold, schema) = (threshold, self.schema);
         for side in [&self.positive, &self.negative] {
             for (index, _) in side.iter().filter(|(_, count)| **count != 0.0) {
                 let lower = exponential_bound(index.saturating_sub(1), schema);
@@ -318,7 +394,7 @@ fn reconcile(a: &mut Native, b: &mut Native) -> Option<bool> {
 }
 
 /// What is known of a sum's counts, and whether the two contradict each other.
-fn met_hints(a: ResetHint, b: ResetHint) -> (ResetHint, bool) {
+pub(super) fn met_hints(a: ResetHint, b: ResetHint) -> (ResetHint, bool) {
     use ResetHint::{Gauge, Unknown};
     if a == b {
         return (a, false);

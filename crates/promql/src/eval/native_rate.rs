@@ -1,13 +1,13 @@
 //! Rates of native histograms: the change of all counts at once.
 
-use model::{HistogramSample, ResetHint};
+use model::{Histogram, HistogramSample, ResetHint};
 
 use super::answer::Value;
 use super::native::{Meeting, Native};
 use super::native_extended::warn_of_schemas;
 use super::native_sum::tell;
 use super::over_time::RangeCall;
-use super::rate::{Extent, began_again, factor};
+use super::rate::{Extent, began_again, factor, warn_of_overlaps};
 use crate::quote::Quoted;
 
 /// `rate`, `increase` and `delta` of a range of histograms alone.
@@ -23,36 +23,83 @@ pub(super) fn changed(call: &mut RangeCall<'_>, is_counter: bool, is_rate: bool)
         change: 0.0,
     };
     let began_within = is_counter && extent.began_within(&call.window);
-    if all.len() < 2 && !began_within {
-        return None;
-    }
-    doubt_hints(call, all, is_counter);
-    let natives: Vec<Native> = all.iter().map(|sample| Native::from(&*sample.histogram)).collect();
-    let mut change = minus(call, natives[natives.len() - 1].clone(), natives[0].clone())?;
-    for i in 1..natives.len() {
-        let is_reset = natives[i].is_reset_after(&natives[i - 1])
-            || began_again((&all[i - 1]).into(), (&all[i]).into());
-        if is_counter && is_reset {
-            change = plus(call, change, natives[i - 1].clone())?;
+    let first = Native::from(&*first.histogram);
+    let change = match (all.len(), began_within) {
+        (1, false) => return None,
+        (1, true) => first,
+        (_, false) => between(call, all, is_counter)?,
+        (_, true) => {
+            let change = between(call, all, is_counter)?;
+            plus(call, change, first)?
         }
-    }
-    if began_within {
-        change = plus(call, change, natives[0].clone())?;
-    }
+    };
     extent.change = change.count;
     let mut factor = factor(&call.window, &extent, is_counter);
     if is_rate {
         factor /= call.range_ms() as f64 / 1000.0;
     }
-    let mut change = change.times(factor);
+    Some(Value::Histogram(change.times(factor).into_histogram()))
+}
+
+/// The change from the first of two or more histograms to the last.
+fn between(call: &mut RangeCall<'_>, all: &[HistogramSample], is_counter: bool) -> Option<Native> {
+    let natives: Vec<Native> = all.iter().map(|sample| Native::from(&*sample.histogram)).collect();
+    let is_reset = |i: usize| {
+        natives[i].is_reset_after(&natives[i - 1])
+            || began_again((&all[i - 1]).into(), (&all[i]).into())
+    };
+    let last = natives.len() - 1;
+    // Of a first one that nothing goes on from, not even the layout counts.
+    let is_cut_off = is_counter && is_reset(1);
+    let first = if is_cut_off { natives[1].emptied() } else { natives[0].clone() };
+    let relevant = if is_counter { &natives[1..] } else { &natives[last..] };
+    doubt_samples(call, all, (&first, relevant), is_counter)?;
+    let mut change = natives[last].clone();
+    let schemas = relevant.iter().map(Native::schema);
+    change.coarsen(schemas.fold(first.schema(), i8::min));
+    change = minus(call, change, first)?;
+    for i in 1 + usize::from(is_cut_off)..natives.len() {
+        if is_counter && is_reset(i) {
+            change = plus(call, change, natives[i - 1].clone())?;
+        }
+    }
+    warn_of_overlaps(call, all, is_counter);
     change.hint = ResetHint::Gauge;
-    Some(Value::Histogram(change.into_histogram()))
+    Some(change)
+}
+
+/// Says what is wrong with the histograms of a range; `None` if they have no change. They are the
+/// first one, as far as it counts, and those behind it.
+fn doubt_samples(
+    call: &mut RangeCall<'_>,
+    all: &[HistogramSample],
+    (first, relevant): (&Native, &[Native]),
+    is_counter: bool,
+) -> Option<()> {
+    let (last, within) = relevant.split_last()?;
+    let hint = |sample: &HistogramSample| sample.histogram.reset_hint;
+    let ends = [&all[0], &all[all.len() - 1]].map(hint);
+    let ends_differ = last.is_custom() != first.is_custom();
+    let is_mixed = ends_differ || within.iter().any(|one| one.is_custom() != first.is_custom());
+    match is_counter {
+        true if is_mixed && !ends_differ => {}
+        true if is_mixed => doubt_hints(call, ends, true),
+        true => doubt_hints(call, all.iter().map(hint), true),
+        false if is_mixed => {}
+        false => doubt_hints(call, ends, false),
+    }
+    if is_mixed {
+        warn_of_schemas(call.remarks, call.span, call.metric);
+        return None;
+    }
+    Some(())
 }
 
 /// `irate` and `idelta` of two histograms.
 pub(super) fn last_change(call: &mut RangeCall<'_>, is_counter: bool) -> Option<Value> {
     let [.., before, last] = call.window.histograms else { return None };
-    doubt_hints(call, &call.window.histograms[call.window.histograms.len() - 2..], is_counter);
+    let hint = |histogram: &Histogram| histogram.reset_hint;
+    doubt_hints(call, [hint(&before.histogram), hint(&last.histogram)], is_counter);
     let between_s = (last.t_ms - before.t_ms) as f64 / 1000.0;
     let (older, newer) = (Native::from(&*before.histogram), Native::from(&*last.histogram));
     let is_reset = newer.is_reset_after(&older) || began_again(before.into(), last.into());
@@ -66,13 +113,14 @@ pub(super) fn last_change(call: &mut RangeCall<'_>, is_counter: bool) -> Option<
 }
 
 /// Says that histograms are of the wrong kind for a function.
-pub(super) fn doubt_hints(call: &mut RangeCall<'_>, all: &[HistogramSample], is_counter: bool) {
-    let is_gauge = |sample: &HistogramSample| sample.histogram.reset_hint == ResetHint::Gauge;
-    let (is_wrong, kind) = match is_counter {
-        true => (all.iter().any(is_gauge), "counter"),
-        false => (!all.iter().all(is_gauge), "gauge"),
-    };
-    if is_wrong {
+pub(super) fn doubt_hints(
+    call: &mut RangeCall<'_>,
+    hints: impl IntoIterator<Item = ResetHint>,
+    is_counter: bool,
+) {
+    let is_wrong = |hint: ResetHint| (hint == ResetHint::Gauge) == is_counter;
+    if hints.into_iter().any(is_wrong) {
+        let kind = if is_counter { "counter" } else { "gauge" };
         let metric = Quoted(call.metric);
         let text = format!("this native histogram metric is not a {kind}: {metric}");
         call.remarks.warn(call.span, text);

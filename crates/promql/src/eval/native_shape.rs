@@ -69,8 +69,17 @@ pub(super) fn quantile(q: f64, histogram: &Histogram) -> (f64, Option<Blur>) {
             break;
         }
     }
-    let Some(bucket) = found else { return (f64::NAN, None) };
     let counted: f64 = all.iter().map(|bucket| bucket.count).sum();
+    let Some(mut bucket) = found else { return among_none(rank, histogram) };
+    if histogram.has_custom_bounds() {
+        // The ends of the first and the last bucket are not known.
+        match (bucket.lower == f64::NEG_INFINITY, bucket.upper) {
+            (true, upper) if upper <= 0.0 => return (upper, None),
+            (true, _) => bucket.lower = 0.0,
+            (false, f64::INFINITY) => return (bucket.lower, None),
+            _ => {}
+        }
+    }
     let has_nan = histogram.sum.is_nan() && counted < histogram.count;
     let count = count.min(histogram.count);
     if count < rank {
@@ -84,18 +93,20 @@ pub(super) fn quantile(q: f64, histogram: &Histogram) -> (f64, Option<Blur>) {
     (value, has_nan.then_some(Blur::Skewed))
 }
 
-/// The value at a part of a bucket.
-fn within_bucket(histogram: &Histogram, mut bucket: Bucket, part: f64) -> f64 {
-    if histogram.has_custom_bounds() {
-        if bucket.lower == f64::NEG_INFINITY {
-            if bucket.upper <= 0.0 {
-                return bucket.upper;
-            }
-            bucket.lower = 0.0;
-        } else if bucket.upper == f64::INFINITY {
-            return bucket.lower;
-        }
+/// The value that so many observations are below, if no bucket has any.
+fn among_none(rank: f64, histogram: &Histogram) -> (f64, Option<Blur>) {
+    match (rank > 0.0, histogram.sum.is_nan()) {
+        // All of them are no numbers.
+        (true, true) => (f64::NAN, Some(Blur::Unknown)),
+        (false, true) => (f64::NAN, Some(Blur::Skewed)),
+        // As many as the count says were never in any bucket: there is no bound but 0.
+        (true, false) => (0.0, None),
+        (false, false) => (f64::NAN, None),
     }
+}
+
+/// The value at a part of a bucket.
+fn within_bucket(histogram: &Histogram, bucket: Bucket, part: f64) -> f64 {
     let Bucket { lower, upper, .. } = bucket;
     if histogram.has_custom_bounds() || (lower <= 0.0 && upper >= 0.0) {
         return lower + (upper - lower) * part;
@@ -114,16 +125,17 @@ pub(super) fn fraction(lower: f64, upper: f64, histogram: &Histogram) -> (f64, b
     }
     let all = buckets(histogram);
     let counted: f64 = all.iter().map(|bucket| bucket.count).sum();
-    let has_nan = histogram.sum.is_nan() && counted < histogram.count;
     if lower >= upper {
-        return (0.0, has_nan);
+        return (0.0, false);
     }
-    let rank = |value: f64| rank_of(value, histogram, &all).min(counted);
-    ((rank(upper) - rank(lower)) / histogram.count, has_nan)
+    // Above all buckets is what the count says, but for observations that are no numbers.
+    let n_all = if histogram.sum.is_nan() { counted } else { histogram.count };
+    let rank = |value: f64| rank_of(value, histogram, &all).unwrap_or(n_all).min(n_all);
+    ((rank(upper) - rank(lower)) / histogram.count, n_all < histogram.count)
 }
 
-/// How many observations are below a value.
-fn rank_of(value: f64, histogram: &Histogram, all: &[Bucket]) -> f64 {
+/// How many observations are below a value; `None` if it is above all buckets.
+fn rank_of(value: f64, histogram: &Histogram, all: &[Bucket]) -> Option<f64> {
     let mut rank = 0.0;
     for bucket in all {
         let mut lower = bucket.lower;
@@ -131,14 +143,15 @@ fn rank_of(value: f64, histogram: &Histogram, all: &[Bucket]) -> f64 {
             lower = 0.0;
         }
         if lower >= value {
-            return rank;
+            return Some(rank);
         }
         if bucket.upper > value {
-            return rank + bucket.count * part_below(value, lower, bucket.upper, histogram);
+            let part = part_below(value, lower, bucket.upper, histogram);
+            return Some(rank + bucket.count * part);
         }
         rank += bucket.count;
     }
-    rank
+    None
 }
 
 fn part_below(value: f64, lower: f64, upper: f64, histogram: &Histogram) -> f64 {

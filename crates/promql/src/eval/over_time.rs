@@ -332,11 +332,11 @@ fn of_histograms(call: &mut RangeCall<'_>, is_mean: bool) -> Option<Value> {
     if !call.window.samples.is_empty() {
         return None;
     }
-    let mut sum = NativeSum::default();
+    let mut sum = NativeSum::new(is_mean);
     for sample in call.window.histograms {
         sum.add(&sample.histogram);
     }
-    let result = sum.result(is_mean, call.metric, (call.remarks, call.span))?;
+    let result = sum.result(call.metric, (call.remarks, call.span))?;
     Some(Value::Histogram(result.into_histogram()))
 }
 

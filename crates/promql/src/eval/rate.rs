@@ -4,7 +4,7 @@
 //! first and the last one to the ends, if these are about as far away as samples are from one
 //! another, else by half of that; a counter never goes on to below 0.
 
-use model::{Histogram, HistogramSample, Sample};
+use model::{HistogramSample, Sample};
 
 use super::answer::Value;
 use super::extended::{self, Reading, first_of, first_of_times};
@@ -51,7 +51,7 @@ fn changed(call: &mut RangeCall<'_>, is_counter: bool, is_rate: bool) -> Option<
     if !call.window.histograms.is_empty() {
         return native_rate::changed(call, is_counter, is_rate);
     }
-    warn_of_overlaps(call, is_counter);
+    warn_of_overlaps(call, call.window.samples, is_counter);
     let (change, mut factor) = extrapolated(call, is_counter)?;
     if is_rate {
         factor /= range_s;
@@ -140,7 +140,10 @@ pub(super) fn factor(window: &Window<'_>, extent: &Extent, is_counter: bool) -> 
 
 /// Whether a counter began again between a sample and the one before.
 fn is_reset(samples: &[Sample], i: usize) -> bool {
-    let (before, sample) = (&samples[i - 1], &samples[i]);
+    is_reset_after(&samples[i - 1], &samples[i])
+}
+
+fn is_reset_after(before: &Sample, sample: &Sample) -> bool {
     sample.value < before.value || began_again(before.into(), sample.into())
 }
 
@@ -175,13 +178,18 @@ pub(super) fn began_again(before: Times, sample: Times) -> bool {
     start_ms > before.t_ms || (start_ms == before.t_ms && knows_start)
 }
 
-fn warn_of_overlaps(call: &mut RangeCall<'_>, is_counter: bool) {
-    let overlaps = |pair: &[Sample]| {
-        let start_ms = pair[1].start_ms;
-        start_ms != 0 && start_ms < pair[0].t_ms && start_ms != pair[0].start_ms
+/// Says that a sample of a counter counts since before the one before it.
+pub(super) fn warn_of_overlaps<'s, S>(call: &mut RangeCall<'_>, all: &'s [S], is_counter: bool)
+where
+    Times: From<&'s S>,
+{
+    let overlaps = |pair: &'s [S]| {
+        let (before, sample) = (Times::from(&pair[0]), Times::from(&pair[1]));
+        let start_ms = sample.start_ms;
+        start_ms != 0 && start_ms < before.t_ms && start_ms != before.start_ms
     };
     // The first sample's own start is compared with nothing.
-    if is_counter && call.window.samples.windows(2).any(overlaps) {
+    if is_counter && all.windows(2).any(overlaps) {
         let text = format!(
             "sample has start time that overlaps with previous sample timestamp for metric {}",
             Quoted(call.metric)
@@ -240,18 +248,11 @@ pub(super) fn resets(call: &mut RangeCall<'_>) -> Option<Value> {
         let n = (1..samples.len()).filter(|i| is_reset(samples, *i)).count();
         return Some(Value::Float(n as f64));
     }
-    let n = changes_of_kind(
-        call,
-        |before, value| value < before,
-        |before, value| Native::from(value).is_reset_after(&Native::from(before)),
-    );
-    let is_told = |pair: &&[HistogramSample]| {
-        let [before, value] = pair else { return false };
+    let is_histogram_reset = |before: &HistogramSample, sample: &HistogramSample| {
         let native = |sample: &HistogramSample| Native::from(&*sample.histogram);
-        began_again(before.into(), value.into()) && !native(value).is_reset_after(&native(before))
+        began_again(before.into(), sample.into()) || native(sample).is_reset_after(&native(before))
     };
-    let n_told = call.window.histograms.windows(2).filter(is_told).count();
-    Some(Value::Float((n + n_told) as f64))
+    Some(Value::Float(changes_of_kind(call, is_reset_after, is_histogram_reset) as f64))
 }
 
 /// `changes`
@@ -262,7 +263,12 @@ pub(super) fn changes(call: &mut RangeCall<'_>) -> Option<Value> {
         let n = samples.windows(2).filter(|pair| differ(pair[0].value, pair[1].value)).count();
         return Some(Value::Float(n as f64));
     }
-    Some(Value::Float(changes_of_kind(call, differ, |a, b| !are_equal(a, b)) as f64))
+    let n = changes_of_kind(
+        call,
+        |before, sample| differ(before.value, sample.value),
+        |before, sample| !are_equal(&before.histogram, &sample.histogram),
+    );
+    Some(Value::Float(n as f64))
 }
 
 /// The samples that are compared, if any sample is in the range: of an anchored one from the last
@@ -277,20 +283,39 @@ fn from_anchor<'r>(call: &RangeCall<'r>) -> Option<&'r [Sample]> {
     (last_ms > start_ms).then(|| &samples[first_of(samples, start_ms)..])
 }
 
-/// How often neighbours of both kinds differ: in kind, or in value by these tests.
+/// A sample of either kind.
+#[derive(Clone, Copy)]
+enum Seen<'r> {
+    Float(&'r Sample),
+    Histogram(&'r HistogramSample),
+}
+
+impl Seen<'_> {
+    fn t_ms(&self) -> i64 {
+        match self {
+            Self::Float(sample) => sample.t_ms,
+            Self::Histogram(sample) => sample.t_ms,
+        }
+    }
+}
+
+/// How often neighbours of both kinds differ: in kind, or by these tests.
 fn changes_of_kind(
     call: &RangeCall<'_>,
-    differ: impl Fn(f64, f64) -> bool,
-    histograms_differ: impl Fn(&Histogram, &Histogram) -> bool,
+    differ: impl Fn(&Sample, &Sample) -> bool,
+    histograms_differ: impl Fn(&HistogramSample, &HistogramSample) -> bool,
 ) -> usize {
-    let merged = call.window.merged();
+    let floats = call.window.samples.iter().map(Seen::Float);
+    let histograms = call.window.histograms.iter().map(Seen::Histogram);
+    let mut merged: Vec<Seen<'_>> = floats.chain(histograms).collect();
+    merged.sort_by_key(Seen::t_ms);
     let first = match call.extension {
         None => 0,
-        Some(_) => first_of_times(&merged, call.window.start_ms, |point| point.t_ms),
+        Some(_) => first_of_times(&merged, call.window.start_ms, Seen::t_ms),
     };
-    let differs = |pair: &&[super::answer::Point]| match (&pair[0].value, &pair[1].value) {
-        (Value::Float(before), Value::Float(value)) => differ(*before, *value),
-        (Value::Histogram(before), Value::Histogram(value)) => histograms_differ(before, value),
+    let differs = |pair: &&[Seen<'_>]| match (pair[0], pair[1]) {
+        (Seen::Float(before), Seen::Float(sample)) => differ(before, sample),
+        (Seen::Histogram(before), Seen::Histogram(sample)) => histograms_differ(before, sample),
         _ => true,
     };
     merged[first..].windows(2).filter(differs).count()

@@ -10,6 +10,7 @@ use super::budget::{Held, LABELS_WORK};
 use super::evaluator::Evaluator;
 use super::extended::interpolated;
 use super::native_extended;
+use super::native_totals::totals;
 use super::row::{Row, held_by};
 use super::steps::Steps;
 use super::window::{RangeVector, Ranged};
@@ -98,7 +99,13 @@ impl Evaluator<'_> {
             end_ms = end_ms.saturating_add(lookback_ms);
         }
         let mut rows = Vec::new();
-        for series in self.load(&node.matchers, start_ms, end_ms)? {
+        let start_ms = self.need.start_ms(start_ms, lookback_ms);
+        for mut series in self.load(&node.matchers, start_ms, end_ms)? {
+            if self.need.is_totals_alone() {
+                let window =
+                    |t_ms| (reference.of(t_ms).saturating_sub(lookback_ms), reference.of(t_ms));
+                series.histograms = totals(&series.histograms, steps.times().map(window));
+            }
             let points = match is_smoothed {
                 true => self.smoothed(&series, reference, node.span, steps)?,
                 false => latest(&series, reference, lookback_ms, steps, pick),
@@ -150,11 +157,17 @@ impl Evaluator<'_> {
         };
         let (start_ms, _) = range.read_ms(steps.start_ms);
         let (_, end_ms) = range.read_ms(steps.last_ms());
-        range.series = self.load(&node.selector.matchers, start_ms.saturating_add(1), end_ms)?;
-        for series in &mut range.series {
+        let start_ms = self.need.start_ms(start_ms.saturating_add(1), range.lookback_ms);
+        let mut all = self.load(&node.selector.matchers, start_ms, end_ms)?;
+        let window = |t_ms| range.read_ms(t_ms);
+        for series in &mut all {
+            if self.need.is_totals_alone() {
+                series.histograms = totals(&series.histograms, steps.times().map(window));
+            }
             series.samples.retain(|sample| !is_stale_marker(sample.value));
             series.histograms.retain(|sample| !sample.histogram.is_stale_marker());
         }
+        range.series = all;
         Ok(range)
     }
 
@@ -178,7 +191,14 @@ impl Evaluator<'_> {
         }
         let rows = match inner.n() {
             0 => Vec::new(),
-            _ => self.eval_as_rows(&node.expr, &inner)?,
+            _ => {
+                // Resets between its steps show in the buckets alone.
+                let need = self.need;
+                self.need = need.with_buckets();
+                let rows = self.eval_as_rows(&node.expr, &inner)?;
+                self.need = need;
+                rows
+            }
         };
         let mut series = Vec::with_capacity(rows.len());
         for row in rows {

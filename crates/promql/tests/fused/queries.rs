@@ -192,15 +192,32 @@ fn call(random: &mut Random, depth: u64) -> String {
         "histogram_count",
         "histogram_sum",
     ]);
-    match random.below(8) {
+    match random.below(10) {
         0 => format!("clamp({inner}, {}, {})", scalar(random, 1), scalar(random, 1)),
         1 => format!("clamp_min({inner}, {})", scalar(random, 1)),
         2 => format!("clamp_max({inner}, {})", scalar(random, 1)),
         3 => format!("round({inner}, {})", scalar(random, 1)),
         4 => format!("label_replace({inner}, \"z\", \"$1\", \"x\", \"(.*)\")"),
         5 => format!("vector({})", scalar(random, depth)),
+        6 => totals(random),
+        7 => format!("({inner}) {} {}", random.of(&["</", ">/"]), scalar(random, 1)),
         _ => format!("{one}({inner})"),
     }
+}
+
+/// What is asked of histograms that are read without their buckets.
+fn totals(random: &mut Random) -> String {
+    let total = random.of(&["histogram_count", "histogram_sum", "histogram_avg"]);
+    let selector = random.of(&["h", "m", "{__name__=~\"..*\"}"]);
+    let range = format!("{selector}[{}]{}", random.of(&RANGES), modifiers(random));
+    let of = match random.below(5) {
+        0 => format!("{selector}{}", modifiers(random)),
+        1 => format!("sum_over_time({range})"),
+        2 => format!("rate({range})"),
+        3 => format!("{selector} + {selector} offset 1m"),
+        _ => format!("last_over_time({range}) >/ 1"),
+    };
+    format!("{total}({}{} ({of}))", random.of(&["sum", "avg"]), random.of(&GROUPINGS))
 }
 
 fn scalar(random: &mut Random, depth: u64) -> String {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{Histogram, Labels};
+use model::{Histogram, Labels, ResetHint};
 use promql::{Annotation, Annotations, Point, QueryValue, Value};
 
 use crate::language::{Eval, Item, Times, Wanted};
@@ -39,7 +39,9 @@ fn same_histogram(wanted: &Histogram, found: &Histogram) -> bool {
         counted.map(|bucket| [bucket.lower, bucket.upper, bucket.count]).collect()
     };
     let (a, b) = (buckets(wanted), buckets(found));
-    is_almost(wanted.count, found.count)
+    let hints = [wanted.reset_hint, found.reset_hint];
+    (hints[0] == hints[1] || hints.contains(&ResetHint::Unknown))
+        && is_almost(wanted.count, found.count)
         && is_almost(wanted.sum, found.sum)
         && a.len() == b.len()
         && a.iter().flatten().zip(b.iter().flatten()).all(|(a, b)| is_almost(*a, *b))

@@ -109,10 +109,15 @@ impl Wanted {
         }
     }
 
+    /// Whether a text is wanted. One that is published without the place it speaks of, or without
+    /// the numbers that follow it, is wanted at any place and with any numbers.
     pub(crate) fn matches(&self, found: &str) -> bool {
         match self {
             Self::Any => true,
-            Self::Text(text) => text == found,
+            Self::Text(text) if text.ends_with(')') => text == found,
+            Self::Text(text) => found.strip_prefix(&**text).is_some_and(|rest| {
+                rest.is_empty() || rest.starts_with(" (") || rest.starts_with(", from buckets ")
+            }),
             Self::Regex(regex) => {
                 let wanted = model::Matcher::regex("x", format!(".*({regex}).*"));
                 wanted.expect("scripts have good expressions").matches_value(found)

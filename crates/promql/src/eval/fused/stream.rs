@@ -9,6 +9,7 @@ use storage::{SeriesColumns, SeriesVisitor};
 use super::super::answer::{Point, QueryError};
 use super::super::budget::Held;
 use super::super::evaluator::Evaluator;
+use super::super::native_totals::totals;
 use super::super::over_time::doubt_counter;
 use super::super::row::held_by;
 use super::super::select::{Pick, latest};
@@ -53,7 +54,11 @@ pub(super) fn run(
         Some(over) => Kernel::of(over.name, source.range.range_ms),
         None => Some(Kernel::Last),
     };
-    let scan = stream.scan(steps, wanted);
+    let mut scan = stream.scan(steps, wanted);
+    // What a histogram says of the one before depends on more than the newest one.
+    let need = evaluator.need;
+    scan.newest_only &= !need.is_totals_alone();
+    scan.select.start_ms = need.start_ms(scan.select.start_ms, source.range.lookback_ms);
     let counted = (evaluator.n_read, evaluator.n_queryable);
     let mut runner = Runner {
         evaluator,
@@ -232,7 +237,13 @@ impl Runner<'_, '_, '_> {
             labels: self.keys[series.key].clone(),
             drops_name: false,
             samples: numbers.samples().collect(),
-            histograms: series.histograms.to_vec(),
+            histograms: match self.evaluator.need.is_totals_alone() {
+                true => {
+                    let windows = self.steps.times().map(|t_ms| source.range.read_ms(t_ms));
+                    totals(series.histograms, windows)
+                }
+                false => series.histograms.to_vec(),
+            },
         };
         let points = match &source.over {
             Some(over) => {
