@@ -226,13 +226,15 @@ fn r4_probes() {
 }
 
 /// What we serve of Prometheus' own API, under Prometheus' names.
-const PROMETHEUS_API: [&str; 27] = [
+const PROMETHEUS_API: [&str; 29] = [
     "/api/v1/alertmanagers",
     "/api/v1/alerts",
+    "/api/v1/features",
     "/api/v1/format_query",
     "/api/v1/label/{name}/values",
     "/api/v1/labels",
     "/api/v1/metadata",
+    "/api/v1/notifications",
     "/api/v1/parse_query",
     "/api/v1/query",
     "/api/v1/query_exemplars",

@@ -23,7 +23,7 @@ pub(crate) struct MetadataParameters {
     metric: Option<String>,
     /// The most metrics.
     limit: Option<i64>,
-    /// The most of each metric: one is all there is.
+    /// The most of each metric; 0 for all, of which there is one.
     limit_per_metric: Option<i64>,
 }
 
@@ -40,13 +40,13 @@ pub(crate) async fn metadata(
     form: Fields,
 ) -> Result<Response, Failure> {
     let limit = number(&form, "limit")?;
-    let per_metric = number(&form, "limit_per_metric")?;
+    number(&form, "limit_per_metric")?;
     let metric = form.get("metric").map(str::to_owned);
     let on_thread = Shared::clone(&shared);
     let work = move |_| Ok(on_thread.querier.metadata(metric.as_deref())?);
     let Ran { value: mut all, .. } = run(&shared, shared.queries.timeout, work).await?;
     all.truncate(limit.unwrap_or(usize::MAX));
-    let lists = Lists { all: all.into_iter(), says_nothing: per_metric == Some(0), n_written: 0 };
+    let lists = Lists { all: all.into_iter(), n_written: 0 };
     Ok(Success::new(lists, Notes::default()).send(form.encoding))
 }
 
@@ -62,7 +62,6 @@ pub(super) fn number(form: &Fields, name: &str) -> Result<Option<usize>, Failure
 /// An object with a list for each metric.
 struct Lists {
     all: std::vec::IntoIter<(String, Metadata)>,
-    says_nothing: bool,
     n_written: usize,
 }
 
@@ -77,9 +76,7 @@ impl Pieces for Lists {
         self.n_written += 1;
         json::text(out, &metric);
         out.extend_from_slice(b":[");
-        if !self.says_nothing {
-            write(out, &said);
-        }
+        write(out, &said);
         out.push(b']');
         true
     }
