@@ -250,6 +250,12 @@ fn a_server_scrapes_the_newest_samples() {
     );
     assert_eq!(page.text(), expected);
     assert_eq!(server.client().get("/federate").expect(200).text(), "");
+    let protobuf = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; \
+                    encoding=delimited";
+    let asked = server.client().request("GET", "/federate?match[]=up").header("Accept", protobuf);
+    let page = asked.send().expect(200);
+    assert!(page.header("content-type").unwrap().starts_with(protobuf));
+    assert!(page.body.windows(8).any(|bytes| bytes == b"instance"), "{:?}", page.text());
     let refused = server.client().get("/federate?match[]=%7B%7D").expect(400).text();
     assert_eq!(refused, "match[] must contain at least one non-empty matcher\n");
 }
