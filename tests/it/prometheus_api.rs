@@ -181,6 +181,21 @@ fn an_editor_asks_about_the_text() {
 }
 
 #[test]
+fn an_editor_is_told_what_the_metrics_of_this_host_are() {
+    let server = Server::start();
+    let of = |metric: &str| {
+        let path = format!("/api/v1/metadata?metric={metric}");
+        server.client().json(&path)["data"][metric][0].take()
+    };
+    eventually(SOON, "the host was read", || of("node_cpu_seconds_total")["type"] == "counter");
+    assert!(!of("node_cpu_seconds_total")["help"].as_str().unwrap().is_empty());
+    assert_eq!(of("pharos_http_request_duration_seconds")["type"], "histogram");
+    let all = server.client().json("/api/v1/metadata")["data"].take();
+    assert!(all.as_object().unwrap().len() > 100);
+    assert_eq!(server.client().json("/api/v1/metadata?metric=nothing")["data"], json!({}));
+}
+
+#[test]
 fn what_there_is_none_of_is_well_formed() {
     for (path, expected) in [
         ("targets", json!({"activeTargets": [], "droppedTargets": [], "droppedTargetCounts": {}})),

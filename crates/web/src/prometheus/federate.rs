@@ -213,7 +213,7 @@ mod tests {
             (vec![(1, 1.0), (2, 2.0)], vec![(1, one.clone())], Some(Kind::Untyped)),
             (vec![(1, 1.0)], vec![(2, one.clone())], Some(Kind::Histogram)),
             (vec![], vec![(2, one.clone()), (3, gauge)], Some(Kind::GaugeHistogram)),
-            (vec![(3, stale)], vec![(2, one.clone())], None),
+            (vec![(3, stale)], vec![(2, one)], None),
             (vec![(1, 1.0)], vec![(2, Histogram::stale_marker())], None),
             (vec![], vec![], None),
         ] {
