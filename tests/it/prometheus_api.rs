@@ -270,6 +270,7 @@ fn a_server_scrapes_the_newest_samples() {
     let asked = server.client().request("GET", "/federate?match[]=up").header("Accept", protobuf);
     let page = asked.send().expect(200);
     assert!(page.header("content-type").unwrap().starts_with(protobuf));
+    assert_eq!(page.header("vary"), Some("Accept, Accept-Encoding"));
     assert!(page.body.windows(8).any(|bytes| bytes == b"instance"), "{:?}", page.text());
     let refused = server.client().get("/federate?match[]=%7B%7D").expect(400).text();
     assert_eq!(refused, "match[] must contain at least one non-empty matcher\n");

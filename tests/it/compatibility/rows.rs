@@ -557,6 +557,9 @@ fn r34_other_origins_by_one_line() {
         assert_eq!(preflight.header("access-control-allow-origin"), Some(FOREIGN), "{line}");
         let allowed = preflight.header("access-control-allow-headers").unwrap();
         assert!(allowed.contains("authorization") && allowed.contains("content-type"));
+        let methods = preflight.header("access-control-allow-methods").unwrap();
+        assert!(methods.contains("POST") && methods.contains("PUT"), "{methods}");
+        assert_eq!(preflight.header("access-control-expose-headers"), Some("date"));
         let body = r#"{"name":"r34","status":"up"}"#;
         let post = client.request("POST", "/services").header("Origin", FOREIGN).body(body).send();
         assert_eq!(post.expect(200).header("access-control-allow-origin"), Some(FOREIGN));

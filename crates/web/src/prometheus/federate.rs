@@ -5,7 +5,7 @@ use std::iter::Peekable;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use model::{Histogram, Labels, Matcher};
 use promql::StopCheck;
@@ -59,7 +59,12 @@ pub(crate) async fn federate(
     match run(&shared, shared.queries.timeout, work).await {
         Ok(ran) => {
             let page = page(ran.value, format);
-            Reply { content_type: format.content_type(), pieces: page }.send(form.encoding)
+            let reply = Reply { content_type: format.content_type(), pieces: page };
+            let mut response = reply.send(form.encoding);
+            // A cache must not give text to who asked for protobuf.
+            let vary = HeaderValue::from_static("Accept, Accept-Encoding");
+            response.headers_mut().insert(header::VARY, vary);
+            response
         }
         Err(failure) => refusal(failure),
     }
