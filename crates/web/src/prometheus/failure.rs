@@ -167,3 +167,30 @@ impl From<ApiError> for Failure {
         Self { status: Some(status), ..Self::new(kind, message) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{StatusCode, header};
+    use axum::response::IntoResponse as _;
+    use storage::MaintenanceError;
+
+    use super::{Failure, Kind};
+    use crate::error::ApiError;
+
+    #[test]
+    fn what_other_layers_refuse_keeps_its_status_and_gets_a_kind() {
+        let of_store = MaintenanceError { reason: "no space left".to_owned() };
+        for (error, kind, status) in [
+            (ApiError::from(of_store), Kind::Busy, 503),
+            (ApiError::internal("it failed"), Kind::Internal, 500),
+            (ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too large"), Kind::BadData, 413),
+        ] {
+            let failure = Failure::from(error);
+            assert_eq!(failure.kind, kind);
+            let response = failure.into_response();
+            assert_eq!(response.status(), status);
+            let is_for_later = response.headers().contains_key(header::RETRY_AFTER);
+            assert_eq!(is_for_later, kind == Kind::Busy, "{status}");
+        }
+    }
+}
