@@ -253,6 +253,8 @@ fn reload_refuses_a_bad_file_and_keeps_the_old() {
     let server = Starting::default().config(&keys(&["admin"])).arg("--no-collect").start();
     let admin = server.client().authorized("admin-secret");
     assert_eq!(taken(&admin), 1.0);
+    let notifications = || admin.json("/api/v1/notifications")["data"].take();
+    assert_eq!(notifications(), json!([]));
     let first = page(&admin).only("pharos_config_last_reload_success_timestamp_seconds");
     // It would take away all keys, had it no mistake.
     server.write_config("keys = []\nretention = \"?\"\n");
@@ -266,9 +268,13 @@ fn reload_refuses_a_bad_file_and_keeps_the_old() {
     );
     let still = page(&admin).only("pharos_config_last_reload_success_timestamp_seconds");
     assert_eq!(first, still);
+    let told = &notifications()[0];
+    assert!(told["text"].as_str().unwrap().contains("configuration was refused"), "{told}");
+    assert!(told["date"].as_str().unwrap() > "2020" && told["active"] == true, "{told}");
     server.write_config(&keys(&["admin"]));
     server.reload();
     eventually(SOON, "the mended file is taken", || taken(&admin) == 1.0);
+    assert_eq!(notifications(), json!([]));
 }
 
 #[test]

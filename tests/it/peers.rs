@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use e2e::{Client, Page, Peer, Server, eventually, free_port, peer};
 
+use crate::remote_write::{block, field, series, varint};
 use crate::shared::{open, page};
 
 /// Other programs start more slowly than we do.
@@ -86,8 +87,9 @@ fn promtool_reads_our_page() {
     assert!(of_ours.is_empty(), "{of_ours:#?}");
 }
 
-/// Scrapes a server with Debian's Prometheus and returns what Prometheus then knows of it.
-fn scraped_by_prometheus(server: &Server, extra: &str) -> Option<(Peer, Client)> {
+/// Scrapes a server with Debian's Prometheus, with more in its configuration and on its command line,
+/// and returns what Prometheus then knows of it.
+fn scraped_by_prometheus(server: &Server, extra: &str, flags: &[&str]) -> Option<(Peer, Client)> {
     let program = peer("prometheus/usr/bin/prometheus")?;
     let address: std::net::SocketAddr = ([127, 0, 0, 1], free_port()).into();
     let config = server.dir().join("prometheus.yml");
@@ -103,6 +105,7 @@ fn scraped_by_prometheus(server: &Server, extra: &str) -> Option<(Peer, Client)>
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", server.dir().join("prometheus").display()))
             .arg(format!("--web.listen-address={address}"))
+            .args(flags)
             .current_dir(server.dir()),
     );
     Some((peer, Client::new(address)))
@@ -118,7 +121,7 @@ fn known(prometheus: &Client, query: &str) -> Option<f64> {
 #[test]
 fn prometheus_scrapes_us() {
     let server = Server::start();
-    let Some((_peer, prometheus)) = scraped_by_prometheus(&server, "") else { return };
+    let Some((_peer, prometheus)) = scraped_by_prometheus(&server, "", &[]) else { return };
     eventually(PEER_DEADLINE, "Prometheus sees us up", || known(&prometheus, "up") == Some(1.0));
     let samples = known(&prometheus, "scrape_samples_scraped").unwrap();
     assert!(samples > 100.0, "{samples}");
@@ -134,8 +137,49 @@ fn prometheus_scrapes_us_with_a_key() {
     let config = crate::shared::keys(&["scrape"]);
     let server = Server::with_config(&config);
     let key = "    authorization:\n      credentials: scrape-secret\n";
-    let Some((_peer, prometheus)) = scraped_by_prometheus(&server, key) else { return };
+    let Some((_peer, prometheus)) = scraped_by_prometheus(&server, key, &[]) else { return };
     eventually(PEER_DEADLINE, "Prometheus sees us up", || known(&prometheus, "up") == Some(1.0));
+}
+
+/// Text has no form for native histograms; a Prometheus that wants them asks for protobuf.
+#[test]
+fn prometheus_federates_native_histograms_from_us() {
+    let server = Server::with_config("[collect]\nenabled = false\n");
+    let federate = "    metrics_path: /federate\n    honor_labels: true\n    \
+                    params:\n      'match[]': ['{kept!=\"\"}']\n";
+    let flags = ["--enable-feature=native-histograms"];
+    let Some((_peer, prometheus)) = scraped_by_prometheus(&server, federate, &flags) else {
+        return;
+    };
+    let now_ms = std::time::SystemTime::now();
+    let now_ms = now_ms.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
+    let labels = |name: &str| {
+        let pairs = [("__name__", name), ("kept", "yes")];
+        pairs.map(|(name, value)| {
+            field(1, &[field(1, name.as_bytes()), field(2, value.as_bytes())].concat())
+        })
+    };
+    // Three observations between 0.5 and 2, of which the sum is 4.5, now.
+    let mut histogram = b"\x08\x03\x19\x00\x00\x00\x00\x00\x00\x12\x40".to_vec();
+    // What is no farther from 0 than 0.001 is 0: by that Debian's Prometheus knows a native one.
+    histogram.extend(b"\x29\xfc\xa9\xf1\xd2\x4d\x62\x50\x3f");
+    histogram.extend(b"\x5a\x04\x08\x00\x10\x02\x62\x02\x02\x02\x78");
+    histogram.extend(varint(now_ms));
+    let native = field(1, &[labels("native").concat(), field(4, &histogram)].concat());
+    let message = [native, series(&[("__name__", "plain"), ("kept", "yes")], 7.0, now_ms)].concat();
+    let written = server.client().request("POST", "/api/v1/write").body(block(&message));
+    written.send().expect(204);
+    eventually(PEER_DEADLINE, "Prometheus has the number", || {
+        known(&prometheus, "plain") == Some(7.0)
+    });
+    for (query, value) in [
+        ("histogram_count(native)", 3.0),
+        ("histogram_sum(native)", 4.5),
+        ("histogram_quantile(1,native)", 2.0),
+        ("count(native{kept=%22yes%22,instance=%22%22})", 1.0),
+    ] {
+        assert_eq!(known(&prometheus, query), Some(value), "{query}");
+    }
 }
 
 /// The formats that Prometheus 2 and 3 ask for, in their own words.

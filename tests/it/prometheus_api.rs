@@ -173,8 +173,26 @@ fn an_editor_asks_about_the_text() {
     assert_eq!(metadata, json!({ "requests_total": said }));
     assert_eq!(data(get("metadata", &[("metric", "other")])), json!({}));
     assert_eq!(data(get("metadata", &[("limit", "0")])), json!({}));
+    for all in ["0", "-1", "1"] {
+        assert_eq!(data(get("metadata", &[("limit_per_metric", all)])), metadata, "{all}");
+    }
     assert_eq!(both("query_exemplars", &[("query", "requests_total")]), json!([]));
     post("query_exemplars", &[("query", "1")]).expect(204);
+}
+
+#[test]
+fn an_editor_is_told_what_the_metrics_of_this_host_are() {
+    let server = Server::start();
+    let of = |metric: &str| {
+        let path = format!("/api/v1/metadata?metric={metric}");
+        server.client().json(&path)["data"][metric][0].take()
+    };
+    eventually(SOON, "the host was read", || of("node_cpu_seconds_total")["type"] == "counter");
+    assert!(!of("node_cpu_seconds_total")["help"].as_str().unwrap().is_empty());
+    assert_eq!(of("pharos_http_request_duration_seconds")["type"], "histogram");
+    let all = server.client().json("/api/v1/metadata")["data"].take();
+    assert!(all.as_object().unwrap().len() > 100);
+    assert_eq!(server.client().json("/api/v1/metadata?metric=nothing")["data"], json!({}));
 }
 
 #[test]
@@ -205,6 +223,15 @@ fn the_server_tells_of_itself() {
     let runtime = status("runtimeinfo");
     assert_eq!(runtime["reloadConfigSuccess"], true);
     assert_eq!(runtime["corruptionCount"], 0);
+    let features = data(get("features", &[]));
+    assert_eq!(features["promql_functions"]["histogram_quantile"], true);
+    assert_eq!(features["promql_operators"]["<="], true);
+    assert_eq!(
+        (&features["api"]["admin"], &features["promql"]["bool"]),
+        (&json!(true), &json!(true))
+    );
+    assert_eq!(data(get("notifications", &[])), json!([]));
+    assert_eq!(get("status/tsdb", &[("limit", "1"), ("other", "x")]).status, 200);
     let yaml = status("config")["yaml"].as_str().unwrap().to_owned();
     assert!(yaml.contains("retention: 0s\n") && yaml.contains("  timeout: 2m\n"), "{yaml}");
     assert_eq!(status("walreplay"), json!({"min": 0, "max": 0, "current": 0}));
@@ -238,6 +265,13 @@ fn a_server_scrapes_the_newest_samples() {
     );
     assert_eq!(page.text(), expected);
     assert_eq!(server.client().get("/federate").expect(200).text(), "");
+    let protobuf = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; \
+                    encoding=delimited";
+    let asked = server.client().request("GET", "/federate?match[]=up").header("Accept", protobuf);
+    let page = asked.send().expect(200);
+    assert!(page.header("content-type").unwrap().starts_with(protobuf));
+    assert_eq!(page.header("vary"), Some("Accept, Accept-Encoding"));
+    assert!(page.body.windows(8).any(|bytes| bytes == b"instance"), "{:?}", page.text());
     let refused = server.client().get("/federate?match[]=%7B%7D").expect(400).text();
     assert_eq!(refused, "match[] must contain at least one non-empty matcher\n");
 }
@@ -267,7 +301,7 @@ fn mistakes_are_told_as_clients_expect_them() {
             "query?query=1&time=noon".to_owned(),
             400,
             "bad_data",
-            "invalid parameter \"time\": Invalid time value for 'time': cannot parse \"noon\" to a valid timestamp",
+            "invalid parameter \"time\": invalid time value for 'time': cannot parse \"noon\" to a valid timestamp",
         ),
         (
             "query?query=1&timeout=soon".to_owned(),
@@ -334,7 +368,7 @@ fn mistakes_are_told_as_clients_expect_them() {
             "labels?start=x".to_owned(),
             400,
             "bad_data",
-            "invalid parameter \"start\": Invalid time value for 'start': cannot parse \"x\" to a valid timestamp",
+            "invalid parameter \"start\": invalid time value for 'start': cannot parse \"x\" to a valid timestamp",
         ),
         (
             "query_exemplars?query=x&start=2&end=1".to_owned(),
@@ -343,6 +377,15 @@ fn mistakes_are_told_as_clients_expect_them() {
             "end timestamp must not be before start timestamp",
         ),
         ("metadata?limit=x".to_owned(), 400, "bad_data", "limit must be a number"),
+        (
+            "targets/metadata?match_target=%7B".to_owned(),
+            400,
+            "bad_data",
+            "invalid parameter \"match_target\": 1:2: parse error: ",
+        ),
+        ("status/tsdb?limit=0".to_owned(), 400, "bad_data", "limit must be a positive number"),
+        ("label/%FF/values".to_owned(), 400, "bad_data", "invalid label name"),
+        ("label/U__/values".to_owned(), 400, "bad_data", "invalid label name: \"\""),
         (
             "rules?type=nope".to_owned(),
             400,

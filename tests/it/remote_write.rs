@@ -22,7 +22,8 @@ fn now_ms() -> u64 {
     since.as_millis() as u64
 }
 
-fn varint(mut value: u64) -> Vec<u8> {
+/// A whole number.
+pub(crate) fn varint(mut value: u64) -> Vec<u8> {
     let mut out = Vec::new();
     while value >= 0x80 {
         out.push(value as u8 | 0x80);

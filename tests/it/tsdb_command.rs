@@ -45,8 +45,9 @@ fn deleted_samples_are_gone_and_a_snapshot_still_has_them() {
     let copy = server.data_dir().join("snapshots").join(made["data"]["name"].as_str().unwrap());
 
     let refused = ask("delete_series?match[]=loss{service=}").expect(400).json();
-    let place = "at character 14: expected a quoted text, found '}'";
-    assert!(refused["detail"].as_str().unwrap().contains(place), "{refused}");
+    assert_eq!((&refused["status"], &refused["errorType"]), (&json!("error"), &json!("bad_data")));
+    let place = "invalid parameter \"match[]\": 1:14: parse error: unexpected \"}\"";
+    assert!(refused["error"].as_str().unwrap().contains(place), "{refused}");
     let kept = "/metrics?service=trainer&hours=1";
     assert_eq!(client.json(kept).as_array().unwrap().len(), 2);
     // By the name that it was pushed under.
@@ -57,6 +58,39 @@ fn deleted_samples_are_gone_and_a_snapshot_still_has_them() {
 
     let other = Starting::default().data_dir(&copy).arg("--no-collect").start();
     assert_eq!(other.client().json(kept).as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn deletions_and_snapshots_are_asked_for_in_forms_too() {
+    let server = flushed(2);
+    let client = server.client();
+    let form = |method: &str, what: &str, body: &str| {
+        let request = client.request(method, &format!("/api/v1/admin/tsdb/{what}"));
+        let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+        request.body(body).send()
+    };
+    let n_kept = || client.json("/metrics?service=trainer&hours=1").as_array().unwrap().len();
+    for method in ["POST", "PUT"] {
+        let made = form(method, "snapshot", "skip_head=true").expect(200).json();
+        let name = made["data"]["name"].as_str().unwrap();
+        assert!(server.data_dir().join("snapshots").join(name).is_dir(), "{name}");
+        for (what, body, says) in [
+            ("snapshot", "skip_head=maybe", "unable to parse boolean"),
+            ("delete_series", "", "no match[] parameter provided"),
+            ("delete_series", "match[]=loss&begin=5", "unknown parameter \"begin\""),
+            ("delete_series", "match[]=loss&start=soon", "cannot parse \"soon\""),
+        ] {
+            let refused = form(method, what, body).expect(400).json();
+            assert_eq!(refused["errorType"], "bad_data", "{refused}");
+            assert!(refused["error"].as_str().unwrap().contains(says), "{refused}");
+        }
+        form(method, "delete_series", "match[]=loss&start=0&end=5").expect(204);
+        assert_eq!(n_kept(), 2, "the samples are younger");
+        form(method, "clean_tombstones", "").expect(204);
+    }
+    // The parameters of both are taken together.
+    form("PUT", "delete_series?start=0", "match%5B%5D=loss").expect(204);
+    assert_eq!(n_kept(), 0);
 }
 
 #[test]

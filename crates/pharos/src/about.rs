@@ -27,6 +27,7 @@ pub(crate) fn about(
     let now = move || web::AboutNow {
         reload_successful: reload.successful.get() > 0,
         reload_success_ms: reload.success_ms.get(),
+        reload_failure_ms: reload.failure_ms.get(),
         n_corruptions: samples.meter().recovery.corrupt_frames.get(),
         n_segments_left: samples.meter().recovery.segments_left.get().max(0) as u64,
         warming: warming(&samples),

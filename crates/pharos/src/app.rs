@@ -221,6 +221,7 @@ impl App {
             Ok(config) => config,
             Err(error) => {
                 self.reload.successful.set(0);
+                self.reload.failure_ms.set(self.env.clock.now_ms());
                 tracing::error!("configuration not taken, the old one stays: {error}");
                 return;
             }

@@ -17,6 +17,8 @@ pub(crate) struct ReloadMeter {
     pub(crate) successful: Gauge,
     /// When settings were last taken, Unix milliseconds.
     pub(crate) success_ms: Gauge,
+    /// When settings were last refused, Unix milliseconds.
+    pub(crate) failure_ms: Gauge,
 }
 
 /// Whatever counts something.

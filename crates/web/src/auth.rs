@@ -105,6 +105,8 @@ pub(crate) fn required(method: &Method, path: &str, query: Option<&str>) -> Acce
         | "/api/v1/rules"
         | "/api/v1/alerts"
         | "/api/v1/alertmanagers"
+        | "/api/v1/features"
+        | "/api/v1/notifications"
         | "/federate"
             if reads =>
         {

@@ -80,6 +80,8 @@ pub(crate) fn all() -> (Router<Shared>, String) {
         .routes(routes!(prometheus::rules::rules))
         .routes(routes!(prometheus::rules::alerts))
         .routes(routes!(prometheus::rules::alertmanagers))
+        .routes(routes!(prometheus::features::features))
+        .routes(routes!(prometheus::notifications::notifications))
         .routes(routes!(prometheus::server::config))
         .routes(routes!(prometheus::server::flags))
         .routes(routes!(prometheus::server::runtime))

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use serde::Serialize;
 use storage::Cardinality;
 use utoipa::ToSchema;
 
-use crate::error::{ApiError, ErrorBody};
-use crate::parameters::Parameters;
+use crate::prometheus::failure::{Failure, FailureBody};
+use crate::prometheus::form::Fields;
 use crate::state::Shared;
 
 /// So many of each kind are listed unless the request says otherwise, as in Prometheus.
@@ -68,18 +68,27 @@ struct Stat {
 #[utoipa::path(
     get, path = "/api/v1/status/tsdb", tag = "system",
     params(("limit" = Option<usize>, Query, description = "How many of each kind", example = 10)),
-    responses((status = 200, body = TsdbStatus), (status = 422, body = ErrorBody))
+    responses((status = 200, body = TsdbStatus), (status = 400, body = FailureBody))
 )]
 pub(crate) async fn tsdb(
     State(shared): State<Shared>,
-    RawQuery(query): RawQuery,
-) -> Result<Json<TsdbStatus>, ApiError> {
-    let parameters = Parameters::read(query.as_deref(), &["limit"])?;
-    let n_listed = parameters.number("limit", 1, N_LISTED_MAX)?.unwrap_or(N_LISTED_DEFAULT);
+    form: Fields,
+) -> Result<Json<TsdbStatus>, Failure> {
+    let n_listed = n_listed(&form)?;
     let querier = Arc::clone(&shared.querier);
     let counted = tokio::task::spawn_blocking(move || querier.cardinality(n_listed)).await;
-    let counted = counted.map_err(|_| ApiError::internal("counting the series failed"))?;
+    let counted = counted.map_err(|_| Failure::internal("counting the series failed"))?;
     Ok(Json(TsdbStatus { status: "success", data: data(counted.unwrap_or_default()) }))
+}
+
+/// How many of each kind are listed.
+fn n_listed(form: &Fields) -> Result<usize, Failure> {
+    let Some(text) = form.get("limit") else { return Ok(N_LISTED_DEFAULT) };
+    match text.parse::<usize>() {
+        Ok(n_listed @ 1..=N_LISTED_MAX) => Ok(n_listed),
+        Ok(0) | Err(_) => Err(Failure::bad("limit must be a positive number")),
+        Ok(_) => Err(Failure::bad(format!("limit must not exceed {N_LISTED_MAX}"))),
+    }
 }
 
 fn data(counted: Cardinality) -> TsdbStatusData {
@@ -99,5 +108,30 @@ fn data(counted: Cardinality) -> TsdbStatusData {
         label_value_count_by_label_name: stats(counted.values_by_name),
         memory_in_bytes_by_label_name: stats(counted.bytes_by_name),
         series_count_by_label_value_pair: stats(counted.series_by_pair),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::n_listed;
+    use crate::prometheus::form::tests::form;
+
+    #[tokio::test]
+    async fn how_many_are_listed_has_bounds() {
+        for (query, n) in
+            [("", 10), ("limit=", 10), ("limit=1&other=x", 1), ("limit=10000", 10_000)]
+        {
+            let form = form("GET", &format!("/?{query}"), "").await;
+            assert_eq!(n_listed(&form).unwrap(), n, "{query}");
+        }
+        for (limit, says) in [
+            ("0", "limit must be a positive number"),
+            ("-1", "limit must be a positive number"),
+            ("many", "limit must be a positive number"),
+            ("10001", "limit must not exceed 10000"),
+        ] {
+            let form = form("GET", &format!("/?limit={limit}"), "").await;
+            assert_eq!(n_listed(&form).unwrap_err().message, says, "{limit}");
+        }
     }
 }

@@ -226,13 +226,15 @@ fn r4_probes() {
 }
 
 /// What we serve of Prometheus' own API, under Prometheus' names.
-const PROMETHEUS_API: [&str; 27] = [
+const PROMETHEUS_API: [&str; 29] = [
     "/api/v1/alertmanagers",
     "/api/v1/alerts",
+    "/api/v1/features",
     "/api/v1/format_query",
     "/api/v1/label/{name}/values",
     "/api/v1/labels",
     "/api/v1/metadata",
+    "/api/v1/notifications",
     "/api/v1/parse_query",
     "/api/v1/query",
     "/api/v1/query_exemplars",
@@ -555,6 +557,9 @@ fn r34_other_origins_by_one_line() {
         assert_eq!(preflight.header("access-control-allow-origin"), Some(FOREIGN), "{line}");
         let allowed = preflight.header("access-control-allow-headers").unwrap();
         assert!(allowed.contains("authorization") && allowed.contains("content-type"));
+        let methods = preflight.header("access-control-allow-methods").unwrap();
+        assert!(methods.contains("POST") && methods.contains("PUT"), "{methods}");
+        assert_eq!(preflight.header("access-control-expose-headers"), Some("date"));
         let body = r#"{"name":"r34","status":"up"}"#;
         let post = client.request("POST", "/services").header("Origin", FOREIGN).body(body).send();
         assert_eq!(post.expect(200).header("access-control-allow-origin"), Some(FOREIGN));

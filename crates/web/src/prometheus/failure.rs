@@ -23,7 +23,7 @@ pub(super) enum Kind {
     Timeout,
     /// Something broke.
     Internal,
-    /// Too many queries run and wait.
+    /// Not now: too many queries run and wait, or the store cannot.
     Busy,
 }
 
@@ -69,8 +69,8 @@ pub(crate) struct FailureBody {
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(super) kind: Kind,
-    pub(super) message: String,
-    /// A request whose body could not be read is answered as everywhere else.
+    pub(crate) message: String,
+    /// What is refused before a handler or by the store has the status that it has everywhere.
     status: Option<StatusCode>,
 }
 
@@ -79,16 +79,16 @@ impl Failure {
         Self { kind, message: message.into(), status: None }
     }
 
-    pub(super) fn bad(message: impl Into<String>) -> Self {
+    pub(crate) fn bad(message: impl Into<String>) -> Self {
         Self::new(Kind::BadData, message)
     }
 
     /// A parameter that is not understood.
-    pub(super) fn parameter(name: &str, reason: impl std::fmt::Display) -> Self {
+    pub(crate) fn parameter(name: &str, reason: impl std::fmt::Display) -> Self {
         Self::bad(format!("invalid parameter {name:?}: {reason}"))
     }
 
-    pub(super) fn internal(message: impl Into<String>) -> Self {
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self::new(Kind::Internal, message)
     }
 
@@ -159,6 +159,38 @@ impl From<LaneFull> for Failure {
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         let (status, message) = error.into_parts();
-        Self { status: Some(status), ..Self::bad(message) }
+        let kind = match status {
+            StatusCode::SERVICE_UNAVAILABLE => Kind::Busy,
+            _ if status.is_server_error() => Kind::Internal,
+            _ => Kind::BadData,
+        };
+        Self { status: Some(status), ..Self::new(kind, message) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{StatusCode, header};
+    use axum::response::IntoResponse as _;
+    use storage::MaintenanceError;
+
+    use super::{Failure, Kind};
+    use crate::error::ApiError;
+
+    #[test]
+    fn what_other_layers_refuse_keeps_its_status_and_gets_a_kind() {
+        let of_store = MaintenanceError { reason: "no space left".to_owned() };
+        for (error, kind, status) in [
+            (ApiError::from(of_store), Kind::Busy, 503),
+            (ApiError::internal("it failed"), Kind::Internal, 500),
+            (ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too large"), Kind::BadData, 413),
+        ] {
+            let failure = Failure::from(error);
+            assert_eq!(failure.kind, kind);
+            let response = failure.into_response();
+            assert_eq!(response.status(), status);
+            let is_for_later = response.headers().contains_key(header::RETRY_AFTER);
+            assert_eq!(is_for_later, kind == Kind::Busy, "{status}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Form: the parameters of a request, in its address or in the body of a `POST`.
+//! Form: the parameters of a request, in its address or in the body of a `POST` or `PUT`.
 
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, Method, header};
@@ -20,6 +20,9 @@ pub(crate) struct Fields {
     pub(super) encoding: Encoding,
 }
 
+/// Those whose bodies may be forms.
+const WITH_FORM: [Method; 2] = [Method::POST, Method::PUT];
+
 impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = Failure;
 
@@ -27,7 +30,7 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
         let encoding = Encoding::of(request.headers());
         let query = request.uri().query().unwrap_or_default().to_owned();
         let mut pairs = Vec::new();
-        if *request.method() == Method::POST && is_form(request.headers()) {
+        if WITH_FORM.contains(request.method()) && is_form(request.headers()) {
             let BoundedBody(body) = BoundedBody::from_request(request, state).await?;
             pairs = decoded(&body);
         }
@@ -53,18 +56,29 @@ fn is_regex(matcher: &Matcher) -> bool {
 
 impl Fields {
     /// The first value of a parameter; an empty one counts as absent.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let first = self.pairs.iter().find(|(key, _)| key == name);
         first.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
     /// All values of a parameter that may repeat.
-    pub(super) fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
+    pub(crate) fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
         self.pairs.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// Refuses what is not among these, for routes on which a typing mistake would do harm.
+    pub(crate) fn only(&self, known: &[&str]) -> Result<(), Failure> {
+        match self.pairs.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+            None => Ok(()),
+            Some((name, _)) => {
+                let known = known.join(", ");
+                Err(Failure::bad(format!("unknown parameter {name:?}, known are {known}")))
+            }
+        }
+    }
+
     /// Whether something is so; `None` if that is not said, or in other words than these.
-    pub(super) fn truth(&self, name: &str) -> Option<bool> {
+    pub(crate) fn truth(&self, name: &str) -> Option<bool> {
         match self.get(name)? {
             "1" | "t" | "T" | "true" | "True" | "TRUE" => Some(true),
             "0" | "f" | "F" | "false" | "False" | "FALSE" => Some(false),
@@ -89,10 +103,10 @@ impl Fields {
     }
 
     /// A time that may be there, Unix milliseconds.
-    pub(super) fn time_or(&self, name: &str, absent_ms: i64) -> Result<i64, Failure> {
+    pub(crate) fn time_or(&self, name: &str, absent_ms: i64) -> Result<i64, Failure> {
         let Some(text) = self.get(name) else { return Ok(absent_ms) };
         time_ms(text).map_err(|error| {
-            Failure::parameter(name, format!("Invalid time value for '{name}': {error}"))
+            Failure::parameter(name, format!("invalid time value for '{name}': {error}"))
         })
     }
 
@@ -123,7 +137,7 @@ impl Fields {
     ///
     /// # Errors
     /// As plain text, because not every route names the parameter.
-    pub(super) fn selectors(&self) -> Result<Vec<Vec<Matcher>>, String> {
+    pub(crate) fn selectors(&self) -> Result<Vec<Vec<Matcher>>, String> {
         let texts: Vec<&str> = self.all("match[]").collect();
         if texts.len() > SELECTORS_MAX {
             return Err(format!("match[] is given more than {SELECTORS_MAX} times"));
@@ -145,7 +159,7 @@ impl Fields {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use axum::body::Body;
     use axum::extract::{FromRequest as _, Request};
 
@@ -167,6 +181,19 @@ pub(super) mod tests {
         assert_eq!(form.query(), "b+1 c");
         assert_eq!(form.time("time").unwrap(), 3000);
         assert_eq!(form.all("match[]").collect::<Vec<_>>(), ["y", "x"]);
+    }
+
+    #[tokio::test]
+    async fn the_body_of_a_put_is_a_form_too() {
+        assert_eq!(form("PUT", "/", "query=b").await.query(), "b");
+    }
+
+    #[tokio::test]
+    async fn parameters_that_are_not_known_are_named() {
+        let form = form("POST", "/?end=1", "match[]=up").await;
+        assert!(form.only(&["match[]", "end"]).is_ok());
+        let refused = form.only(&["match[]", "start"]).unwrap_err();
+        assert_eq!(refused.message, "unknown parameter \"end\", known are match[], start");
     }
 
     #[tokio::test]
@@ -192,7 +219,7 @@ pub(super) mod tests {
             ),
             (
                 form.time_or("start", 0).unwrap_err(),
-                "invalid parameter \"start\": Invalid time value for 'start': cannot parse \
+                "invalid parameter \"start\": invalid time value for 'start': cannot parse \
                  \"noon\" to a valid timestamp",
             ),
             (

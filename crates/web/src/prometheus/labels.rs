@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use model::{Labels, Matcher};
@@ -91,9 +92,11 @@ pub(crate) async fn names(State(shared): State<Shared>, form: Fields) -> Result<
 )]
 pub(crate) async fn values(
     State(shared): State<Shared>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     form: Fields,
 ) -> Result<Response, Failure> {
+    // Any text is a name, but not any bytes.
+    let Path(name) = name.map_err(|_| Failure::bad("invalid label name: it is not UTF-8"))?;
     let name = unescaped(&name);
     if name.is_empty() {
         return Err(Failure::bad(format!("invalid label name: {name:?}")));

@@ -1,8 +1,10 @@
-//! `metadata`: what senders have said of metrics.
+//! `metadata`: what senders have said of metrics, and what this host's own are.
+
+use std::collections::BTreeMap;
 
 use axum::extract::State;
 use axum::response::Response;
-use model::Metadata;
+use model::{Family, Metadata};
 use utoipa::IntoParams;
 
 use super::envelope::{Notes, Success};
@@ -23,7 +25,7 @@ pub(crate) struct MetadataParameters {
     metric: Option<String>,
     /// The most metrics.
     limit: Option<i64>,
-    /// The most of each metric: one is all there is.
+    /// The most of each metric; 0 for all, of which there is one.
     limit_per_metric: Option<i64>,
 }
 
@@ -40,14 +42,47 @@ pub(crate) async fn metadata(
     form: Fields,
 ) -> Result<Response, Failure> {
     let limit = number(&form, "limit")?;
-    let per_metric = number(&form, "limit_per_metric")?;
+    number(&form, "limit_per_metric")?;
     let metric = form.get("metric").map(str::to_owned);
     let on_thread = Shared::clone(&shared);
-    let work = move |_| Ok(on_thread.querier.metadata(metric.as_deref())?);
+    let work = move |_| {
+        let told = on_thread.querier.metadata(metric.as_deref())?;
+        Ok(with_own(told, &own(&on_thread), metric.as_deref()))
+    };
     let Ran { value: mut all, .. } = run(&shared, shared.queries.timeout, work).await?;
     all.truncate(limit.unwrap_or(usize::MAX));
-    let lists = Lists { all: all.into_iter(), says_nothing: per_metric == Some(0), n_written: 0 };
+    let lists = Lists { all: all.into_iter(), n_written: 0 };
     Ok(Success::new(lists, Notes::default()).send(form.encoding))
+}
+
+/// The families that this server stores by itself: none where it reads no host.
+fn own(shared: &Shared) -> Vec<Family> {
+    let Some(host) = &shared.host else { return Vec::new() };
+    let snapshot = host.latest();
+    let of_host = snapshot.iter().flat_map(|snapshot| snapshot.families.iter().map(without_points));
+    of_host.chain((shared.own_families)()).collect()
+}
+
+/// What a family is; its points can be many.
+fn without_points(family: &Family) -> Family {
+    Family::new(family.name.clone(), family.help.clone(), family.kind)
+}
+
+/// What senders told, and beside it what our own families are, by name. Of one that both know, the
+/// sender's word stays.
+fn with_own(
+    told: Vec<(String, Metadata)>,
+    own: &[Family],
+    metric: Option<&str>,
+) -> Vec<(String, Metadata)> {
+    let wanted = own.iter().filter(|family| metric.is_none_or(|metric| family.name == metric));
+    let of = |family: &Family| {
+        let (kind, help) = (family.kind.into(), family.help.clone().into_owned());
+        (family.name.clone().into_owned(), Metadata { kind, help, unit: String::new() })
+    };
+    let mut all: BTreeMap<String, Metadata> = wanted.map(of).collect();
+    all.extend(told);
+    all.into_iter().collect()
 }
 
 /// A number; below 0 it means that there is no bound.
@@ -62,7 +97,6 @@ pub(super) fn number(form: &Fields, name: &str) -> Result<Option<usize>, Failure
 /// An object with a list for each metric.
 struct Lists {
     all: std::vec::IntoIter<(String, Metadata)>,
-    says_nothing: bool,
     n_written: usize,
 }
 
@@ -77,9 +111,7 @@ impl Pieces for Lists {
         self.n_written += 1;
         json::text(out, &metric);
         out.extend_from_slice(b":[");
-        if !self.says_nothing {
-            write(out, &said);
-        }
+        write(out, &said);
         out.push(b']');
         true
     }
@@ -93,4 +125,28 @@ fn write(out: &mut Vec<u8>, said: &Metadata) {
     out.extend_from_slice(b",\"help\":");
     json::message(out, &said.help);
     out.push(b'}');
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Family, Metadata, MetadataKind, MetricKind};
+
+    use super::with_own;
+
+    #[test]
+    fn own_families_stand_beside_what_senders_told() {
+        let told = |help: &str| Metadata { help: help.to_owned(), ..Metadata::default() };
+        let own = [
+            Family::new("b", "Ours.", MetricKind::Counter),
+            Family::new("a", "Ours, too.", MetricKind::Gauge),
+        ];
+        let senders = vec![("a".to_owned(), told("Theirs.")), ("c".to_owned(), told("Theirs."))];
+        let all = with_own(senders, &own, None);
+        let short: Vec<(&str, &str)> =
+            all.iter().map(|(name, said)| (name.as_str(), said.help.as_str())).collect();
+        assert_eq!(short, [("a", "Theirs."), ("b", "Ours."), ("c", "Theirs.")]);
+        assert_eq!(all[1].1.kind, MetadataKind::Counter);
+        assert_eq!(with_own(Vec::new(), &own, Some("a")).len(), 1);
+        assert!(with_own(Vec::new(), &own, Some("other")).is_empty());
+    }
 }

@@ -11,13 +11,15 @@
 
 mod envelope;
 pub(crate) mod exemplars;
-mod failure;
+pub(crate) mod failure;
+pub(crate) mod features;
 pub(crate) mod federate;
-mod form;
+pub(crate) mod form;
 mod json;
 pub(crate) mod labels;
 pub(crate) mod metadata;
 mod names;
+pub(crate) mod notifications;
 mod pieces;
 pub(crate) mod query;
 pub(crate) mod remote_read;

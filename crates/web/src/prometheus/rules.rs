@@ -48,27 +48,34 @@ pub(crate) async fn rules(form: Fields) -> Result<Response, Failure> {
     if !matches!(kind.as_str(), "" | "alert" | "record") {
         return Err(Failure::parameter("type", format!("not supported value {kind:?}")));
     }
-    if form.get("exclude_alerts").is_some() && form.truth("exclude_alerts").is_none() {
-        return Err(Failure::parameter("exclude_alerts", "error converting exclude_alerts"));
+    if let Some(text) =
+        form.get("exclude_alerts").filter(|_| form.truth("exclude_alerts").is_none())
+    {
+        let reason = format!("error converting exclude_alerts: {text:?} is no boolean");
+        return Err(Failure::parameter("exclude_alerts", reason));
     }
-    let limit = form.get("group_limit").map(str::parse::<i64>);
-    match (limit, form.get("group_next_token")) {
+    check_page(&form)?;
+    form.selectors().map_err(Failure::bad)?;
+    Ok(fixed(&form, r#"{"groups":[]}"#))
+}
+
+/// Refuses pages that there cannot be; nobody was ever told where a second one begins.
+fn check_page(form: &Fields) -> Result<(), Failure> {
+    let wrong = |name: &str, reason: &str| Err(Failure::parameter(name, reason));
+    let token = form.get("group_next_token");
+    match (form.get("group_limit").map(str::parse::<i32>), token) {
         (None, Some(_)) => {
             let reason = "group_limit needs to be present in order to paginate over the groups";
-            return Err(Failure::parameter("group_limit", reason));
+            wrong("group_next_token", reason)
         }
-        (Some(limit), _) if !matches!(limit, Ok(n) if n > 0) => {
-            let reason = "group_limit needs to be a valid number, greater than zero";
-            return Err(Failure::parameter("group_limit", reason));
+        (Some(Err(_)), _) => wrong("group_limit", "group_limit needs to be a valid number"),
+        (Some(Ok(..=0)), _) => wrong("group_limit", "group_limit needs to be greater than 0"),
+        (_, Some(token)) => {
+            let reason = format!("invalid group_next_token '{token}'. were rule groups changed?");
+            wrong("group_next_token", &reason)
         }
-        (_, Some(_)) => {
-            let reason = "invalid group_next_token. Were rule groups changed?";
-            return Err(Failure::parameter("group_next_token", reason));
-        }
-        _ => {}
+        (_, None) => Ok(()),
     }
-    form.selectors().map_err(|reason| Failure::parameter("match[]", reason))?;
-    Ok(fixed(&form, r#"{"groups":[]}"#))
 }
 
 /// Alerts that fire or are about to.
@@ -87,4 +94,42 @@ pub(crate) async fn alerts(form: Fields) -> Response {
 )]
 pub(crate) async fn alertmanagers(form: Fields) -> Response {
     fixed(&form, r#"{"activeAlertmanagers":[],"droppedAlertmanagers":[]}"#)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rules;
+    use crate::prometheus::form::tests::form;
+
+    #[tokio::test]
+    async fn mistakes_in_what_is_asked_for_are_told() {
+        for (query, says) in [
+            ("type=Alert&exclude_alerts=true&group_limit=5&match[]={a=%22b%22}", None),
+            ("type=both", Some("invalid parameter \"type\": not supported value \"both\"")),
+            (
+                "exclude_alerts=maybe",
+                Some("invalid parameter \"exclude_alerts\": error converting"),
+            ),
+            (
+                "group_next_token=a",
+                Some("invalid parameter \"group_next_token\": group_limit needs"),
+            ),
+            ("group_limit=x", Some("\"group_limit\": group_limit needs to be a valid number")),
+            ("group_limit=0", Some("\"group_limit\": group_limit needs to be greater than 0")),
+            (
+                "group_limit=1&group_next_token=a",
+                Some("invalid parameter \"group_next_token\": invalid group_next_token 'a'."),
+            ),
+            ("match[]={}", Some("match[] must contain at least one non-empty matcher")),
+        ] {
+            let answer = rules(form("GET", &format!("/?{query}"), "").await).await;
+            match (answer, says) {
+                (Ok(answer), None) => assert_eq!(answer.status(), 200, "{query}"),
+                (Err(failure), Some(says)) => {
+                    assert!(failure.message.contains(says), "{query}: {}", failure.message);
+                }
+                (answer, _) => panic!("{query}: {:?}", answer.map(|answer| answer.status())),
+            }
+        }
+    }
 }

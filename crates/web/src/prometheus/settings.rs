@@ -60,6 +60,8 @@ pub struct AboutNow {
     pub reload_successful: bool,
     /// When the configuration was last taken, Unix milliseconds.
     pub reload_success_ms: i64,
+    /// When one was last refused, Unix milliseconds; means nothing after a good one.
+    pub reload_failure_ms: i64,
     /// Places in the log that could not be read.
     pub n_corruptions: u64,
     /// How many segments of the last run's log are still to be read.

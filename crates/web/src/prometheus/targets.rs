@@ -10,7 +10,7 @@ use super::metadata::number;
 use super::pieces::Whole;
 
 /// An answer that is always the same.
-pub(super) fn fixed(form: &Fields, data: &str) -> Response {
+pub(crate) fn fixed(form: &Fields, data: &str) -> Response {
     Success::new(Whole(data.as_bytes().to_vec()), Notes::default()).send(form.encoding)
 }
 
@@ -43,7 +43,7 @@ pub(crate) async fn targets(form: Fields) -> Response {
 pub(crate) async fn metadata(form: Fields) -> Result<Response, Failure> {
     number(&form, "limit")?;
     if let Some(text) = form.get("match_target") {
-        promql::parse_selector(text)?;
+        promql::parse_selector(text).map_err(|error| Failure::parameter("match_target", error))?;
     }
     Ok(fixed(&form, "[]"))
 }

@@ -2,7 +2,8 @@
 //!
 //! A page of families says what each metric is; here nobody knows, so every metric is untyped and
 //! each line stands for itself. A server that scrapes such a page keeps the labels it finds, but
-//! would add an `instance` of its own where there is none: an empty one keeps that away.
+//! would add an `instance` of its own where there is none: an empty one keeps that away. Native
+//! histograms stand on the page in protobuf alone.
 
 use std::io::Write as _;
 
@@ -12,6 +13,8 @@ use super::Escaping;
 use super::names::NameOf;
 use super::number::write_float;
 use super::text::{write_escaped, write_quoted};
+
+pub mod protobuf;
 
 /// The label that a scraping server would add.
 const INSTANCE: &str = "instance";

@@ -8,25 +8,26 @@ use model::{Label, MetricKind, Point};
 use super::distribution::{Distribution, distributions};
 use super::plan::Entry;
 
-mod family {
-    pub(super) const NAME: u32 = 1;
+pub(super) mod family {
+    pub(in crate::exposition) const NAME: u32 = 1;
     pub(super) const HELP: u32 = 2;
-    pub(super) const TYPE: u32 = 3;
-    pub(super) const METRIC: u32 = 4;
+    pub(in crate::exposition) const TYPE: u32 = 3;
+    pub(in crate::exposition) const METRIC: u32 = 4;
 }
 
-mod metric {
-    pub(super) const LABEL: u32 = 1;
+pub(super) mod metric {
+    pub(in crate::exposition) const LABEL: u32 = 1;
     pub(super) const GAUGE: u32 = 2;
     pub(super) const COUNTER: u32 = 3;
     pub(super) const SUMMARY: u32 = 4;
-    pub(super) const UNTYPED: u32 = 5;
-    pub(super) const HISTOGRAM: u32 = 7;
+    pub(in crate::exposition) const UNTYPED: u32 = 5;
+    pub(in crate::exposition) const TIMESTAMP_MS: u32 = 6;
+    pub(in crate::exposition) const HISTOGRAM: u32 = 7;
 }
 
-mod label {
-    pub(super) const NAME: u32 = 1;
-    pub(super) const VALUE: u32 = 2;
+pub(super) mod label {
+    pub(in crate::exposition) const NAME: u32 = 1;
+    pub(in crate::exposition) const VALUE: u32 = 2;
 }
 
 /// Field 1 of `Gauge`, `Counter` and `Untyped`.
@@ -158,30 +159,30 @@ fn varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-fn varint_field(out: &mut Vec<u8>, field: u32, value: u64) {
+pub(super) fn varint_field(out: &mut Vec<u8>, field: u32, value: u64) {
     key(out, field, WIRE_VARINT);
     varint(out, value);
 }
 
-fn double_field(out: &mut Vec<u8>, field: u32, value: f64) {
+pub(super) fn double_field(out: &mut Vec<u8>, field: u32, value: f64) {
     key(out, field, WIRE_FIXED64);
     out.extend_from_slice(&value.to_le_bytes());
 }
 
-fn bytes_field(out: &mut Vec<u8>, field: u32, bytes: &[u8]) {
+pub(super) fn bytes_field(out: &mut Vec<u8>, field: u32, bytes: &[u8]) {
     key(out, field, WIRE_BYTES);
     varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
-fn message_field(out: &mut Vec<u8>, field: u32, fill: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn message_field(out: &mut Vec<u8>, field: u32, fill: impl FnOnce(&mut Vec<u8>)) {
     key(out, field, WIRE_BYTES);
     with_length(out, fill);
 }
 
 /// Writes a message behind room for a short length, and makes more room once the length is known:
 /// most messages are a label or a number, far below 128 bytes.
-fn with_length(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn with_length(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
     let at = out.len();
     out.push(0);
     fill(out);
