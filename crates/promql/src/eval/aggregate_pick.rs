@@ -7,7 +7,7 @@ use super::aggregate::Groups;
 use super::answer::{Point, QueryError, Value, unfit};
 use super::budget::{Budget, LABELS_WORK};
 use super::collect::Collector;
-use super::evaluator::Evaluator;
+use super::evaluator::{Evaluator, arg_span};
 use super::format::short;
 use super::quantile::extremes;
 use super::row::{Row, StepView};
@@ -15,7 +15,7 @@ use super::sort::by_value;
 use super::steps::Steps;
 use super::{hash, paced};
 use crate::AggregateOp;
-use crate::ast::{Aggregate, Expr};
+use crate::ast::Aggregate;
 
 /// Counts up to the one and from the other on are none, as Prometheus has it: -2^63, and the last
 /// number before 2^63.
@@ -81,7 +81,7 @@ impl Evaluator<'_> {
         members.retain(|(_, value)| value.float().is_some());
         if members.len() < n_all {
             let text = format!("ignored histogram in {} aggregation", node.op);
-            self.remarks.info(node.expr.span(), text);
+            self.remarks.info(node.span, text);
         }
         let is_falling = node.op == AggregateOp::Topk;
         let turned = |order: Ordering| if is_falling { order.reverse() } else { order };
@@ -104,15 +104,17 @@ impl Evaluator<'_> {
         if ratios.iter().any(|ratio| ratio.is_nan()) {
             return unfit("Ratio value is NaN");
         }
-        let span = node.param.as_ref().map_or(node.span, Expr::span);
+        let span = node.param.as_ref().map_or(node.span, arg_span);
         let (min, max) = extremes(ratios);
-        for ratio in [max, min].iter().filter(|ratio| ratio.abs() > 1.0) {
-            let text = format!(
-                "ratio value should be between -1 and 1, got {}, capping to {}",
-                short(*ratio),
-                short(ratio.clamp(-1.0, 1.0))
-            );
-            self.remarks.warn(span, text);
+        for (ratio, bound) in [(max, 1.0), (min, -1.0)] {
+            // Only beyond its own end: a least one above 1 is not told beside the greatest.
+            if ratio * bound > 1.0 {
+                let (ratio, bound) = (short(ratio), short(bound));
+                let text = format!(
+                    "ratio value should be between -1 and 1, got {ratio}, capping to {bound}"
+                );
+                self.remarks.warn(span, text);
+            }
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::annotations::{Remarks, Repair, of_metric};
 use super::answer::{Point, QueryError, Value, unfit};
 use super::budget::LABELS_WORK;
 use super::collect::Collector;
-use super::evaluator::{Evaluator, text_of};
+use super::evaluator::{Evaluator, arg_span, text_of};
 use super::format::label_value;
 use super::labels;
 use super::native_shape::{self, Blur};
@@ -78,12 +78,12 @@ impl Evaluator<'_> {
                 let upper = self.scalars(&args[1], steps)?;
                 let rows = self.eval_as_rows(&args[2], steps)?;
                 let question = Question::Fraction(&lower, &upper);
-                self.answers(&rows, &question, steps, args[2].span())
+                self.answers(&rows, &question, steps, arg_span(&args[2]))
             }
             "histogram_quantile" => {
                 let q = self.asked(&args[0], steps)?;
                 let rows = self.eval_as_rows(&args[1], steps)?;
-                self.answers(&rows, &Question::Quantile(&q), steps, args[1].span())
+                self.answers(&rows, &Question::Quantile(&q), steps, arg_span(&args[1]))
             }
             _ => {
                 let label = text_of(&args[1]).to_lossy();
@@ -96,7 +96,7 @@ impl Evaluator<'_> {
                 }
                 let rows = self.eval_as_rows(&args[0], steps)?;
                 let question = Question::Quantiles(&label, &asked);
-                self.answers(&rows, &question, steps, args[0].span())
+                self.answers(&rows, &question, steps, arg_span(&args[0]))
             }
         }
     }
@@ -105,7 +105,7 @@ impl Evaluator<'_> {
     fn asked(&mut self, arg: &crate::Expr, steps: &Steps) -> Result<Vec<f64>, QueryError> {
         let asked = self.scalars(arg, steps)?;
         for q in &asked {
-            quantile::doubt(&mut self.remarks, *q, arg.span());
+            quantile::doubt(&mut self.remarks, *q, arg_span(arg));
         }
         Ok(asked)
     }

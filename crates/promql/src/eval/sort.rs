@@ -24,10 +24,10 @@ impl Evaluator<'_> {
             }
             rows.retain(|row| !row.points.is_empty());
         }
-        if self.whole.start_ms != self.whole.end_ms {
+        if steps.n() > 1 {
             let text = "sort is ineffective for range queries since results are always ordered \
                         by labels";
-            self.remarks.warn(node.args[0].span(), text);
+            self.remarks.warn(node.span, text);
             return Ok(rows);
         }
         let is_falling = name.ends_with("_desc");
