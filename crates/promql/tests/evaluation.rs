@@ -180,6 +180,19 @@ fn aggregations_make_one_of_many() {
         series,
         "{__name__=\"c\", a=\"x\", b=\"1\"} 4\n{__name__=\"c\", a=\"y\"} 3",
     );
+    // Of equal values the larger one takes the place of the first.
+    let ties = "c{a=\"1\"} 4 4 4 4 4 4\nc{a=\"2\"} 4 4 4 4 4 4\nc{a=\"3\"} 9 9 9 9 9 9";
+    check("topk(2, c)", ties, "{__name__=\"c\", a=\"3\"} 9\n{__name__=\"c\", a=\"2\"} 4");
+    check("bottomk(2, -c)", ties, "{a=\"3\"} -9\n{a=\"2\"} -4");
+    let picked = "c{a=\"2\"} 4@0 4@60 4@120 4@180\nc{a=\"3\"} 9@0 9@60 9@120 9@180";
+    check_range("topk(2, c)", ties, picked);
+    // Of the first ones, the least is told first.
+    check("limitk(2, -c)", series, "{a=\"x\", b=\"1\"} -4\n{a=\"x\", b=\"2\"} -2");
+    check(
+        "limitk(2, c)",
+        series,
+        "{__name__=\"c\", a=\"x\", b=\"2\"} 2\n{__name__=\"c\", a=\"x\", b=\"1\"} 4",
+    );
     check("bottomk(1, c)", series, "{__name__=\"c\", a=\"x\", b=\"2\"} 2");
     check("limitk(1, c)", series, "{__name__=\"c\", a=\"x\", b=\"1\"} 4");
     check("count_values(\"v\", c > bool 2)", series, "{v=\"1\"} 2\n{v=\"0\"} 1");
