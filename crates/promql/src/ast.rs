@@ -191,13 +191,16 @@ pub struct Fill {
     pub lhs: Option<f64>,
     /// On the right side.
     pub rhs: Option<f64>,
+    /// Whether one `fill` was written for both, and prints so.
+    pub is_one: bool,
 }
 
 /// By bits, so that a NaN is equal to itself.
 impl PartialEq for Fill {
     fn eq(&self, other: &Self) -> bool {
-        let bits = |fill: &Self| (fill.lhs.map(f64::to_bits), fill.rhs.map(f64::to_bits));
-        bits(self) == bits(other)
+        let bits = |side: Option<f64>| side.map(f64::to_bits);
+        let parts = |fill: &Self| (bits(fill.lhs), bits(fill.rhs), fill.is_one);
+        parts(self) == parts(other)
     }
 }
 

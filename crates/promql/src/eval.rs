@@ -49,6 +49,7 @@ mod native_trim;
 mod over_time;
 mod paced;
 mod quantile;
+mod rank;
 mod rate;
 mod regression;
 mod row;

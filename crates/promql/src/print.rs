@@ -236,10 +236,8 @@ impl Display for Matching {
 
 impl Display for Fill {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if let (Some(lhs), Some(rhs)) = (self.lhs, self.rhs)
-            && lhs.to_bits() == rhs.to_bits()
-        {
-            return write!(f, " fill ({})", General(lhs));
+        if let Some(both) = self.lhs.filter(|_| self.is_one) {
+            return write!(f, " fill ({})", General(both));
         }
         for (side, value) in [("left", self.lhs), ("right", self.rhs)] {
             if let Some(value) = value {

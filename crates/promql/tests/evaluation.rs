@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use promql::{
-    Engine, NESTING_MAX, Options, QueryError, QueryValue, SampleStats, SeriesValue, StopCheck,
-    Stopped,
+    Engine, NESTING_MAX, Options, QueryError, QueryValue, SeriesValue, StopCheck, Stopped,
 };
 use series::Loaded;
 
@@ -181,6 +180,19 @@ fn aggregations_make_one_of_many() {
         series,
         "{__name__=\"c\", a=\"x\", b=\"1\"} 4\n{__name__=\"c\", a=\"y\"} 3",
     );
+    // Of equal values the larger one takes the place of the first.
+    let ties = "c{a=\"1\"} 4 4 4 4 4 4\nc{a=\"2\"} 4 4 4 4 4 4\nc{a=\"3\"} 9 9 9 9 9 9";
+    check("topk(2, c)", ties, "{__name__=\"c\", a=\"3\"} 9\n{__name__=\"c\", a=\"2\"} 4");
+    check("bottomk(2, -c)", ties, "{a=\"3\"} -9\n{a=\"2\"} -4");
+    let picked = "c{a=\"2\"} 4@0 4@60 4@120 4@180\nc{a=\"3\"} 9@0 9@60 9@120 9@180";
+    check_range("topk(2, c)", ties, picked);
+    // Of the first ones, the least is told first.
+    check("limitk(2, -c)", series, "{a=\"x\", b=\"1\"} -4\n{a=\"x\", b=\"2\"} -2");
+    check(
+        "limitk(2, c)",
+        series,
+        "{__name__=\"c\", a=\"x\", b=\"2\"} 2\n{__name__=\"c\", a=\"x\", b=\"1\"} 4",
+    );
     check("bottomk(1, c)", series, "{__name__=\"c\", a=\"x\", b=\"2\"} 2");
     check("limitk(1, c)", series, "{__name__=\"c\", a=\"x\", b=\"1\"} 4");
     check("count_values(\"v\", c > bool 2)", series, "{v=\"1\"} 2\n{v=\"0\"} 1");
@@ -234,6 +246,7 @@ fn numbers_are_bounded_rounded_and_dated() {
     check("minute()", "", "{} 5");
     check("timestamp(c)", "c 0 0 0 0", "{} 180");
     check("timestamp(c + 0)", "c 0 0 0 0", "{} 300");
+    check("timestamp(c smoothed)", "c 0 0 0 0 _ _ 9", "{} 180");
     check("scalar(c)", "c 0 0 0 0 0 7", "scalar 7");
     check("vector(time())", "", "{} 300");
     check("min_of(1, -Inf) + max_of(NaN, +Inf)", "", "scalar NaN");
@@ -337,25 +350,6 @@ fn queries_stop_in_the_midst_of_a_series() {
     let stopped = engine.range("sum_over_time(vector(1)[1s:1ms])", 0, 1000, 1);
     assert!(matches!(stopped, Err(QueryError::Stopped(Stopped::Canceled))));
     assert_eq!(n_asked.load(Ordering::Relaxed), 22, "it ends with the first refusal");
-}
-
-#[test]
-fn samples_are_counted() {
-    let of = |query: &str, is_plain: bool| {
-        let options = Options { is_plain, ..Options::default() };
-        let answer = engine(TWO, options).range(query, 60_000, 180_000, 60_000);
-        let SampleStats { n_queryable, n_read, n_peak } = answer.unwrap().samples;
-        // One series after the other, or all at once.
-        assert!(n_peak >= if is_plain { n_read } else { n_read / 2 }, "{query}");
-        (n_queryable, n_read)
-    };
-    for is_plain in [false, true] {
-        // Two series with a sample each minute, from 0 on.
-        assert_eq!(of("c", is_plain), (6, 8));
-        assert_eq!(of("sum_over_time(c[2m])", is_plain), (12, 8));
-        assert_eq!(of("sum(rate(c[2m]))", is_plain), (12, 8));
-        assert_eq!(of("1", is_plain), (0, 0));
-    }
 }
 
 #[test]

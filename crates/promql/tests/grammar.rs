@@ -162,6 +162,8 @@ fn matching_says_which_elements_belong_together() {
     prints("a and ignoring() b", "a and b");
     prints("a == bool on(x) b", "a == bool on (x) b");
     prints("a + fill(0) b", "a + fill (0) b");
+    // As it was written, whatever the values are.
+    prints("a + fill_left(0) fill_right(0) b", "a + fill_left (0) fill_right (0) b");
     prints("a + fill_right(-1) fill_left(5m) b", "a + fill_left (300) fill_right (-1) b");
     prints("a + on(x) group_left fill(NaN) b", "a + on (x) group_left () fill (NaN) b");
     prints("a + fill(123456.5) b", "a + fill (123456.5) b");

@@ -28,7 +28,9 @@ fn lexical_mistakes() {
         0x1p4           1:1: bad number or duration syntax: "0x1"
         1e400           1:1: error parsing number: strconv.ParseFloat: parsing "1e400": value out of range
         0x              1:1: error parsing number: strconv.ParseFloat: parsing "0x": invalid syntax
-        1.5h            1:1: not a valid duration string: "1.5h"
+        1.5h            1:1: unknown unit "." in duration "1.5h"
+        3h2ss           1:1: unknown unit "ss" in duration "3h2ss"
+        3h2hs           1:1: unknown unit "hs" in duration "3h2hs"
         1s1s            1:1: not a valid duration string: "1s1s"
         300y            1:1: duration out of range
         'a              1:1: unterminated quoted string

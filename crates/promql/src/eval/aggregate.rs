@@ -9,7 +9,7 @@ use super::answer::{Point, QueryError, Value, unfit};
 use super::binary_op::label_text;
 use super::budget::{Budget, LABELS_WORK};
 use super::collect::Collector;
-use super::evaluator::{Evaluator, text_of};
+use super::evaluator::{Evaluator, arg_span, text_of};
 use super::kahan::{KahanSum, Mean};
 use super::labels;
 use super::native_sum::NativeSum;
@@ -17,7 +17,7 @@ use super::quantile;
 use super::row::{Row, StepView};
 use super::steps::Steps;
 use crate::AggregateOp;
-use crate::ast::{Aggregate, Expr, Grouping};
+use crate::ast::{Aggregate, Grouping};
 
 /// The labels of the group that a series belongs to.
 pub(super) fn group_labels(grouping: &Grouping, labels: &Labels) -> Labels {
@@ -83,7 +83,7 @@ impl Evaluator<'_> {
             Topk | Bottomk | Limitk | LimitRatio => self.pick(node, steps),
             Quantile => {
                 let param = self.aggregate_param(node, steps)?;
-                let span = node.param.as_ref().map_or(node.span, Expr::span);
+                let span = node.param.as_ref().map_or(node.span, arg_span);
                 quantile::doubt_extremes(&mut self.remarks, &param, span);
                 self.fold(node, &param, steps)
             }
@@ -167,7 +167,7 @@ impl Evaluator<'_> {
             }
             op if !members.histograms.is_empty() => {
                 let text = format!("ignored histogram in {op} aggregation");
-                self.remarks.info(node.expr.span(), text);
+                self.remarks.info(arg_span(&node.expr), text);
             }
             _ => {}
         }
@@ -176,7 +176,7 @@ impl Evaluator<'_> {
 
     /// The sum or the mean of a group's histograms.
     fn folded_histograms(&mut self, node: &Aggregate, members: &Members) -> Option<Value> {
-        let span = node.expr.span();
+        let span = arg_span(&node.expr);
         if !members.floats.is_empty() {
             let text = "encountered a mix of histograms and floats for aggregation";
             self.remarks.warn(span, text);

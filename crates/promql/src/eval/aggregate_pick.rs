@@ -1,26 +1,27 @@
 //! Aggregations that pick elements and leave them as they are: `topk`, `bottomk`, `limitk` and
 //! `limit_ratio`.
 
-use std::cmp::Ordering;
-
 use super::aggregate::Groups;
 use super::answer::{Point, QueryError, Value, unfit};
 use super::budget::{Budget, LABELS_WORK};
 use super::collect::Collector;
-use super::evaluator::Evaluator;
+use super::evaluator::{Evaluator, arg_span};
 use super::format::short;
+use super::hash;
 use super::quantile::extremes;
+use super::rank::{Heap, Rank};
 use super::row::{Row, StepView};
-use super::sort::by_value;
 use super::steps::Steps;
-use super::{hash, paced};
 use crate::AggregateOp;
-use crate::ast::{Aggregate, Expr};
+use crate::ast::Aggregate;
 
 /// Counts up to the one and from the other on are none, as Prometheus has it: -2^63, and the last
 /// number before 2^63.
 const UNDERFLOW: f64 = -9_223_372_036_854_775_808.0;
 const OVERFLOW: f64 = 9_223_372_036_854_774_784.0;
+
+/// The place of a row and its value at a step.
+type Member<'v> = (usize, &'v Value);
 
 impl Evaluator<'_> {
     /// The elements that are picked of each group.
@@ -38,7 +39,7 @@ impl Evaluator<'_> {
         for (t_ms, param) in steps.times().zip(param) {
             self.budget.check_stop()?;
             view.at(t_ms, &mut now);
-            let mut members: Vec<Vec<(usize, &Value)>> = vec![Vec::new(); groups.labels.len()];
+            let mut members: Vec<Vec<Member<'_>>> = vec![Vec::new(); groups.labels.len()];
             let mut order = Vec::new();
             for (row, value) in &now {
                 self.budget.work(1)?;
@@ -53,9 +54,13 @@ impl Evaluator<'_> {
                 self.budget.work(LABELS_WORK + members.len())?;
                 let picked = match node.op {
                     AggregateOp::LimitRatio => {
-                        members.into_iter().filter(|m| is_in(param, parts[m.0])).collect()
+                        let is_let = |member: &Member<'_>| is_in(param, parts[member.0]);
+                        self.let_through(members.into_iter().filter(is_let))?
                     }
-                    AggregateOp::Limitk => first_of(members, param),
+                    // Below 1 nothing; a float as large as any length stays large.
+                    AggregateOp::Limitk => {
+                        self.let_through(members.into_iter().take(param as usize))?
+                    }
                     _ => self.extremes(node, members, param)?,
                 };
                 self.take_points(picked.len())?;
@@ -74,45 +79,52 @@ impl Evaluator<'_> {
     fn extremes<'v>(
         &mut self,
         node: &Aggregate,
-        mut members: Vec<(usize, &'v Value)>,
+        members: Vec<Member<'v>>,
         k: f64,
-    ) -> Result<Vec<(usize, &'v Value)>, QueryError> {
-        let n_all = members.len();
-        members.retain(|(_, value)| value.float().is_some());
-        if members.len() < n_all {
-            let text = format!("ignored histogram in {} aggregation", node.op);
-            self.remarks.info(node.span, text);
-        }
+    ) -> Result<Vec<Member<'v>>, QueryError> {
         let is_falling = node.op == AggregateOp::Topk;
-        let turned = |order: Ordering| if is_falling { order.reverse() } else { order };
-        let number = |value: &Value| value.float().unwrap_or(f64::NAN);
-        // Of equal ones the first row: what would be a stable sort of all is one of those alone that
-        // stay.
-        let order = |a: &(usize, &Value), b: &(usize, &Value)| {
-            by_value(number(a.1), number(b.1), turned).then(a.0.cmp(&b.0))
-        };
-        let n_kept = members.len().min(k as usize);
-        if n_kept < members.len() {
-            members.select_nth_unstable_by(n_kept, order);
-            members.truncate(n_kept);
+        let rank = if is_falling { Rank::Largest } else { Rank::Smallest };
+        let mut heap = Heap::new(rank);
+        for member in members {
+            let Some(value) = member.1.float() else {
+                let text = format!("ignored histogram in {} aggregation", node.op);
+                self.remarks.info(node.span, text);
+                continue;
+            };
+            heap.offer(k as usize, value, member, &mut self.budget)?;
         }
-        paced::sort(&mut members, &mut self.budget, order)?;
-        Ok(members)
+        heap.into_sorted(&mut self.budget)
+    }
+
+    /// The elements that are let through, in the order that a heap of them has.
+    fn let_through<'v>(
+        &mut self,
+        members: impl Iterator<Item = Member<'v>>,
+    ) -> Result<Vec<Member<'v>>, QueryError> {
+        let mut heap = Heap::new(Rank::Largest);
+        for member in members {
+            // A histogram ranks as 0.
+            let value = member.1.float().unwrap_or_default();
+            heap.offer(usize::MAX, value, member, &mut self.budget)?;
+        }
+        Ok(heap.into_elements())
     }
 
     fn check_ratios(&mut self, node: &Aggregate, ratios: &[f64]) -> Result<(), QueryError> {
         if ratios.iter().any(|ratio| ratio.is_nan()) {
             return unfit("Ratio value is NaN");
         }
-        let span = node.param.as_ref().map_or(node.span, Expr::span);
+        let span = node.param.as_ref().map_or(node.span, arg_span);
         let (min, max) = extremes(ratios);
-        for ratio in [max, min].iter().filter(|ratio| ratio.abs() > 1.0) {
-            let text = format!(
-                "ratio value should be between -1 and 1, got {}, capping to {}",
-                short(*ratio),
-                short(ratio.clamp(-1.0, 1.0))
-            );
-            self.remarks.warn(span, text);
+        for (ratio, bound) in [(max, 1.0), (min, -1.0)] {
+            // Only beyond its own end: a least one above 1 is not told beside the greatest.
+            if ratio * bound > 1.0 {
+                let (ratio, bound) = (short(ratio), short(bound));
+                let text = format!(
+                    "ratio value should be between -1 and 1, got {ratio}, capping to {bound}"
+                );
+                self.remarks.warn(span, text);
+            }
         }
         Ok(())
     }
@@ -133,12 +145,6 @@ fn check_counts(counts: &[f64]) -> Result<(), QueryError> {
     Ok(())
 }
 
-fn first_of<T>(mut members: Vec<T>, k: f64) -> Vec<T> {
-    // Below 1 nothing; a float as large as any length stays large.
-    members.truncate(k as usize);
-    members
-}
-
 /// Where each row lies between 0 and 1 by its labels, if that is asked for.
 fn parts(node: &Aggregate, rows: &[Row], budget: &mut Budget) -> Result<Vec<f64>, QueryError> {
     let mut parts = Vec::new();
@@ -157,7 +163,7 @@ fn is_in(ratio: f64, part: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{check_counts, first_of, is_in};
+    use super::{check_counts, is_in};
 
     #[test]
     fn a_ratio_and_its_complement_are_everything() {
@@ -169,8 +175,6 @@ mod tests {
 
     #[test]
     fn counts_are_checked() {
-        assert_eq!(first_of(vec![1, 2, 3], 2.9), [1, 2]);
-        assert_eq!(first_of(vec![1], -1.0), []);
         let error = |k: f64| check_counts(&[k]).unwrap_err().to_string();
         assert_eq!(error(f64::NAN), "Parameter value is NaN");
         assert_eq!(error(1e20), "Scalar value 1e+20 overflows int64");

@@ -184,14 +184,16 @@ impl Evaluator<'_> {
     }
 
     fn absent_over_time(&mut self, node: &Call, steps: &Steps) -> Result<Vec<Row>, QueryError> {
-        let range = self.range_vector(&node.args[0], steps)?;
+        let range = self.range_arg(&node.args[0], steps)?;
         let mut is_there = vec![false; steps.n()];
         for series in &range.series {
             self.budget.check_stop()?;
             let mut windows = range.windows(series);
             for (is_there, t_ms) in is_there.iter_mut().zip(steps.times()) {
                 self.budget.work(1)?;
-                *is_there |= !windows.at(t_ms).is_empty();
+                let window = windows.at(t_ms);
+                *is_there |= !window.is_empty();
+                self.n_queryable += (window.samples.len() + window.histograms.len()) as u64;
             }
         }
         self.take_points(steps.n())?;

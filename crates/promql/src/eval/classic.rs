@@ -10,7 +10,7 @@ use super::annotations::{Remarks, Repair, of_metric};
 use super::answer::{Point, QueryError, Value, unfit};
 use super::budget::LABELS_WORK;
 use super::collect::Collector;
-use super::evaluator::{Evaluator, text_of};
+use super::evaluator::{Evaluator, arg_span, text_of};
 use super::format::label_value;
 use super::labels;
 use super::native_shape::{self, Blur};
@@ -71,7 +71,7 @@ struct Spans {
 
 impl Spans {
     fn of(args: &[Expr], vector: usize) -> Self {
-        Self { vector: args[vector].span(), first: args[0].span() }
+        Self { vector: arg_span(&args[vector]), first: arg_span(&args[0]) }
     }
 }
 
@@ -120,7 +120,7 @@ impl Evaluator<'_> {
     fn asked(&mut self, arg: &Expr, steps: &Steps) -> Result<Vec<f64>, QueryError> {
         let asked = self.scalars(arg, steps)?;
         for q in &asked {
-            quantile::doubt(&mut self.remarks, *q, arg.span());
+            quantile::doubt(&mut self.remarks, *q, arg_span(arg));
         }
         Ok(asked)
     }

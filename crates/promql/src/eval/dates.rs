@@ -2,7 +2,9 @@
 //!
 //! Source of the day count: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
 
-const DAY_S: i64 = 86_400;
+use std::ops::Range;
+
+const DAY_S: i128 = 86_400;
 
 /// The function of this name, of seconds since 1970.
 pub(super) fn function(name: &str) -> Option<fn(f64) -> f64> {
@@ -26,17 +28,24 @@ pub(super) fn function(name: &str) -> Option<fn(f64) -> f64> {
     })
 }
 
-/// Whole seconds, cut towards zero and kept where a calendar can follow.
-fn seconds(t: f64) -> i64 {
-    (t as i64).clamp(i64::MIN / 4, i64::MAX / 4)
+/// Whole seconds, cut towards zero, as Go counts them on most machines: what 64 bits cannot count,
+/// or is no number, is the least that they can; and before the first March of its calendar, in the
+/// year -292277022400, time starts again at the end.
+fn seconds(t: f64) -> i128 {
+    const COUNTED: Range<f64> = i64::MIN as f64..-(i64::MIN as f64);
+    let cut = if COUNTED.contains(&t) { t as i64 } else { i64::MIN };
+    let first = i128::from(day_of(-292_277_022_400, 3, 1)) * DAY_S;
+    let cut = i128::from(cut);
+    if cut < first { cut + (1 << 64) } else { cut }
 }
 
 fn days(t: f64) -> i64 {
-    seconds(t).div_euclid(DAY_S)
+    // Of less than 65 bits, a day's seconds take 16.
+    seconds(t).div_euclid(DAY_S) as i64
 }
 
 fn second_of_day(t: f64) -> i64 {
-    seconds(t).rem_euclid(DAY_S)
+    seconds(t).rem_euclid(DAY_S) as i64
 }
 
 fn civil(t: f64) -> (f64, f64, f64) {
@@ -91,8 +100,20 @@ mod tests {
         let names = ["year", "month", "day_of_month", "day_of_week", "day_of_year"];
         assert_eq!(names.map(|name| at(name, t)), [2016.0, 2.0, 29.0, 1.0, 60.0]);
         assert_eq!(["days_in_month", "hour", "minute"].map(|n| at(n, t)), [29.0, 12.0, 34.0]);
-        for name in ["year", "minute", "days_in_month"] {
-            assert!(at(name, f64::NAN).is_finite() && at(name, f64::INFINITY).is_finite());
+    }
+
+    #[test]
+    fn what_no_calendar_has_is_where_counts_of_64_bits_end() {
+        let names = ["year", "month", "day_of_month", "day_of_week", "day_of_year", "hour"];
+        let at = |t: f64| names.map(|name| function(name).unwrap()(t));
+        // 9223372036854775808 seconds after 1970, a Sunday.
+        let end = [292_277_026_596.0, 12.0, 4.0, 0.0, 339.0, 15.0];
+        for t in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e19, -1e19, i64::MIN as f64] {
+            assert_eq!(at(t), end, "{t}");
         }
+        assert_eq!(at(9.2e18), [291_536_396_232.0, 8.0, 31.0, 5.0, 244.0, 11.0]);
+        assert_eq!(at(-9.2e18)[..3], [-291_536_392_293.0, 5.0, 3.0]);
+        assert_eq!(at(-9_223_372_030e9)[..3], [292_277_026_814.0, 2.0, 23.0]);
+        assert_eq!(at(-9_223_372_020e9)[..3], [-292_277_022_123.0, 3.0, 6.0]);
     }
 }

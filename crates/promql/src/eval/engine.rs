@@ -173,15 +173,18 @@ fn matrix(
     steps: &Steps,
 ) -> Result<QueryValue, QueryError> {
     let range: RangeVector = evaluator.range_vector(args_alone(expr), steps)?;
-    let budget = &mut evaluator.budget;
     let mut rows = Vec::new();
     for series in &range.series {
         let window = range.window(series, steps.start_ms);
-        budget.work(1 + window.samples.len() + window.histograms.len())?;
+        evaluator.budget.work(1 + window.samples.len() + window.histograms.len())?;
         let points = window.points(range.extension);
+        if matches!(args_alone(expr), Expr::Matrix(_)) {
+            evaluator.n_queryable += points.len() as u64;
+        }
         rows.push(Row { labels: series.labels.clone(), drops_name: series.drops_name, points });
     }
     rows.retain(|row| !row.points.is_empty());
+    let budget = &mut evaluator.budget;
     let rows = named(rows, budget)?;
     Ok(QueryValue::Matrix(sorted(rows, budget)?))
 }

@@ -13,7 +13,7 @@ use super::steps::Steps;
 use super::tiers::History;
 use super::{binary, labels};
 use crate::ast::{At, Binary, Expr, Unary};
-use crate::{QueryTimes, Sign, Text};
+use crate::{QueryTimes, Sign, Span, Text};
 
 /// The times of the whole query, which subqueries see too.
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +107,12 @@ impl<'q> Evaluator<'q> {
     /// What does not depend on the time of evaluation is evaluated once and repeated.
     fn once(&mut self, expr: &Expr, steps: &Steps) -> Result<Evaluated, QueryError> {
         let n = steps.n();
-        match self.eval(expr, &Steps::one(steps.start_ms))? {
+        let n_queryable = self.n_queryable;
+        let value = self.eval(expr, &Steps::one(steps.start_ms))?;
+        // Each step looks at what was looked at once.
+        let n_once = self.n_queryable - n_queryable;
+        self.n_queryable = n_queryable.saturating_add(n_once.saturating_mul(n as u64));
+        match value {
             Evaluated::Scalars(values) => {
                 self.constant(values.first().copied().unwrap_or(f64::NAN), steps)
             }
@@ -252,6 +257,11 @@ pub(super) fn args_alone(mut expr: &Expr) -> &Expr {
         expr = &node.expr;
     }
     expr
+}
+
+/// Where an argument stands: within the parentheses around it, which vanish before it is evaluated.
+pub(super) fn arg_span(expr: &Expr) -> Span {
+    args_alone(expr).span()
 }
 
 /// An argument that is a text.

@@ -6,7 +6,7 @@ use model::Sample;
 
 use super::annotations::Remarks;
 use super::answer::{Point, QueryError, Value, unfit};
-use super::evaluator::{Evaluator, args_alone};
+use super::evaluator::{Evaluator, arg_span, args_alone};
 use super::format::fixed;
 use super::kahan::{self, KahanSum, Mean};
 use super::native_sum::NativeSum;
@@ -136,7 +136,7 @@ impl Evaluator<'_> {
         let Some(arg) = of_range else { return Ok(None) };
         check_extension(node.function.name, args_alone(arg))?;
         let args = RangeArgs { range: arg, first: &node.args[0] };
-        let range = self.range_vector(arg, steps)?;
+        let range = self.range_arg(arg, steps)?;
         let mut rows = Vec::new();
         for series in &range.series {
             self.budget.check_stop()?;
@@ -145,7 +145,7 @@ impl Evaluator<'_> {
             self.take_points(row.points.len())?;
             if row.points.iter().any(|point| point.value.float().is_some()) {
                 let metric = row.labels.metric_name();
-                doubt_counter(&mut self.remarks, node.function.name, metric, arg.span());
+                doubt_counter(&mut self.remarks, node.function.name, metric, arg_span(arg));
             }
             if !row.points.is_empty() {
                 rows.push(row);
@@ -175,8 +175,8 @@ impl Evaluator<'_> {
                 window: windows.at(t_ms),
                 params: &at_step,
                 metric: series.labels.metric_name(),
-                span: args.range.span(),
-                first_span: args.first.span(),
+                span: arg_span(args.range),
+                first_span: arg_span(args.first),
                 extension: range.extension,
                 remarks: &mut self.remarks,
                 refusal: None,

@@ -52,8 +52,12 @@ pub(super) fn doubt_extremes(remarks: &mut Remarks, q: &[f64], span: Span) {
         doubt(remarks, f64::NAN, span);
     }
     let (min, max) = extremes(q);
-    for extreme in [max, min].into_iter().filter(|extreme| !extreme.is_nan()) {
-        doubt(remarks, extreme, span);
+    // Only beyond its own end: a least one above 1 is not told beside the greatest.
+    if max > 1.0 {
+        doubt(remarks, max, span);
+    }
+    if min < 0.0 {
+        doubt(remarks, min, span);
     }
 }
 

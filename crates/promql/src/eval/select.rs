@@ -94,7 +94,8 @@ impl Evaluator<'_> {
         let lookback_ms = self.options.lookback_ms;
         let start_ms = reference.of(steps.start_ms).saturating_sub(lookback_ms).saturating_add(1);
         let mut end_ms = reference.of(steps.last_ms());
-        let is_smoothed = node.extension == Some(Extension::Smoothed);
+        // Times are those of samples, which are not between them.
+        let is_smoothed = node.extension == Some(Extension::Smoothed) && pick == Pick::Value;
         if is_smoothed {
             end_ms = end_ms.saturating_add(lookback_ms);
         }
@@ -124,6 +125,19 @@ impl Evaluator<'_> {
     pub(super) fn reference(&self, node: &VectorSelector) -> Result<Reference, QueryError> {
         let offset_ms = node.offset.ms(self.whole.times)?;
         Ok(Reference { at_ms: self.at_ms(node.at), offset_ms })
+    }
+
+    /// The range vector that a function takes. What the steps look at is counted as they look at it:
+    /// of a subquery its own points, not the samples that these were made of.
+    pub(super) fn range_arg(
+        &mut self,
+        expr: &Expr,
+        steps: &Steps,
+    ) -> Result<RangeVector, QueryError> {
+        let n_queryable = self.n_queryable;
+        let range = self.range_vector(expr, steps)?;
+        self.n_queryable = n_queryable;
+        Ok(range)
     }
 
     /// A range vector for these steps.

@@ -6,9 +6,10 @@ use model::Labels;
 
 use super::answer::QueryError;
 use super::evaluator::{Evaluator, text_of};
-use super::paced;
+use super::rank::Rank;
 use super::row::Row;
 use super::steps::Steps;
+use super::{paced, rank};
 use crate::ast::Call;
 
 impl Evaluator<'_> {
@@ -24,10 +25,10 @@ impl Evaluator<'_> {
             }
             rows.retain(|row| !row.points.is_empty());
         }
-        if self.whole.start_ms != self.whole.end_ms {
+        if steps.n() > 1 {
             let text = "sort is ineffective for range queries since results are always ordered \
                         by labels";
-            self.remarks.warn(node.args[0].span(), text);
+            self.remarks.warn(node.span, text);
             return Ok(rows);
         }
         let is_falling = name.ends_with("_desc");
@@ -38,8 +39,9 @@ impl Evaluator<'_> {
             let order = |a: &Row, b: &Row| turned(by_labels(&names, &a.labels, &b.labels));
             paced::sort(&mut rows, &mut self.budget, order)?;
         } else {
-            let order = |a: &Row, b: &Row| by_value(value(a), value(b), turned);
-            paced::sort(&mut rows, &mut self.budget, order)?;
+            let rank = if is_falling { Rank::Largest } else { Rank::Smallest };
+            let valued = rows.into_iter().map(|row| (value(&row), row)).collect();
+            rows = rank::sorted(rank, valued, &mut self.budget)?;
         }
         Ok(rows)
     }
@@ -47,14 +49,6 @@ impl Evaluator<'_> {
 
 fn value(row: &Row) -> f64 {
     row.points.first().and_then(|point| point.value.float()).unwrap_or(f64::NAN)
-}
-
-/// NaN last, in either direction.
-pub(super) fn by_value(a: f64, b: f64, turned: impl Fn(Ordering) -> Ordering) -> Ordering {
-    match (a.is_nan(), b.is_nan()) {
-        (false, false) => turned(a.partial_cmp(&b).unwrap_or(Ordering::Equal)),
-        (a, b) => a.cmp(&b),
-    }
 }
 
 /// By these labels one after the other; what they do not tell apart, by all labels.
@@ -100,7 +94,7 @@ fn by_number(a: &[u8], b: &[u8]) -> Ordering {
 mod tests {
     use std::cmp::Ordering::{Equal, Greater, Less};
 
-    use super::{by_value, natural};
+    use super::natural;
 
     #[test]
     fn runs_of_digits_are_numbers() {
@@ -109,12 +103,5 @@ mod tests {
         assert_eq!(natural("4m5", "4m1000"), Less);
         assert_eq!(natural("007", "7"), Equal);
         assert_eq!(natural("b", "a99999999999999999999999"), Greater);
-    }
-
-    #[test]
-    fn no_number_is_last() {
-        assert_eq!(by_value(f64::NAN, 1.0, |order| order), Greater);
-        assert_eq!(by_value(f64::NAN, 1.0, |order| order.reverse()), Greater);
-        assert_eq!(by_value(1.0, 2.0, |order| order.reverse()), Greater);
     }
 }

@@ -171,23 +171,28 @@ fn are_underscores_between_digits(text: &str) -> bool {
 /// The nanoseconds of a duration's text: numbers with units from large to small, each once.
 ///
 /// # Errors
-/// The message of what is wrong.
+/// The message of what is wrong. A unit is whatever stands before the next digit, so that the `.`
+/// of `1.5h` is an unknown one.
 pub(crate) fn duration_ns(text: &str) -> Result<i64, String> {
     let not_one = || format!("not a valid duration string: {}", Quoted(text));
     let too_long = || "duration out of range".to_owned();
-    let (mut rest, mut units, mut total_ms) = (text, UNITS_MS.as_slice(), 0u64);
+    let (mut rest, mut n_passed, mut total_ms) = (text, 0, 0u64);
     while !rest.is_empty() {
         let n_digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let (digits, behind) = rest.split_at(n_digits);
-        let n_letters = behind.bytes().take_while(u8::is_ascii_alphabetic).count();
-        let (unit, behind) = behind.split_at(n_letters);
-        let place = units.iter().position(|(name, _)| *name == unit).ok_or_else(not_one)?;
-        if digits.is_empty() {
-            return Err(not_one());
-        }
-        let ms = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(units[place].1));
+        let number: u64 = digits.parse().map_err(|_| not_one())?;
+        let n_unit = behind.find(|c: char| c.is_ascii_digit()).unwrap_or(behind.len());
+        let (unit, behind) = behind.split_at(n_unit);
+        let place = match UNITS_MS.iter().position(|(name, _)| *name == unit) {
+            Some(place) if place >= n_passed => place,
+            None if !unit.is_empty() => {
+                return Err(format!("unknown unit {} in duration {}", Quoted(unit), Quoted(text)));
+            }
+            _ => return Err(not_one()),
+        };
+        let ms = number.checked_mul(UNITS_MS[place].1);
         total_ms = ms.and_then(|ms| total_ms.checked_add(ms)).ok_or_else(too_long)?;
-        (rest, units) = (behind, &units[place + 1..]);
+        (rest, n_passed) = (behind, place + 1);
     }
     let ns = total_ms.checked_mul(NS_PER_MS).and_then(|ns| i64::try_from(ns).ok());
     ns.ok_or_else(too_long)
@@ -223,11 +228,15 @@ mod tests {
     fn durations_go_from_large_to_small_units() {
         assert_eq!(duration_ns("1h30m5ms").unwrap(), 5_400_005_000_000);
         assert_eq!(duration_ns("292y").unwrap(), 292 * 365 * 86_400 * 1_000_000_000);
-        for text in ["1m1h", "1s1s", "1.5h", "1hs", "5"] {
+        for text in ["1m1h", "1s1s", "5", "99999999999999999999s"] {
             let wrong = format!("not a valid duration string: {text:?}");
             assert_eq!(duration_ns(text).unwrap_err(), wrong);
         }
-        for text in ["293y", "99999999999999999999s"] {
+        for (text, unit) in [("1.5h", "."), ("1hs", "hs"), ("2h3mm", "mm"), ("1m2e3s", "e")] {
+            let wrong = format!("unknown unit {unit:?} in duration {text:?}");
+            assert_eq!(duration_ns(text).unwrap_err(), wrong);
+        }
+        for text in ["293y", "9999999999999999999s"] {
             assert_eq!(duration_ns(text).unwrap_err(), "duration out of range");
         }
     }

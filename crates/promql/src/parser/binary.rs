@@ -68,7 +68,7 @@ impl Parser<'_> {
         let mut fill = Fill::default();
         if self.takes(Kind::Word(Word::Fill))?.is_some() {
             let value = Some(self.fill_value()?);
-            return Ok(Fill { lhs: value, rhs: value });
+            return Ok(Fill { lhs: value, rhs: value, is_one: true });
         }
         loop {
             match self.peek()?.kind {

@@ -187,7 +187,7 @@ fn comparison() -> impl Strategy<Value = BinaryOp> {
 
 fn matching() -> impl Strategy<Value = Matching> {
     let card = select(vec![Card::OneToOne, Card::ManyToOne, Card::OneToMany]);
-    let fill = (option::of(number()), option::of(number()));
+    let fill = (option::of(number()), option::of(number()), any::<bool>());
     let labels = || vec(label(), 0..3);
     (card, any::<bool>(), labels(), labels(), fill).prop_map(
         |(card, is_on, labels, include, fill)| {
@@ -196,7 +196,9 @@ fn matching() -> impl Strategy<Value = Matching> {
                 _ => include.into_iter().filter(|label| !labels.contains(label)).collect(),
             };
             let value = |number: Option<Number>| number.map(|number| number.value);
-            let fill = Fill { lhs: value(fill.0), rhs: value(fill.1) };
+            let (lhs, rhs) = (value(fill.0), value(fill.1));
+            let is_one = fill.2 && lhs.is_some();
+            let fill = Fill { lhs, rhs: if is_one { lhs } else { rhs }, is_one };
             Matching { card, is_on, labels, include, fill }
         },
     )

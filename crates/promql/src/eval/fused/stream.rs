@@ -8,7 +8,7 @@ use storage::{SeriesColumns, SeriesVisitor};
 
 use super::super::answer::{Point, QueryError};
 use super::super::budget::Held;
-use super::super::evaluator::Evaluator;
+use super::super::evaluator::{Evaluator, arg_span};
 use super::super::native_totals::totals;
 use super::super::over_time::doubt_counter;
 use super::super::row::held_by;
@@ -304,7 +304,8 @@ impl Runner<'_, '_, '_> {
         let Some(over) = &self.stream.source.over else { return };
         if !std::mem::replace(&mut self.doubted[key], true) {
             let metric = self.keys[key].metric_name();
-            doubt_counter(&mut self.evaluator.remarks, over.name, metric, over.args.range.span());
+            let span = arg_span(over.args.range);
+            doubt_counter(&mut self.evaluator.remarks, over.name, metric, span);
         }
     }
 }

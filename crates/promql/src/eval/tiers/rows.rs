@@ -13,7 +13,7 @@ use storage::{
 
 use super::super::answer::{Point, QueryError, Value};
 use super::super::budget::{Budget, Held};
-use super::super::evaluator::Evaluator;
+use super::super::evaluator::{Evaluator, arg_span};
 use super::super::over_time::doubt_counter;
 use super::super::row::{Row, held_by};
 use super::super::steps::Steps;
@@ -60,7 +60,7 @@ impl Evaluator<'_> {
             }
             self.budget.take(held_by(&labels, points.len()))?;
             if let Some((name, arg)) = leaf.call {
-                doubt_counter(&mut self.remarks, name, labels.metric_name(), arg.span());
+                doubt_counter(&mut self.remarks, name, labels.metric_name(), arg_span(arg));
             }
             rows.push(Row { labels: Arc::new(labels), drops_name: drops_name(leaf), points });
         }
