@@ -113,7 +113,11 @@ impl LineReader for PageReader {
             Line::Type { family, kind } => (family, &|said| said.kind = (*kind).into()),
             Line::Help { family, text } => (family, &|said| said.help = text.to_string()),
             Line::Unit { family, unit } => (family, &|said| said.unit = (*unit).to_owned()),
-            Line::Created(_) | Line::Nothing | Line::Eof => return Ok(()),
+            Line::Created(_) => {
+                sink.skip(1);
+                return Ok(());
+            }
+            Line::Nothing | Line::Eof => return Ok(()),
         };
         if of != family {
             told(family, said, sink)?;
