@@ -1,6 +1,6 @@
 //! Sink: where the lines of a body become batches, and an account of what was left out.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -32,8 +32,10 @@ pub(in crate::ingest) struct Sink {
     /// Set in every series, in the place of what the body says.
     extra: Vec<(String, String)>,
     batch: SpelledBatch,
-    /// Which line each series of the batch is from.
+    /// Which line each series of the batch is from; rising.
     lines: Vec<u64>,
+    /// Lines of which something was refused and more may be, see [`Sink::refuse`].
+    refused: BTreeSet<u64>,
     metadata: Vec<(String, Metadata)>,
     commits: VecDeque<Commit>,
     told: Told,
@@ -84,6 +86,7 @@ impl Sink {
             extra: Vec::new(),
             batch: SpelledBatch::new(source),
             lines: Vec::new(),
+            refused: BTreeSet::new(),
             metadata: Vec::new(),
             commits: VecDeque::new(),
             told: Told::default(),
@@ -189,14 +192,29 @@ impl Sink {
         Ok(())
     }
 
-    /// Notes that something of a line is not taken, and why.
+    /// Notes that something of a line is not taken, and why. A line of several samples, such as a point
+    /// with several fields, is one line however many of them are refused, and its first reason stands
+    /// for all.
     pub(in crate::ingest) fn refuse(&mut self, line: u64, reason: &impl Display) {
+        if !self.refused.insert(line) {
+            return;
+        }
+        if self.refused.len() > 2 * BATCH_SAMPLES {
+            self.forget_refused(line);
+        }
         let told = &mut self.told;
         told.n_refused += 1;
         self.meter.refused.inc();
         if told.reasons.len() < REASONS_TOLD_MAX {
             told.reasons.push(format!("line {line}: {reason}"));
         }
+    }
+
+    /// Forgets the lines of which nothing more can be refused: those before this one that have nothing
+    /// in the batch. So there are never many more than the batch has series.
+    fn forget_refused(&mut self, line: u64) {
+        let Self { refused, lines, .. } = self;
+        refused.retain(|other| *other >= line || lines.binary_search(other).is_ok());
     }
 
     /// A line as a text; `None` is one that is none, and is refused.
@@ -227,7 +245,10 @@ impl Sink {
             self.refuse(self.lines[rejected.index], &rejected.cause);
         }
         self.flush_metadata()?;
+        // The last line may have more to come.
+        let last = self.lines.last().copied().unwrap_or_default();
         self.lines.clear();
+        self.forget_refused(last);
         self.batch.clear();
         Ok(())
     }
