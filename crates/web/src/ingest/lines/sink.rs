@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use model::{Exemplar, Metadata, Sample};
-use storage::{Batch as _, Commit, Ingest, LimitError, SpelledBatch, Times};
+use storage::{Commit, Ingest, LimitError, SpelledBatch, Times};
 
 use crate::error::ApiError;
 use crate::ingest::untimely;
@@ -36,6 +36,8 @@ pub(in crate::ingest) struct Sink {
     lines: Vec<u64>,
     /// Lines of which something was refused and more may be, see [`Sink::refuse`].
     refused: BTreeSet<u64>,
+    /// Whether the last series of the batch is the one that was taken last.
+    takes_exemplars: bool,
     metadata: Vec<(String, Metadata)>,
     commits: VecDeque<Commit>,
     told: Told,
@@ -87,6 +89,7 @@ impl Sink {
             batch: SpelledBatch::new(source),
             lines: Vec::new(),
             refused: BTreeSet::new(),
+            takes_exemplars: false,
             metadata: Vec::new(),
             commits: VecDeque::new(),
             told: Told::default(),
@@ -114,6 +117,7 @@ impl Sink {
         pairs: Vec<(&str, &str)>,
         samples: &[Sample],
     ) -> Result<(), ApiError> {
+        self.takes_exemplars = false;
         let check = |t_ms: i64| self.times.check(t_ms).err().map(|cause| (cause, t_ms));
         match samples.iter().find_map(|sample| check(sample.t_ms)) {
             None => self.timely(line, pairs, samples),
@@ -146,17 +150,17 @@ impl Sink {
             return Ok(());
         }
         self.lines.push(line);
+        self.takes_exemplars = true;
         let is_full = batch.n_samples() >= BATCH_SAMPLES || batch.n_bytes() >= BATCH_BYTES;
         if is_full { self.flush() } else { Ok(()) }
     }
 
     /// Takes an exemplar of the series that was taken last. One that is none does no harm.
     pub(in crate::ingest) fn exemplar(&mut self, exemplar: Exemplar) {
-        let is_known = self.batch.n_series() > 0;
         let checked = exemplar.validate().map_err(|error| error.to_string());
         let timely = self.times.check(exemplar.t_ms).map_err(|error| error.to_string());
         match checked.and(timely) {
-            Ok(()) if is_known => self.batch.push_exemplar(exemplar),
+            Ok(()) if self.takes_exemplars => self.batch.push_exemplar(exemplar),
             // Its series was refused, or went ahead with a full batch.
             Ok(()) => {}
             Err(reason) => self.ingest.count_rejected(&LimitError::Exemplar { reason }, 1),
@@ -249,6 +253,7 @@ impl Sink {
         let last = self.lines.last().copied().unwrap_or_default();
         self.lines.clear();
         self.forget_refused(last);
+        self.takes_exemplars = false;
         self.batch.clear();
         Ok(())
     }
