@@ -8,7 +8,7 @@ mod distribution;
 pub mod federation;
 mod names;
 mod negotiate;
-mod number;
+pub(crate) mod number;
 mod plan;
 mod protobuf;
 mod text;

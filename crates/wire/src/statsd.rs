@@ -42,6 +42,13 @@ pub struct Metric<'l> {
     pub name: String,
     /// Plain names, and values, in the order of the line.
     pub tags: Vec<(String, Cow<'l, str>)>,
+    /// What was measured; more than once on a line such as `a:1|c:2|c|@0.5`.
+    pub measured: Vec<Measured<'l>>,
+}
+
+/// Values of one type.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured<'l> {
     /// What was measured.
     pub values: Values<'l>,
     /// For how many each stands: 1 over the rate at which the sender takes samples.
@@ -82,28 +89,47 @@ pub fn read_line(line: &str) -> Result<Line<'_>, SyntaxError> {
     let mut cursor = Cursor::new(line);
     let (name, mut tags) = name(&mut cursor)?;
     let has_own = !tags.is_empty();
+    let mut measured = Vec::with_capacity(1);
+    loop {
+        measured.push(sample(&mut cursor, has_own, &mut tags)?);
+        if !cursor.eat(b':') {
+            break;
+        }
+    }
+    check_tags(&cursor, &tags)?;
+    Ok(Line::Metric(Metric { name, tags, measured }))
+}
+
+/// Values with their type and what else is said of them, to the end of the line, or to the colon before
+/// further ones: a type and a rate have none themselves.
+fn sample<'l>(
+    cursor: &mut Cursor<'l>,
+    has_own: bool,
+    tags: &mut Tags<'l>,
+) -> Result<Measured<'l>, SyntaxError> {
     let start = cursor.at;
     let texts = cursor.take_while(|byte| byte != b'|');
     cursor.expect(b'|', "\"|\" and a type")?;
-    let kind = cursor.take_while(|byte| byte != b'|');
+    let kind = cursor.take_while(|byte| byte != b'|' && byte != b':');
     let mut weight = 1.0;
     while cursor.eat(b'|') {
         let at = cursor.at;
-        let part = cursor.take_while(|byte| byte != b'|');
-        if let Some(rate) = part.strip_prefix('@') {
+        if cursor.eat(b'@') {
+            let rate = cursor.take_while(|byte| byte != b'|' && byte != b':');
             let rate = parse_float(rate).filter(|rate| *rate > 0.0 && *rate <= 1.0);
             weight = 1.0 / rate.ok_or_else(|| cursor.error_at(at, "a rate above 0, at most 1"))?;
-        } else if let Some(list) = part.strip_prefix('#') {
+            continue;
+        }
+        let part = cursor.take_while(|byte| byte != b'|');
+        if let Some(list) = part.strip_prefix('#') {
             if has_own {
                 return Err(cursor.error_at(at, "tags in one style"));
             }
-            read_tags(list, ',', &[':'], &mut tags);
+            read_tags(list, ',', &[':'], tags);
         }
         // What else there is says where the sender runs, or what a later version adds.
     }
-    check_tags(&cursor, &tags)?;
-    let values = values(&cursor, start, texts, kind)?;
-    Ok(Line::Metric(Metric { name, tags, values, weight }))
+    Ok(Measured { values: values(cursor, start, texts, kind)?, weight })
 }
 
 type Tags<'l> = Vec<(String, Cow<'l, str>)>;
@@ -112,9 +138,6 @@ type Tags<'l> = Vec<(String, Cow<'l, str>)>;
 fn name<'l>(cursor: &mut Cursor<'l>) -> Result<(String, Tags<'l>), SyntaxError> {
     let mut tags = Vec::new();
     let bare = cursor.take_while(|byte| !matches!(byte, b':' | b',' | b'#' | b'[' | b';' | b'|'));
-    if bare.trim().is_empty() {
-        return Err(cursor.error_at(0, "a name"));
-    }
     let mut rest = "";
     match cursor.peek() {
         Some(b'[') => {
@@ -131,15 +154,23 @@ fn name<'l>(cursor: &mut Cursor<'l>) -> Result<(String, Tags<'l>), SyntaxError> 
         }
         _ => {}
     }
-    cursor.expect(b':', "\":\" and a value")?;
     let name = format!("{bare}{rest}");
+    if name.trim().is_empty() {
+        return Err(cursor.error_at(0, "a name"));
+    }
+    cursor.expect(b':', "\":\" and a value")?;
     let name: String = name.trim().chars().map(|c| if c == '/' { '-' } else { c }).collect();
     Ok((plain_name(&name), tags))
 }
 
 /// Adds the tags of a list; a word without a value is a flag. Of two with one name the last counts.
 fn read_tags<'l>(list: &'l str, between: char, assign: &[char], tags: &mut Tags<'l>) {
-    for text in list.split(between).map(str::trim).filter(|text| !text.is_empty()) {
+    for text in list.split(between).map(str::trim) {
+        // Some libraries write the `#` of the list before each tag.
+        let text = text.strip_prefix('#').unwrap_or(text);
+        if text.is_empty() {
+            continue;
+        }
         let (name, value) = text.split_once(assign).unwrap_or((text, "true"));
         if name.is_empty() {
             continue;

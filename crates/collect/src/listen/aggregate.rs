@@ -76,8 +76,10 @@ impl Aggregate {
         let labels = Labels::of_metric(&metric.name, pairs).map_err(|error| {
             Refusal::Labels(LimitError::BadLabels { reason: error.to_string() })
         })?;
-        if !self.series.contains_key(&labels) {
-            let state = State::new(&metric.values);
+        if let Some(first) = metric.measured.first()
+            && !self.series.contains_key(&labels)
+        {
+            let state = State::new(&first.values);
             let is_full = self.series.len() >= SERIES_MAX
                 || (state.is_large() && self.n_large >= LARGE_SERIES_MAX);
             if is_full {
@@ -91,7 +93,8 @@ impl Aggregate {
         }
         let series = self.series.get_mut(&labels).ok_or(Refusal::Full)?;
         series.heard = moment.monotonic;
-        series.state.take(&metric.values, metric.weight)
+        let mut measured = metric.measured.iter();
+        measured.try_for_each(|one| series.state.take(&one.values, one.weight))
     }
 
     /// Hands out what every series has, and forgets those that are silent. `each` is handed a batch

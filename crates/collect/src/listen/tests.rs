@@ -85,6 +85,18 @@ fn events_add_up_until_they_are_stored() {
 }
 
 #[test]
+fn all_that_a_line_measures_counts() {
+    let world = World::new();
+    let statsd = world.statsd();
+    send(&statsd, "hits:1|c:2|c|@0.5:3|c\nload:7|g:-2|g\nmixed:1|c:5|g");
+    statsd.flush();
+    assert_eq!(world.values("hits"), [Some(8.0)]);
+    assert_eq!(world.values("load"), [Some(5.0)]);
+    assert_eq!(world.values("mixed"), [Some(1.0)], "one name has one type");
+    assert_eq!(statsd.meter().refused.get(), 1);
+}
+
+#[test]
 fn observations_are_a_native_histogram_in_seconds() {
     let world = World::new();
     let statsd = world.statsd();

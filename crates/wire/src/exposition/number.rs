@@ -27,7 +27,7 @@ pub(super) fn write_float(out: &mut Vec<u8>, value: f64) {
 }
 
 /// As OpenMetrics writers do: like [`write_float`], but a float always shows that it is one.
-pub(super) fn write_openmetrics_float(out: &mut Vec<u8>, value: f64) {
+pub(crate) fn write_openmetrics_float(out: &mut Vec<u8>, value: f64) {
     let start = out.len();
     write_float(out, value);
     let is_integer = |b: &u8| b.is_ascii_digit() || *b == b'-';

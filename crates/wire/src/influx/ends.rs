@@ -7,8 +7,9 @@ use crate::lines::LineEnds;
 #[derive(Debug, Default, Clone)]
 pub struct PointEnds {
     place: Place,
-    /// The byte before was a backslash that escapes.
-    is_escaped: bool,
+    /// The byte before was a backslash that is not escaped itself. Whether it escapes says what
+    /// follows: outside of texts a backslash before another is a letter.
+    is_escape: bool,
 }
 
 /// The part of a line.
@@ -50,11 +51,19 @@ impl PointEnds {
         if byte == b'\n' && self.place != Place::Text {
             return true;
         }
-        let was_escaped = std::mem::take(&mut self.is_escaped);
-        if was_escaped || self.place == Place::Comment {
+        let was_escape = std::mem::replace(&mut self.is_escape, byte == b'\\');
+        if self.place == Place::Comment {
             return false;
         }
-        self.is_escaped = byte == b'\\';
+        let can_be_escaped = match self.place {
+            Place::Text => matches!(byte, b'"' | b'\\'),
+            Place::Value => false,
+            _ => matches!(byte, b',' | b'=' | b' '),
+        };
+        if was_escape && can_be_escaped {
+            self.is_escape = false;
+            return false;
+        }
         self.place = match (self.place, byte) {
             (Place::Start, b'#') => Place::Comment,
             (Place::Start, b' ' | b'\t') => Place::Start,

@@ -96,7 +96,8 @@ fn fields<'l>(cursor: &mut Cursor<'l>) -> Result<Vec<(Cow<'l, str>, Field)>, Syn
     }
 }
 
-/// A text to one of these bytes, which no backslash stands before; never empty.
+/// A text to one of these bytes, which no backslash stands before; never empty. Those bytes are also
+/// all that a backslash can stand before: in the name of a measurement `=` is a letter like others.
 fn text<'l>(
     cursor: &mut Cursor<'l>,
     ends: &[u8],
@@ -110,7 +111,7 @@ fn text<'l>(
             break;
         }
         // What is escaped is no end; a backslash before anything else stands for itself.
-        if cursor.peek().is_some_and(|byte| matches!(byte, b',' | b'=' | b' ')) {
+        if cursor.peek().is_some_and(|byte| ends.contains(&byte)) {
             has_escapes = true;
             cursor.at += 1;
         }
@@ -119,22 +120,20 @@ fn text<'l>(
     match (found.is_empty(), has_escapes) {
         (true, _) => Err(cursor.error(expected)),
         (false, false) => Ok(Cow::Borrowed(found)),
-        (false, true) => Ok(Cow::Owned(unescaped(found))),
+        (false, true) => Ok(Cow::Owned(unescaped(found, ends))),
     }
 }
 
-fn unescaped(text: &str) -> String {
+fn unescaped(text: &str, escapable: &[u8]) -> String {
+    let is_escaped = |c: &char| u8::try_from(*c).is_ok_and(|byte| escapable.contains(&byte));
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
         out.push_str(&rest[..at]);
         let behind = &rest[at + 1..];
-        if !behind.starts_with([',', '=', ' ']) {
-            out.push('\\');
-        }
         // The next character is taken as it is, so that it is not read as an escape again.
-        let taken = behind.chars().next().filter(|c| matches!(c, ',' | '=' | ' '));
-        out.extend(taken);
+        let taken = behind.chars().next().filter(is_escaped);
+        out.push(taken.unwrap_or('\\'));
         rest = &behind[taken.map_or(0, char::len_utf8)..];
     }
     out.push_str(rest);

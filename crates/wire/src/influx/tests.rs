@@ -57,6 +57,11 @@ fn commas_blanks_and_equal_signs_are_escaped() {
     assert_eq!(read.measurement, "a,b c=d");
     assert_eq!(read.tags, [("t=1".into(), "v, =2".into()), ("u".into(), "x\\y".into())]);
     assert_eq!(read.fields, [("f 1".into(), Field::Number(1.0))]);
+    // In the name of a measurement an equal sign is nothing to be escaped.
+    assert_eq!(point(r"a\=b,t=1 f=1").measurement, r"a\=b");
+    assert_eq!(point("a=b f=1").measurement, "a=b");
+    // A backslash before one that escapes is a letter.
+    assert_eq!(point(r"m,t=a\\ b f=1").tags, [("t".into(), r"a\ b".into())]);
 }
 
 #[test]
@@ -100,6 +105,15 @@ fn a_line_feed_within_a_text_ends_no_point() {
         ["m f=\"a\nb \\\" \n\" 1", "# it's \"a comment", "m,t=\"a f=1", "m f=1,g=\"\n\",h=2"];
     for piece_bytes in 1..text.len() {
         assert_eq!(split(text, piece_bytes), expected, "{piece_bytes}");
+    }
+}
+
+/// What ends the tags, and so may begin a text, is the same for who splits lines and who reads them:
+/// else a line with a fault would take the next ones with it.
+#[test]
+fn a_blank_behind_two_backslashes_belongs_to_its_tag() {
+    for line in [r#"m,path=C:\\ x="f=1"#, r#"m,path=C:\\ v\="y f=1,g="a\\" 5"#, r#"m f=1\ "x"#] {
+        assert_eq!(split(&format!("{line}\nm f=2\n"), 7), [line, "m f=2"]);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::cursor::{Cursor, SyntaxError};
-use super::number::{parse_float, parse_milliseconds, parse_seconds};
+use super::number::{bound_text, parse_float, parse_milliseconds, parse_seconds};
 use super::{Dialect, Exemplar, Kind, Line, Pairs, SampleLine, Span};
 
 /// Labels of one sample. Far above what is stored.
@@ -17,7 +17,14 @@ pub struct LineParser {
     labels: Vec<(Span, Span)>,
     exemplar_labels: Vec<(Span, Span)>,
     unescaped: String,
-    needs_commas: bool,
+    is_strict: bool,
+}
+
+/// The family at hand, by which a label is known to be a bound.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FamilyAtHand<'f> {
+    pub(super) name: &'f str,
+    pub(super) kind: Kind,
 }
 
 /// What a sample's line says, but for its labels.
@@ -32,9 +39,10 @@ struct Outline {
 }
 
 impl LineParser {
-    /// One that wants a comma between labels in the older format, too: scrapers do without.
-    pub(super) fn with_commas() -> Self {
-        Self { needs_commas: true, ..Self::default() }
+    /// One that holds to the letter what scrapers let pass: in the older format a comma stands between
+    /// labels, in OpenMetrics none behind the last one, and an exemplar is short.
+    pub(super) fn strict() -> Self {
+        Self { is_strict: true, ..Self::default() }
     }
 
     /// Takes one line apart, given without its end.
@@ -45,6 +53,16 @@ impl LineParser {
         &'l mut self,
         line: &'l str,
         dialect: Dialect,
+    ) -> Result<Line<'l>, SyntaxError> {
+        self.parse_of(line, dialect, FamilyAtHand { name: "", kind: Kind::Unknown })
+    }
+
+    /// The same for a line of a family: its bound, if it has one, takes the form of a float.
+    pub(super) fn parse_of<'l>(
+        &'l mut self,
+        line: &'l str,
+        dialect: Dialect,
+        family: FamilyAtHand<'_>,
     ) -> Result<Line<'l>, SyntaxError> {
         let mut cursor = Cursor::new(line);
         if dialect == Dialect::Prometheus {
@@ -60,6 +78,7 @@ impl LineParser {
         self.exemplar_labels.clear();
         self.unescaped.clear();
         let outline = self.sample(&mut cursor, dialect)?;
+        self.unify_bound(line, outline.name, family);
         let pairs = |spans| Pairs { spans, line, unescaped: &self.unescaped };
         let exemplar = outline.exemplar.map(|(value, t_ms)| Exemplar {
             labels: pairs(&self.exemplar_labels),
@@ -75,6 +94,25 @@ impl LineParser {
             value_text: outline.value_at.of(line, ""),
             time_text: outline.time_at.map(|span| span.of(line, "")),
         }))
+    }
+
+    /// Writes a bound as a float shows itself. What is no number stays as it is.
+    fn unify_bound(&mut self, line: &str, name: Span, family: FamilyAtHand<'_>) {
+        let Some((suffix, label)) = family.kind.bound_label() else { return };
+        let unescaped = &self.unescaped;
+        if name.of(line, unescaped).strip_prefix(family.name) != Some(suffix) {
+            return;
+        }
+        let mut labels = self.labels.iter_mut();
+        let found = labels.find(|(name, _)| name.of(line, unescaped) == label);
+        let Some((_, value)) = found else { return };
+        let text = value.of(line, unescaped);
+        let Some(unified) = parse_float(text).map(bound_text) else { return };
+        if unified != text {
+            let start = self.unescaped.len();
+            self.unescaped.push_str(&unified);
+            *value = Span { start, end: self.unescaped.len(), is_unescaped: true };
+        }
     }
 
     fn comment<'l>(
@@ -204,7 +242,9 @@ impl LineParser {
         if no_name.is_some() {
             return Err(cursor.error_at(start, "labels with values"));
         }
-        self.check_exemplar(cursor, start)?;
+        if self.is_strict {
+            self.check_exemplar(cursor, start)?;
+        }
         blank(cursor, dialect)?;
         let value = number(cursor, parse_float, "the value of an exemplar")?;
         Ok(Some((value, self.time(cursor, dialect)?)))
@@ -245,12 +285,12 @@ impl LineParser {
             }
             // Scrapers read labels without a comma between them, as long as they can be told apart.
             let may_follow =
-                is_lenient && !self.needs_commas && cursor.peek().is_some_and(begins_label);
+                is_lenient && !self.is_strict && cursor.peek().is_some_and(begins_label);
             if !may_follow {
                 cursor.expect(b',', "\",\" or \"}\"")?;
             }
             skip(cursor);
-            if is_lenient && cursor.eat(b'}') {
+            if (is_lenient || !self.is_strict) && cursor.eat(b'}') {
                 return Ok(());
             }
         }

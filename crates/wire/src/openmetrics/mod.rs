@@ -1,10 +1,13 @@
-//! OpenMetrics: the text formats read back, line by line: OpenMetrics 1.0 to the letter, and the
-//! older Prometheus text 0.0.4 leniently, as it is met in the wild.
+//! OpenMetrics: the text formats read back, line by line, as a scrape of Prometheus reads them:
+//! OpenMetrics 1.0 nearly to the letter, and the older Prometheus text 0.0.4 leniently, as it is met in
+//! the wild.
 //!
 //! [`LineParser`] takes one line and lends what stands on it: names and values are borrowed from
 //! the line, and only texts with escapes are copied, into a buffer that is used again. [`Page`]
 //! goes through a whole page from any source in bounded memory, knows the type of the family at
-//! hand, and so tells a `_created` line from a sample. What contradicts the syntax is an error with
+//! hand, and so tells a `_created` line from a sample, and a bound from another label: as in Prometheus,
+//! `le="1"` of a histogram and `quantile="1"` of a summary become `"1.0"`, so that a series is the same one
+//! however its exporter writes numbers. What contradicts the syntax is an error with
 //! line, column and what was expected there. [`check()`] holds a page to all rules of its format, those
 //! over many lines included, and says what people regret later. [`write_series`] is the way back for stored histories.
 //!
@@ -21,6 +24,7 @@ mod write;
 pub use check::{Checked, Hint, PROBLEMS_MAX, Problem, Strictness, check};
 pub use cursor::SyntaxError;
 pub use line::LineParser;
+pub(crate) use number::bound_text;
 pub use number::{ORDINARY_NAN_BITS, parse_float, seconds_to_ms};
 pub use page::{LINE_BYTES_MAX, Page, PageError, PageRules};
 pub use write::{Lost, write_series};
@@ -30,7 +34,7 @@ use std::borrow::Cow;
 /// Which of the two formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dialect {
-    /// OpenMetrics 1.0, strictly: timestamps in seconds, `# EOF` at the end, single blanks.
+    /// OpenMetrics 1.0: timestamps in seconds, `# EOF` at the end, single blanks.
     OpenMetrics,
     /// Text 0.0.4: timestamps in milliseconds, any blanks, comments, a trailing comma, CR LF.
     Prometheus,
@@ -74,6 +78,15 @@ impl Kind {
             "untyped" if !is_openmetrics => Self::Unknown,
             _ => return None,
         })
+    }
+
+    /// What the name of a sample that has a bound adds to the family's, and the label of the bound.
+    fn bound_label(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Histogram | Self::GaugeHistogram => Some(("_bucket", "le")),
+            Self::Summary => Some(("", "quantile")),
+            _ => None,
+        }
     }
 
     /// Whether its samples may come with the time since when they count.

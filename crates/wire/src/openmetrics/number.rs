@@ -1,5 +1,7 @@
 //! Numbers: values and times as the text formats write them.
 
+use crate::exposition::number::write_openmetrics_float;
+
 /// The bits of the NaN that is a number's absence and nothing else.
 pub const ORDINARY_NAN_BITS: u64 = 0x7ff8_0000_0000_0001;
 
@@ -36,6 +38,13 @@ fn small_integer(text: &str) -> Option<f64> {
     }
     // Exact: below 10^15.
     Some(value as f64)
+}
+
+/// A bound in the one form that labels have it in: a number that shows that it is a float.
+pub(crate) fn bound_text(bound: f64) -> String {
+    let mut bytes = Vec::new();
+    write_openmetrics_float(&mut bytes, bound);
+    String::from_utf8(bytes).expect("digits are ASCII")
 }
 
 /// Seconds as milliseconds, rounded; `None` for what is no time.
@@ -80,7 +89,10 @@ pub(super) fn parse_milliseconds(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ORDINARY_NAN_BITS, parse_float, parse_milliseconds, parse_seconds, seconds_to_ms};
+    use super::{
+        ORDINARY_NAN_BITS, bound_text, parse_float, parse_milliseconds, parse_seconds,
+        seconds_to_ms,
+    };
 
     #[test]
     fn floats_are_read_as_go_reads_them() {
@@ -132,6 +144,21 @@ mod tests {
             assert_eq!(parse_seconds(text), None, "{text}");
         }
         assert_eq!(seconds_to_ms(f64::NAN), None);
+    }
+
+    #[test]
+    fn bounds_show_that_they_are_floats() {
+        for (bound, text) in [
+            (1.0, "1.0"),
+            (-0.0, "0.0"),
+            (0.005, "0.005"),
+            (-2.5, "-2.5"),
+            (1e6, "1e+06"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
+        ] {
+            assert_eq!(bound_text(bound), text);
+        }
     }
 
     #[test]

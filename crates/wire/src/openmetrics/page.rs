@@ -2,6 +2,7 @@
 
 use std::io::BufRead;
 
+use super::line::FamilyAtHand;
 use super::{Dialect, Kind, Line, LineParser, SyntaxError};
 use crate::lines::{Lines, LinesError};
 
@@ -85,7 +86,8 @@ impl PageRules {
         if *has_ended {
             return Err(PageError::AfterEof { line });
         }
-        let found = parse(parser, bytes, *dialect, line)?;
+        let at_hand = FamilyAtHand { name: family, kind: *kind };
+        let found = parse(parser, (line, bytes), *dialect, at_hand)?;
         match &found {
             Line::Type { family: described, kind: said } => {
                 (*described).clone_into(family);
@@ -165,9 +167,9 @@ impl<R: BufRead> Page<R> {
 
 fn parse<'l>(
     parser: &'l mut LineParser,
-    bytes: &'l [u8],
+    (line, bytes): (u64, &'l [u8]),
     dialect: Dialect,
-    line: u64,
+    family: FamilyAtHand<'_>,
 ) -> Result<Line<'l>, PageError> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| PageError::NotUtf8 { line, byte: error.valid_up_to() + 1 })?;
@@ -175,5 +177,5 @@ fn parse<'l>(
         Dialect::Prometheus => text.strip_suffix('\r').unwrap_or(text),
         Dialect::OpenMetrics => text,
     };
-    parser.parse(text, dialect).map_err(|cause| PageError::Syntax { line, cause })
+    parser.parse_of(text, dialect, family).map_err(|cause| PageError::Syntax { line, cause })
 }

@@ -138,8 +138,8 @@ fn what_is_wrong_in_openmetrics_is_told_with_its_column() {
             "up 1 ",
             "up 1\r",
             "up",
-            "up{a=\"b\",} 1",
             "up{,} 1",
+            "up{a=\"b\",,} 1",
             "up{a=b} 1",
             "up{a='b'} 1",
             "up{ä=\"b\"} 1",
@@ -170,8 +170,8 @@ fn what_is_wrong_in_openmetrics_is_told_with_its_column() {
             column 6: expected a timestamp or an exemplar, found the end of the line
             column 4: expected a value, found "1\r"
             column 3: expected a blank, found the end of the line
-            column 10: expected the name of a label, found "} 1"
             column 4: expected the name of a label, found ",} 1"
+            column 10: expected the name of a label, found ",} 1"
             column 6: expected a value in quotes, found "b} 1"
             column 6: expected a value in quotes, found "'b'} 1"
             column 4: expected the name of a label, found "ä=\"b\"} 1"
@@ -210,11 +210,19 @@ fn what_is_wrong_in_the_older_format_is_told_with_its_column() {
     );
 }
 
+/// What a scrape lets pass, a sample must not be lost for.
 #[test]
-fn an_exemplar_has_at_most_128_characters() {
+fn the_letter_is_held_to_on_request() {
+    let letter = |text: &str| match LineParser::strict().parse(text, OpenMetrics) {
+        Ok(_) => "right".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(line("up{a=\"b\",} 1", OpenMetrics), "up {\"a\": \"b\"} 1.0");
+    assert!(letter("up{a=\"b\",} 1").starts_with("column 10: expected the name of a label"));
     let with = |n: usize| format!("a_total 1 # {{x=\"{}\"}} 1", "ä".repeat(n));
-    assert!(line(&with(127), OpenMetrics).starts_with("a_total {} 1.0 # "));
-    assert!(line(&with(128), OpenMetrics).starts_with("column 13: expected at most 128"));
+    assert_eq!(letter(&with(127)), "right");
+    assert!(letter(&with(128)).starts_with("column 13: expected at most 128"));
+    assert!(line(&with(128), OpenMetrics).starts_with("a_total {} 1.0 # "));
 }
 
 fn page(text: &str, dialect: Dialect) -> Result<Vec<String>, String> {
@@ -238,6 +246,44 @@ fn a_page_tells_created_lines_from_samples() {
     assert_eq!(page(text, OpenMetrics).unwrap(), expected);
     // The older format has no such lines: it is a sample like others.
     assert_eq!(page(text, Prometheus).unwrap()[1], "a_created {} 17.5");
+}
+
+#[test]
+fn bounds_have_one_form_however_they_are_written() {
+    let text = concat!(
+        "# TYPE h histogram\n",
+        "h_bucket{a=\"1\",le=\"1\"} 1\n",
+        "h_bucket{le=\"1e-1\",a=\"x\\\"\"} 1\n",
+        "h_bucket{le=\"1.0\"} 1\n",
+        "h_bucket{le=\"Inf\"} 1\n",
+        "h_bucket{le=\"all\"} 1\n",
+        "h_sum{le=\"1\"} 1\n",
+        "other_bucket{le=\"1\"} 1\n",
+        "# TYPE s summary\n",
+        "s{quantile=\"0\"} 1\n",
+        "s{le=\"1\"} 1\n",
+        "s_count{quantile=\"0\"} 1\n",
+        "# TYPE c counter\n",
+        "c_bucket{le=\"1\"} 1\n",
+        "# TYPE \"d.e\" histogram\n",
+        "{\"d.e_bucket\",le=\"2\"} 1\n",
+    );
+    expect![[r#"
+        h_bucket {"a": "1", "le": "1.0"} 1.0
+        h_bucket {"le": "0.1", "a": "x\""} 1.0
+        h_bucket {"le": "1.0"} 1.0
+        h_bucket {"le": "+Inf"} 1.0
+        h_bucket {"le": "all"} 1.0
+        h_sum {"le": "1"} 1.0
+        other_bucket {"le": "1"} 1.0
+        s {"quantile": "0.0"} 1.0
+        s {"le": "1"} 1.0
+        s_count {"quantile": "0"} 1.0
+        c_bucket {"le": "1"} 1.0
+        d.e_bucket {"le": "2.0"} 1.0"#]]
+    .assert_eq(&page(text, Prometheus).unwrap().join("\n"));
+    let gauge = "# TYPE g gaugehistogram\ng_bucket{le=\"5\"} 1\n# EOF\n";
+    assert_eq!(page(gauge, OpenMetrics).unwrap(), ["g_bucket {\"le\": \"5.0\"} 1.0"]);
 }
 
 #[test]

@@ -227,8 +227,8 @@ impl<'m> Translator<'m, '_> {
             None => return Err(point_fault("a point without a value")),
         };
         let start_ms = if family.is_monotonic { head.start_ms() } else { 0 };
-        // As in Prometheus: what an exemplar would explain is a count.
-        if family.is_monotonic {
+        // As in Prometheus: a sum has exemplars whether it may fall or not, a gauge has none.
+        if family.shape == Shape::Sum {
             self.exemplars(t_ms)?.into_iter().for_each(|one| self.out.push_exemplar(one));
         }
         let sample = Sample { t_ms, value, start_ms };
@@ -265,8 +265,7 @@ impl<'m> Translator<'m, '_> {
             while let Some(one) = exemplars.next_if(|one| one.value <= bound) {
                 self.out.push_exemplar(one);
             }
-            self.text.clear();
-            let _ = write!(self.text, "{bound}");
+            write_bound(&mut self.text, bound);
             let series = ([name, "_bucket"], Some(self.text.as_str()));
             self.out.push_sample(&self.base, series, sample_of(head, count as f64))?;
         }
@@ -306,8 +305,7 @@ impl<'m> Translator<'m, '_> {
         }
         let t_ms = self.begin(head, family, Some("quantile"))?;
         for (quantile, value) in &point.quantiles {
-            self.text.clear();
-            let _ = write!(self.text, "{quantile}");
+            write_bound(&mut self.text, *quantile);
             let series = ([family.name.as_str(), ""], Some(self.text.as_str()));
             let sample = Sample { start_ms: 0, ..sample_of(head, not_stale(*value)) };
             self.out.push_sample(&self.base, series, sample)?;
@@ -365,6 +363,15 @@ impl<'a, 'm> Family<'a, 'm> {
         let help = shortened(metric.description, HELP_BYTES_MAX).to_owned();
         Metadata { kind, help, unit: unit_name(settings.strategy, metric.unit) }
     }
+}
+
+/// The value of `le` or `quantile`, as Prometheus writes it for points of OpenTelemetry: plain digits.
+fn write_bound(text: &mut String, bound: f64) {
+    text.clear();
+    let _ = match bound.is_infinite() {
+        true => text.write_str(if bound > 0.0 { "+Inf" } else { "-Inf" }),
+        false => write!(text, "{bound}"),
+    };
 }
 
 /// A sample of a count since a start.

@@ -11,6 +11,7 @@ use model::{Histogram, Labels, METRIC_NAME, MetadataKind};
 
 use super::native::{as_gauge, read_native};
 use super::page::{PushedFamily, PushedPage, PushedValue, SERIES_MAX, ordinary};
+use crate::openmetrics::bound_text;
 use crate::remote_write::fields::{FieldError, Fields, Value};
 
 /// Labels of one metric. Far above what is stored.
@@ -276,10 +277,6 @@ fn text(bytes: &[u8], what: &str) -> Result<String, ProtobufFault> {
     Ok(text.to_owned())
 }
 
-fn bound_text(bound: f64) -> String {
-    if bound == f64::INFINITY { "+Inf".to_owned() } else { bound.to_string() }
-}
-
 #[cfg(test)]
 mod tests {
     use model::{Family, Labels, MetricKind, Point};
@@ -364,7 +361,7 @@ mod tests {
             .map(|(labels, value)| format!("{labels} {}", value.number()))
             .collect();
         let expected =
-            ["h_bucket{le=\"1\"} 0", "h_bucket{le=\"+Inf\"} 5", "h_sum{} 0", "h_count{} 5"];
+            ["h_bucket{le=\"1.0\"} 0", "h_bucket{le=\"+Inf\"} 5", "h_sum{} 0", "h_count{} 5"];
         assert_eq!(told, expected);
     }
 
@@ -394,7 +391,7 @@ mod tests {
         };
         assert_eq!(names(&histogram(4, &NATIVE)), "h{} native");
         let both = names(&histogram(4, &[&NATIVE[..], &CLASSIC].concat()));
-        let expected = "h{} native h_bucket{le=\"1\"} h_bucket{le=\"+Inf\"} h_sum{} h_count{}";
+        let expected = "h{} native h_bucket{le=\"1.0\"} h_bucket{le=\"+Inf\"} h_sum{} h_count{}";
         assert_eq!(both, expected);
         let page = read_protobuf(&histogram(5, &NATIVE)).unwrap();
         let PushedValue::Histogram(gauge) = &page["h"].series[0].1 else { panic!("{page:?}") };

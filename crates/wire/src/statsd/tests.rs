@@ -1,12 +1,19 @@
 use proptest::prelude::*;
 
-use super::{Change, Line, Metric, Values, read_line};
+use super::{Change, Line, Measured, Metric, Values, read_line};
 
 fn metric(line: &str) -> Metric<'_> {
     match read_line(line) {
         Ok(Line::Metric(metric)) => metric,
         other => panic!("{line}: {other:?}"),
     }
+}
+
+/// What a line that measures once says.
+fn measured(line: &str) -> Measured<'_> {
+    let mut all = metric(line).measured;
+    assert_eq!(all.len(), 1, "{line}");
+    all.remove(0)
 }
 
 fn tags(line: &str) -> Vec<(String, String)> {
@@ -31,10 +38,25 @@ fn types_say_what_values_mean() {
         ("a:4|d|#x:y|c:abc|T1700000000", Values::Observed(vec![4.0])),
         ("a:u1:u2|s", Values::Members(vec!["u1", "u2"])),
     ] {
-        assert_eq!(metric(line).values, values, "{line}");
+        assert_eq!(measured(line).values, values, "{line}");
     }
-    assert_eq!(metric("a:1|c|@0.1").weight, 10.0);
-    assert_eq!(metric("a:1|c").weight, 1.0);
+    assert_eq!(measured("a:1|c|@0.1").weight, 10.0);
+    assert_eq!(measured("a:1|c").weight, 1.0);
+}
+
+#[test]
+fn a_line_may_measure_several_times() {
+    let count =
+        |values: &[f64], weight| Measured { values: Values::Count(values.to_vec()), weight };
+    assert_eq!(
+        metric("a:1|c:2:3|c|@0.5:4|c").measured,
+        [count(&[1.0], 1.0), count(&[2.0, 3.0], 2.0), count(&[4.0], 1.0)]
+    );
+    let mixed = metric("a,x=y:7|ms:-1|g");
+    let values: Vec<_> = mixed.measured.into_iter().map(|one| one.values).collect();
+    assert_eq!(values, [Values::Observed(vec![0.007]), Values::Gauge(vec![Change::Add(-1.0)])]);
+    // What else is said of a value may have colons.
+    assert_eq!(measured("a:1|c|c:in-x:y").values, Values::Count(vec![1.0]));
 }
 
 #[test]
@@ -69,6 +91,11 @@ fn tags_come_in_five_styles() {
         pairs(&[("flag", "true"), ("url", "http://x:1"), ("x", "2")])
     );
     assert_eq!(tags("a:1|c|#"), []);
+    assert_eq!(tags("a:1|c|#x:1,#y.z:two"), both, "a mark before each");
+    assert_eq!(
+        (metric("[x=1]a.b:1|c").name, tags("[x=1]a:1|c")),
+        ("a_b".into(), pairs(&[("x", "1")]))
+    );
 }
 
 #[test]
@@ -83,6 +110,9 @@ fn events_and_checks_are_no_metrics() {
 fn what_is_wrong_is_named_with_its_column() {
     for (line, told) in [
         (":1|c", "column 1: expected a name"),
+        ("[x=1]:1|c", "column 1: expected a name"),
+        ("a:1|c:2", "column 8: expected \"|\" and a type"),
+        ("a:1|c:2|x", "column 9: expected a type"),
         ("a", "column 2: expected \":\" and a value"),
         ("a:1", "column 4: expected \"|\" and a type"),
         ("a:1|x", "column 5: expected a type"),
@@ -120,8 +150,8 @@ proptest! {
         let list: Vec<String> = all.iter().map(|(n, v)| format!("{n}:{v}")).collect();
         let line = format!("some.name:{value:?}|h|@{rate:?}|#{}", list.join(","));
         let read = metric(&line);
-        prop_assert_eq!(read.values, Values::Observed(vec![value]));
-        prop_assert_eq!(read.weight, 1.0 / rate);
+        let expected = Measured { values: Values::Observed(vec![value]), weight: 1.0 / rate };
+        prop_assert_eq!(read.measured, [expected]);
         prop_assert_eq!(tags(&line), all.into_iter().collect::<Vec<_>>());
     }
 }

@@ -28,6 +28,13 @@ fn read(page: &str, dialect: Dialect) -> Vec<text_reader::Sample> {
     all
 }
 
+/// Whether two labels are the same. The reader may write a bound in another form.
+fn is_same_label((found, expected): (&(String, String), &(String, String))) -> bool {
+    let is_bound = ["le", "quantile"].contains(&found.0.as_str()) && found.0 == expected.0;
+    let number = |text: &str| text.parse::<f64>().ok();
+    found == expected || (is_bound && number(&found.1) == number(&expected.1))
+}
+
 fn check(families: &[Family], syntax: Syntax, dialect: Dialect) -> Result<(), TestCaseError> {
     for escaping in [Escaping::AllowUtf8, Escaping::Underscores, Escaping::Values] {
         let mut page = Vec::new();
@@ -36,7 +43,14 @@ fn check(families: &[Family], syntax: Syntax, dialect: Dialect) -> Result<(), Te
         let (found, expected) = (read(&page, dialect), plainly(&page));
         prop_assert_eq!(found.len(), expected.len(), "{}", page);
         for (found, expected) in found.iter().zip(&expected) {
-            prop_assert_eq!((&found.name, &found.labels), (&expected.name, &expected.labels));
+            prop_assert_eq!(&found.name, &expected.name);
+            let mut labels = found.labels.iter().zip(&expected.labels);
+            prop_assert!(
+                found.labels.len() == expected.labels.len() && labels.all(is_same_label),
+                "{:?} is not {:?}",
+                found,
+                expected
+            );
             let are_same =
                 found.value == expected.value || (found.value.is_nan() && expected.value.is_nan());
             prop_assert!(are_same, "{:?} is not {:?}", found, expected);

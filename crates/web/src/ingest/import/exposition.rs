@@ -1,11 +1,15 @@
 //! `POST /api/v1/import/prometheus`: pages as a scrape would find them, pushed.
 
+mod waiting;
+
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use model::{Exemplar, Labels, METRIC_NAME, Metadata, Sample};
 use wire::lines::EveryLf;
 use wire::openmetrics::{Dialect, LINE_BYTES_MAX, Line, PageError, PageRules, SampleLine};
+
+use waiting::Waiting;
 
 use super::{EXTRA_LABEL, Key, TIMESTAMP, extra_labels, sink, time_of};
 use crate::error::{ApiError, ErrorBody};
@@ -20,7 +24,8 @@ const SNIFFED_BYTES_MAX: u64 = 1 << 20;
 /// Stores a page of samples: Prometheus text, or OpenMetrics where the `Content-Type` or a last line
 /// `# EOF` says so. May be gzip or zstd.
 ///
-/// Samples without a time are of now, or of `timestamp`, Unix milliseconds. `extra_label=name=value`,
+/// Samples without a time are of now, or of `timestamp`, Unix milliseconds. The `_created` lines of
+/// OpenMetrics say since when samples count. `extra_label=name=value`,
 /// which may repeat, sets a label in every series. A line that is wrong is left out and named in a
 /// 400; all others are stored.
 #[utoipa::path(
@@ -86,12 +91,16 @@ struct PageReader {
     /// The family that is being described.
     family: String,
     said: Metadata,
+    /// Whether the format has lines that say since when samples count.
+    has_created: bool,
+    waiting: Waiting,
 }
 
 impl PageReader {
     fn new(dialect: Dialect, now_ms: i64) -> Self {
-        let (family, said) = (String::new(), Metadata::default());
-        Self { rules: PageRules::new(dialect), now_ms, family, said }
+        let (family, said, waiting) = (String::new(), Metadata::default(), Waiting::default());
+        let has_created = dialect == Dialect::OpenMetrics;
+        Self { rules: PageRules::new(dialect), now_ms, family, said, has_created, waiting }
     }
 }
 
@@ -100,7 +109,7 @@ impl LineReader for PageReader {
     const LINE_BYTES_MAX: usize = LINE_BYTES_MAX;
 
     fn line(&mut self, number: u64, line: &[u8], sink: &mut Sink) -> Result<(), ApiError> {
-        let Self { rules, now_ms, family, said } = self;
+        let Self { rules, now_ms, family, said, has_created, waiting } = self;
         let found = match rules.line(number, line) {
             Ok(found) => found,
             Err(error) => {
@@ -109,12 +118,18 @@ impl LineReader for PageReader {
             }
         };
         let (of, set): (&str, &dyn Fn(&mut Metadata)) = match &found {
-            Line::Sample(sample) => return store(number, sample, *now_ms, sink),
+            Line::Sample(sample) => return store(number, sample, *now_ms, (waiting, sink)),
+            Line::Created(created) => return waiting.created(created, sink),
             Line::Type { family, kind } => (family, &|said| said.kind = (*kind).into()),
             Line::Help { family, text } => (family, &|said| said.help = text.to_string()),
             Line::Unit { family, unit } => (family, &|said| said.unit = (*unit).to_owned()),
-            Line::Created(_) | Line::Nothing | Line::Eof => return Ok(()),
+            Line::Nothing | Line::Eof => return Ok(()),
         };
+        match &found {
+            Line::Type { family, kind } if *has_created => waiting.begin(family, *kind, sink)?,
+            _ if !waiting.is_of(of) => waiting.end(sink)?,
+            _ => {}
+        }
         if of != family {
             told(family, said, sink)?;
             of.clone_into(family);
@@ -127,6 +142,7 @@ impl LineReader for PageReader {
         if let Err(error) = self.rules.finish(n_lines) {
             sink.refuse(n_lines, &error);
         }
+        self.waiting.end(sink)?;
         told(&self.family, &mut self.said, sink)
     }
 }
@@ -141,18 +157,25 @@ fn store(
     number: u64,
     sample: &SampleLine<'_>,
     now_ms: i64,
-    sink: &mut Sink,
+    (waiting, sink): (&mut Waiting, &mut Sink),
 ) -> Result<(), ApiError> {
     let mut pairs = Vec::with_capacity(sample.labels.len() + 1);
     pairs.push((METRIC_NAME, sample.name));
     pairs.extend(sample.labels.iter());
     let t_ms = sample.t_ms.unwrap_or(now_ms);
-    sink.series(number, pairs, &[Sample::new(t_ms, sample.value)])?;
-    if let Some(exemplar) = sample.exemplar
-        && let Ok(labels) = Labels::new(exemplar.labels.iter())
-    {
-        let t_ms = exemplar.t_ms.unwrap_or(t_ms);
-        sink.exemplar(Exemplar { labels, value: exemplar.value, t_ms });
+    let exemplar = sample.exemplar.and_then(|exemplar| {
+        let labels = Labels::new(exemplar.labels.iter()).ok()?;
+        Some(Exemplar { labels, value: exemplar.value, t_ms: exemplar.t_ms.unwrap_or(t_ms) })
+    });
+    let value = Sample::new(t_ms, sample.value);
+    if waiting.wants(sample.name) {
+        return waiting.hold(number, &pairs, (value, exemplar), sink);
+    }
+    // Lines are stored in their order.
+    waiting.release(sink)?;
+    sink.series(number, pairs, &[value])?;
+    if let Some(exemplar) = exemplar {
+        sink.exemplar(exemplar);
     }
     Ok(())
 }
@@ -166,3 +189,6 @@ fn reason(error: &PageError) -> String {
         PageError::NoEof { .. } | PageError::Lines(_) => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,12 @@
 //! Sink: where the lines of a body become batches, and an account of what was left out.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Display;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
 use model::{Exemplar, Metadata, Sample};
-use storage::{Batch as _, Commit, Ingest, LimitError, SpelledBatch, Times};
+use storage::{Commit, Ingest, LimitError, SpelledBatch, Times};
 
 use crate::error::ApiError;
 use crate::ingest::untimely;
@@ -32,8 +32,12 @@ pub(in crate::ingest) struct Sink {
     /// Set in every series, in the place of what the body says.
     extra: Vec<(String, String)>,
     batch: SpelledBatch,
-    /// Which line each series of the batch is from.
+    /// Which line each series of the batch is from; rising.
     lines: Vec<u64>,
+    /// Lines of which something was refused and more may be, see [`Sink::refuse`].
+    refused: BTreeSet<u64>,
+    /// Whether the last series of the batch is the one that was taken last.
+    takes_exemplars: bool,
     metadata: Vec<(String, Metadata)>,
     commits: VecDeque<Commit>,
     told: Told,
@@ -84,6 +88,8 @@ impl Sink {
             extra: Vec::new(),
             batch: SpelledBatch::new(source),
             lines: Vec::new(),
+            refused: BTreeSet::new(),
+            takes_exemplars: false,
             metadata: Vec::new(),
             commits: VecDeque::new(),
             told: Told::default(),
@@ -111,6 +117,7 @@ impl Sink {
         pairs: Vec<(&str, &str)>,
         samples: &[Sample],
     ) -> Result<(), ApiError> {
+        self.takes_exemplars = false;
         let check = |t_ms: i64| self.times.check(t_ms).err().map(|cause| (cause, t_ms));
         match samples.iter().find_map(|sample| check(sample.t_ms)) {
             None => self.timely(line, pairs, samples),
@@ -143,17 +150,17 @@ impl Sink {
             return Ok(());
         }
         self.lines.push(line);
+        self.takes_exemplars = true;
         let is_full = batch.n_samples() >= BATCH_SAMPLES || batch.n_bytes() >= BATCH_BYTES;
         if is_full { self.flush() } else { Ok(()) }
     }
 
     /// Takes an exemplar of the series that was taken last. One that is none does no harm.
     pub(in crate::ingest) fn exemplar(&mut self, exemplar: Exemplar) {
-        let is_known = self.batch.n_series() > 0;
         let checked = exemplar.validate().map_err(|error| error.to_string());
         let timely = self.times.check(exemplar.t_ms).map_err(|error| error.to_string());
         match checked.and(timely) {
-            Ok(()) if is_known => self.batch.push_exemplar(exemplar),
+            Ok(()) if self.takes_exemplars => self.batch.push_exemplar(exemplar),
             // Its series was refused, or went ahead with a full batch.
             Ok(()) => {}
             Err(reason) => self.ingest.count_rejected(&LimitError::Exemplar { reason }, 1),
@@ -189,14 +196,29 @@ impl Sink {
         Ok(())
     }
 
-    /// Notes that something of a line is not taken, and why.
+    /// Notes that something of a line is not taken, and why. A line of several samples, such as a point
+    /// with several fields, is one line however many of them are refused, and its first reason stands
+    /// for all.
     pub(in crate::ingest) fn refuse(&mut self, line: u64, reason: &impl Display) {
+        if !self.refused.insert(line) {
+            return;
+        }
+        if self.refused.len() > 2 * BATCH_SAMPLES {
+            self.forget_refused(line);
+        }
         let told = &mut self.told;
         told.n_refused += 1;
         self.meter.refused.inc();
         if told.reasons.len() < REASONS_TOLD_MAX {
             told.reasons.push(format!("line {line}: {reason}"));
         }
+    }
+
+    /// Forgets the lines of which nothing more can be refused: those before this one that have nothing
+    /// in the batch. So there are never many more than the batch has series.
+    fn forget_refused(&mut self, line: u64) {
+        let Self { refused, lines, .. } = self;
+        refused.retain(|other| *other >= line || lines.binary_search(other).is_ok());
     }
 
     /// A line as a text; `None` is one that is none, and is refused.
@@ -227,7 +249,11 @@ impl Sink {
             self.refuse(self.lines[rejected.index], &rejected.cause);
         }
         self.flush_metadata()?;
+        // The last line may have more to come.
+        let last = self.lines.last().copied().unwrap_or_default();
         self.lines.clear();
+        self.forget_refused(last);
+        self.takes_exemplars = false;
         self.batch.clear();
         Ok(())
     }

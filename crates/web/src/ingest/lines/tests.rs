@@ -26,7 +26,7 @@ impl Clock for StoppedClock {
     }
 }
 
-/// Each line is the name of a metric.
+/// Each line is the name of a metric, or several with a blank between them.
 struct Names;
 
 impl LineReader for Names {
@@ -34,17 +34,16 @@ impl LineReader for Names {
     const LINE_BYTES_MAX: usize = 16;
 
     fn line(&mut self, number: u64, line: &[u8], sink: &mut Sink) -> Result<(), ApiError> {
-        match str::from_utf8(line).unwrap() {
-            "bad" => {
+        for name in str::from_utf8(line).unwrap().split(' ') {
+            if name == "bad" {
                 sink.refuse(number, &"no name");
-                Ok(())
+                continue;
             }
-            name => sink.series(
-                number,
-                vec![(METRIC_NAME, name), ("set", "by the line")],
-                &[Sample::new(if name == "late" { i64::MAX } else { 1000 }, number as f64)],
-            ),
+            let t_ms = if name == "late" { i64::MAX } else { 1000 };
+            let sample = Sample::new(t_ms, number as f64);
+            sink.series(number, vec![(METRIC_NAME, name), ("set", "by the line")], &[sample])?;
         }
+        Ok(())
     }
 }
 
@@ -121,6 +120,37 @@ async fn a_body_of_many_batches_is_one_answer() {
     assert!(said.starts_with(&start), "{said}");
     assert!(said.ends_with(&format!("line {n}: the metric name is empty")), "{said}");
     assert_eq!(world.stored().len(), n);
+}
+
+/// Each line has samples that are refused as they come, and others that are when the batch is stored.
+#[tokio::test]
+async fn a_line_is_counted_once_however_much_of_it_is_refused() {
+    let world = World::new();
+    let text = "late late\n  \nbad ok  late\nbad\n";
+    let told = world.take(vec![Bytes::from_static(text.as_bytes())]).await.unwrap();
+    let (_, said) = detail(told.into_result().unwrap_err()).await;
+    let start =
+        "partial write: 4 lines refused in whole or part, all of the rest stored (1 sample)";
+    assert!(said.starts_with(start), "{said}");
+    for part in ["line 1: timestamp is", "line 2: the metric", "line 3: no name", "line 4: no name"]
+    {
+        assert_eq!(said.matches(part).count(), 1, "{part}: {said}");
+    }
+    assert_eq!(world.meter.refused.get(), 4);
+}
+
+/// What is remembered of refused lines is bounded, and still tells a line that reaches over batches.
+#[tokio::test]
+async fn a_line_that_fills_a_batch_is_counted_once_too() {
+    let world = World::new();
+    let mut text: String = (0..BATCH_TESTED - 2).map(|i| format!("m{i}\n")).collect();
+    text.push_str("    bad\n");
+    text.push_str(&"bad\n".repeat(3 * BATCH_TESTED));
+    let told = world.take(vec![text.into()]).await.unwrap();
+    let n_refused = 3 * BATCH_TESTED + 1;
+    let (_, said) = detail(told.into_result().unwrap_err()).await;
+    assert!(said.starts_with(&format!("partial write: {n_refused} lines refused")), "{said}");
+    assert_eq!(world.meter.refused.get(), n_refused as u64);
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ pub fn check(input: impl BufRead, dialect: Dialect, strictness: Strictness) -> C
         dialect,
         parser: match strictness {
             Strictness::Lenient => LineParser::default(),
-            Strictness::Strict => LineParser::with_commas(),
+            Strictness::Strict => LineParser::strict(),
         },
         families: Families::new(dialect, strictness),
         faults: Faults::default(),

@@ -127,6 +127,20 @@ fn histograms_become_a_series_per_bucket() {
 }
 
 #[test]
+fn bounds_without_end_are_written_as_everywhere() {
+    let point = explicit(&[1, 2, 3, 0], &[f64::NEG_INFINITY, -0.5, f64::INFINITY]);
+    check(
+        vec![metric("d", "", histogram(CUMULATIVE, vec![point]))],
+        &expect![[r#"
+            d_bucket{le=-Inf} 1 @0 since -60000
+            d_bucket{le=-0.5} 3 @0 since -60000
+            d_bucket{le=+Inf} 6 @0 since -60000
+            d_count{} 6 @0 since -60000
+            d_sum{} 1.5 @0 since -60000"#]],
+    );
+}
+
+#[test]
 fn histograms_become_native_ones_on_request() {
     let settings = Settings { native_buckets: true, ..Settings::default() };
     let point = HistogramDataPoint {
@@ -205,18 +219,21 @@ fn summaries_become_a_series_per_quantile() {
 }
 
 #[test]
-fn counters_have_exemplars_and_gauges_have_none() {
+fn sums_have_exemplars_and_gauges_have_none() {
     let late = Exemplar { time_unix_nano: T_NS + 1_000_000, ..observation(1.0, 9) };
     let point = NumberDataPoint { exemplars: vec![observation(1.0, 1), late], ..number(0, 1.0) };
     check(
         vec![
             metric("c", "", sum(CUMULATIVE, true, vec![point.clone(), number(1, 2.0)])),
+            metric("f", "", sum(CUMULATIVE, false, vec![point.clone()])),
             metric("g", "", gauge(vec![point])),
         ],
         &expect![[r#"
             c_total{} 1 @0 since -60000
             c_total{} # {trace_id="01010101010101010101010101010101"} 1 @0
             c_total{} 2 @1000 since -60000
+            f{} 1 @0
+            f{} # {trace_id="01010101010101010101010101010101"} 1 @0
             g{} 1 @0"#]],
     );
 }
