@@ -125,7 +125,8 @@ impl World {
     async fn queued(&self) -> JoinHandle<Result<Ran<usize>, Failure>> {
         let mut query = Box::pin(self.clone().query(LONG));
         // It takes its place when it is first looked at.
-        poll_fn(|cx| Poll::Ready(assert!(query.as_mut().poll(cx).is_pending()))).await;
+        let is_pending = poll_fn(|cx| Poll::Ready(query.as_mut().poll(cx).is_pending())).await;
+        assert!(is_pending, "the lane is full");
         tokio::spawn(query)
     }
 
