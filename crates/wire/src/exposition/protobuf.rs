@@ -16,7 +16,7 @@ pub(super) mod family {
 }
 
 pub(super) mod metric {
-    pub(in crate::exposition) const LABEL: u32 = 1;
+    pub(super) const LABEL: u32 = 1;
     pub(super) const GAUGE: u32 = 2;
     pub(super) const COUNTER: u32 = 3;
     pub(super) const SUMMARY: u32 = 4;
@@ -25,13 +25,13 @@ pub(super) mod metric {
     pub(in crate::exposition) const HISTOGRAM: u32 = 7;
 }
 
-pub(super) mod label {
-    pub(in crate::exposition) const NAME: u32 = 1;
-    pub(in crate::exposition) const VALUE: u32 = 2;
+mod label {
+    pub(super) const NAME: u32 = 1;
+    pub(super) const VALUE: u32 = 2;
 }
 
 /// Field 1 of `Gauge`, `Counter` and `Untyped`.
-const VALUE: u32 = 1;
+pub(super) const VALUE: u32 = 1;
 
 /// Fields of `Histogram` and of `Summary`, which agree.
 mod distribution {
@@ -100,7 +100,7 @@ fn write_numbers(points: &[Point], field: u32, out: &mut Vec<u8>) -> usize {
 }
 
 /// The numbers of the enum `MetricType`.
-fn type_number(kind: MetricKind) -> u64 {
+pub(super) fn type_number(kind: MetricKind) -> u64 {
     match kind {
         MetricKind::Counter => 0,
         MetricKind::Gauge => 1,
@@ -112,11 +112,16 @@ fn type_number(kind: MetricKind) -> u64 {
 
 fn write_labels<'l>(labels: impl Iterator<Item = &'l Label>, out: &mut Vec<u8>) {
     for label in labels {
-        message_field(out, metric::LABEL, |out| {
-            bytes_field(out, label::NAME, label.name.as_bytes());
-            bytes_field(out, label::VALUE, label.value.as_bytes());
-        });
+        write_label(&label.name, &label.value, out);
     }
+}
+
+/// Appends a label of a `Metric`.
+pub(super) fn write_label(name: &str, value: &str, out: &mut Vec<u8>) {
+    message_field(out, metric::LABEL, |out| {
+        bytes_field(out, label::NAME, name.as_bytes());
+        bytes_field(out, label::VALUE, value.as_bytes());
+    });
 }
 
 fn write_distribution(one: &Distribution<'_>, kind: MetricKind, out: &mut Vec<u8>) {

@@ -3,21 +3,18 @@
 //! Numbers and bounds are those of a scraped histogram of doubles: counts that were added up or
 //! resampled need not be whole. Bounds that a sender chose have no form here either.
 
-use model::{BucketSpan, Histogram, Label, Labels, METRIC_NAME, ResetHint};
+use model::{BucketSpan, Histogram, Labels, METRIC_NAME, MetricKind, ResetHint};
 
 use super::super::Escaping;
 use super::super::names::NameOf;
 use super::super::protobuf::{
-    bytes_field, double_field, family, label, message_field, metric, varint_field, with_length,
+    VALUE, bytes_field, double_field, family, message_field, metric, type_number, varint_field,
+    with_length, write_label,
 };
 use super::{INSTANCE, Stamped};
 
-/// Numbers of the enum `MetricType`.
-mod kind {
-    pub(super) const UNTYPED: u64 = 3;
-    pub(super) const HISTOGRAM: u64 = 4;
-    pub(super) const GAUGE_HISTOGRAM: u64 = 5;
-}
+/// What the enum `MetricType` has beside our kinds of metrics.
+const GAUGE_HISTOGRAM: u64 = 5;
 
 mod histogram {
     pub(super) const SUM: u32 = 2;
@@ -40,9 +37,6 @@ mod span {
     pub(super) const OFFSET: u32 = 1;
     pub(super) const LENGTH: u32 = 2;
 }
-
-/// Field 1 of `Untyped`.
-const VALUE: u32 = 1;
 
 /// What the samples of a family are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,9 +61,9 @@ impl Kind {
 
     fn number(self) -> u64 {
         match self {
-            Self::Untyped => kind::UNTYPED,
-            Self::Histogram => kind::HISTOGRAM,
-            Self::GaugeHistogram => kind::GAUGE_HISTOGRAM,
+            Self::Untyped => type_number(MetricKind::Untyped),
+            Self::Histogram => type_number(MetricKind::Histogram),
+            Self::GaugeHistogram => GAUGE_HISTOGRAM,
         }
     }
 }
@@ -102,11 +96,10 @@ pub fn write_family<'s>(
 
 fn write_metric(out: &mut Vec<u8>, labels: &Labels, sample: Sample<'_>, escaping: Escaping) {
     for label in labels.iter().filter(|label| label.name != METRIC_NAME) {
-        write_label(out, label, escaping);
+        write_label(&NameOf::Label.escape(&label.name, escaping), &label.value, out);
     }
     if labels.get(INSTANCE).is_none() {
-        let none = Label { name: INSTANCE.to_owned(), value: String::new() };
-        write_label(out, &none, escaping);
+        write_label(INSTANCE, "", out);
     }
     let t_ms = match sample {
         Sample::Value(Stamped { value, t_ms }) => {
@@ -120,14 +113,6 @@ fn write_metric(out: &mut Vec<u8>, labels: &Labels, sample: Sample<'_>, escaping
     };
     // The two's complement, as protobuf writes an int64.
     varint_field(out, metric::TIMESTAMP_MS, t_ms as u64);
-}
-
-fn write_label(out: &mut Vec<u8>, one: &Label, escaping: Escaping) {
-    message_field(out, metric::LABEL, |out| {
-        let name = NameOf::Label.escape(&one.name, escaping);
-        bytes_field(out, label::NAME, name.as_bytes());
-        bytes_field(out, label::VALUE, one.value.as_bytes());
-    });
 }
 
 fn write_histogram(out: &mut Vec<u8>, one: &Histogram) {
